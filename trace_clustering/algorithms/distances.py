@@ -1,0 +1,43 @@
+"""Centroids, and how far traces are from them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trace_clustering.constants import NOISE_CLUSTER_ID
+
+
+def cluster_means(points: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the mean of the members of cluster 0 .. k-1, shape (k, r); noise has none."""
+    k = int(labels.max(initial=NOISE_CLUSTER_ID)) + 1
+    means = np.empty((k, points.shape[1]), dtype=np.float32)
+    for cluster in range(k):
+        means[cluster] = points[labels == cluster].mean(axis=0, dtype=np.float64)
+    return means
+
+
+def calculate_trace_distances(
+    embeddings: NDArray[np.float32], centroids: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the Euclidean distance of every point to every centroid.
+
+    Parameters
+    ----------
+    embeddings : array of shape (n, r)
+    centroids : array of shape (k, r)
+
+    Returns
+    -------
+    array of shape (n, k)
+    """
+    from scipy.spatial.distance import cdist
+
+    if len(centroids) == 0:
+        return np.empty((len(embeddings), 0), dtype=np.float32)
+    return np.asarray(cdist(embeddings, centroids), dtype=np.float32)
+
+
+def calculate_distances_to_cluster_means(
+    embeddings: NDArray[np.float32], labels: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the Euclidean distance of every point, noise too, to the mean of every cluster, shape (n, k)."""
+    return calculate_trace_distances(embeddings, cluster_means(embeddings, labels))

@@ -1,0 +1,105 @@
+"""What the six assets have in common: partitions, retries, errors, metadata."""
+
+import functools
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dagster as dg
+
+from trace_clustering.artifacts import Artifact, TraceArtifact, iso_time
+from trace_clustering.errors import InconsistentArtifactsError, TraceClusteringError
+from trace_clustering.partitions import TEAM_DAY
+
+GROUP = "trace_clustering"
+OWNERS = ["team:llm-analytics"]
+
+# Three attempts, 1 s and 3 s apart; for labels two attempts, 5 s apart.
+THREE_ATTEMPTS = dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPONENTIAL)
+TWO_ATTEMPTS = dg.RetryPolicy(max_retries=1, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+
+
+def clustering_asset(
+    *, kinds: set[str], code_version: str, retry_policy: dg.RetryPolicy, checks: Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Declare an asset of the pipeline.
+
+    The decorated function returns a `MaterializeResult` whose value is an `Artifact`. Around it, errors of
+    this project become failures that are retried only where that can help, and the metadata is completed
+    with status, window, settings and seconds.
+    """
+
+    def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        @functools.wraps(function)
+        def materialize(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            started = time.perf_counter()
+            try:
+                result = function(*args, **kwargs)
+            except TraceClusteringError as error:
+                raise dg.Failure(str(error), allow_retries=error.retryable) from error
+            common = _common_metadata(result.value, time.perf_counter() - started)
+            return result._replace(metadata={**common, **(result.metadata or {})})
+
+        # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
+        signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
+        materialize.__signature__ = signature  # type: ignore[attr-defined]
+        asset_name = function.__name__
+        return dg.asset(
+            group_name=GROUP,
+            kinds=kinds,
+            owners=OWNERS,
+            code_version=code_version,
+            partitions_def=TEAM_DAY,
+            retry_policy=retry_policy,
+            check_specs=[dg.AssetCheckSpec(name, asset=asset_name) for name in checks],
+        )(materialize)
+
+    return declare
+
+
+def require_same_traces(first: TraceArtifact, second: TraceArtifact) -> None:
+    """Check that two artifacts are about the same traces of the same run.
+
+    Raises
+    ------
+    InconsistentArtifactsError
+        If one of them was made again from other traces, and the other was not.
+    """
+    if list(first.trace_ids) != list(second.trace_ids):
+        raise _inconsistent(first, second, "hold different traces")
+
+
+def require_same_clusters(first: Artifact, second: Artifact, same: bool) -> None:
+    """Check the outcome of comparing the clusters of two artifacts.
+
+    Raises
+    ------
+    InconsistentArtifactsError
+        If `same` is false.
+    """
+    if not same:
+        raise _inconsistent(first, second, "hold different clusters")
+
+
+def _inconsistent(first: Artifact, second: Artifact, how: str) -> InconsistentArtifactsError:
+    return InconsistentArtifactsError(
+        f"The stored {type(first).__name__} and {type(second).__name__} "
+        f"of run {first.provenance.run_id} {how}: "
+        "an asset upstream was materialized again and those after it were not; "
+        "materialize the partition's assets from there on"
+    )
+
+
+def _common_metadata(artifact: Artifact, seconds: float) -> dict[str, Any]:
+    provenance = artifact.provenance
+    metadata: dict[str, Any] = {
+        "status": provenance.status,
+        "run_id": provenance.run_id,
+        "window": f"{iso_time(provenance.window.start)} to {iso_time(provenance.window.end)}",
+        "settings": provenance.settings,
+        "seconds": round(seconds, 3),
+    }
+    if provenance.shortage:
+        metadata["reason"] = provenance.shortage
+    return metadata

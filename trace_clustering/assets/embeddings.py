@@ -1,0 +1,45 @@
+import dagster as dg
+
+from trace_clustering.artifacts import Embeddings, Provenance
+from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.clickhouse.embeddings import DocumentSelection, fetch_trace_embeddings_for_clustering
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, MIN_TRACES_FOR_CLUSTERING
+from trace_clustering.partitions import team_and_window
+from trace_clustering.settings import ClusteringSettings
+
+
+@clustering_asset(kinds={"clickhouse"}, code_version="1", retry_policy=THREE_ATTEMPTS)
+def embeddings(
+    context: dg.AssetExecutionContext, settings: ClusteringSettings, clickhouse: ClickHouse
+) -> dg.MaterializeResult[Embeddings]:
+    """The sampled traces of the team's window and their vectors, one per trace, sorted by trace id."""
+    team_id, window = team_and_window(context.partition_key, settings.lookback_days)
+    with clickhouse.for_team(team_id, timeout_seconds=COMPUTE_ACTIVITY_TIMEOUT) as session:
+        found = fetch_trace_embeddings_for_clustering(
+            session,
+            window,
+            max_samples=settings.max_samples,
+            documents=DocumentSelection(settings.document_type, settings.rendering, settings.embedding_model),
+            random_state=settings.random_state,
+        )
+    metadata = {"traces": len(found.trace_ids), "traces_in_window": found.traces_in_window}
+    provenance = Provenance(team_id, window, settings.of_stage("embeddings"))
+    if len(found.trace_ids) < MIN_TRACES_FOR_CLUSTERING:
+        context.log.warning(f"Team {team_id} has {len(found.trace_ids)} traces in this window: too few")
+        empty = Embeddings.empty(
+            provenance.with_shortage(len(found.trace_ids)), traces_in_window=found.traces_in_window
+        )
+        return dg.MaterializeResult(value=empty, metadata=metadata)
+    context.log.info(f"Read {len(found.trace_ids)} of {found.traces_in_window} traces of team {team_id}")
+    return dg.MaterializeResult(
+        value=Embeddings(
+            provenance=provenance,
+            trace_ids=found.trace_ids,
+            timestamps=found.timestamps,
+            batch_run_ids=found.batch_run_ids,
+            vectors=found.vectors,
+            traces_in_window=found.traces_in_window,
+        ),
+        metadata={**metadata, "dimensions": found.vectors.shape[1]},
+    )

@@ -1,0 +1,68 @@
+import dagster as dg
+import numpy as np
+
+from trace_clustering.artifacts import ClusterAssignments, ClusterLabels, EventReceipt, Projection2D
+from trace_clustering.assets.checks import event_reads_back
+from trace_clustering.assets.conventions import (
+    THREE_ATTEMPTS,
+    clustering_asset,
+    require_same_clusters,
+    require_same_traces,
+)
+from trace_clustering.clickhouse.cluster_event import build_cluster_event
+from trace_clustering.clickhouse.events import emit_cluster_events, fetch_cluster_event
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.summaries import fetch_trace_summaries
+from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT
+
+
+@clustering_asset(
+    kinds={"clickhouse"}, code_version="1", retry_policy=THREE_ATTEMPTS, checks=["event_reads_back"]
+)
+def emitted_cluster_event(
+    context: dg.AssetExecutionContext,
+    clickhouse: ClickHouse,
+    cluster_assignments: ClusterAssignments,
+    projection_2d: Projection2D,
+    cluster_labels: ClusterLabels,
+) -> dg.MaterializeResult[EventReceipt]:
+    """The `$ai_trace_clusters` event in ClickHouse, once per run however often it is emitted; its receipt."""
+    require_same_traces(cluster_assignments, projection_2d)
+    require_same_clusters(
+        cluster_assignments, projection_2d, (cluster_assignments.labels == projection_2d.labels).all()
+    )
+    require_same_clusters(
+        cluster_assignments, cluster_labels, cluster_labels.members_per_cluster() == projection_2d.sizes()
+    )
+    provenance = projection_2d.provenance
+    if provenance.shortage:
+        empty = EventReceipt.empty(provenance)
+        return dg.MaterializeResult(value=empty, check_results=[event_reads_back(None, None)])
+    with clickhouse.for_team(provenance.team_id, timeout_seconds=EMIT_ACTIVITY_TIMEOUT) as session:
+        summaries = fetch_trace_summaries(
+            session, provenance.window, cluster_assignments.trace_ids, cluster_assignments.batch_run_ids
+        )
+        event = build_cluster_event(cluster_assignments, projection_2d, cluster_labels, summaries)
+        outcome = emit_cluster_events(session, event)
+        stored = fetch_cluster_event(session, provenance.run_id)
+    size = len(event.properties().encode())
+    context.log.info(f"Event {event.uuid} of run {provenance.run_id}: {outcome}, {size} bytes")
+    receipt = EventReceipt(
+        provenance=provenance,
+        event_uuids=np.array([str(event.uuid)], dtype=object),
+        run_ids=np.array([provenance.run_id], dtype=object),
+        outcomes=np.array([outcome], dtype=object),
+        payload_bytes=np.array([size]),
+    )
+    return dg.MaterializeResult(
+        value=receipt,
+        metadata={
+            "event_uuid": str(event.uuid),
+            "outcome": outcome,
+            "payload_bytes": size,
+            "clusters": len(event.clusters),
+            "traces": len(cluster_assignments),
+            "labeler": event.labeler,
+        },
+        check_results=[event_reads_back(event, stored)],
+    )

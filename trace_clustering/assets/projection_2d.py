@@ -1,0 +1,46 @@
+import dagster as dg
+
+from trace_clustering.algorithms.project import compute_2d_coordinates, mean_coordinates
+from trace_clustering.artifacts import ClusterAssignments, Projection2D, ReducedEmbeddings
+from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset, require_same_traces
+from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT
+from trace_clustering.deadline import run_with_deadline
+from trace_clustering.map_picture import draw_map, markdown_image
+from trace_clustering.settings import ClusteringSettings
+
+
+@clustering_asset(kinds={"python", "umap"}, code_version="1", retry_policy=THREE_ATTEMPTS)
+def projection_2d(
+    context: dg.AssetExecutionContext,
+    settings: ClusteringSettings,
+    reduced_embeddings: ReducedEmbeddings,
+    cluster_assignments: ClusterAssignments,
+) -> dg.MaterializeResult[Projection2D]:
+    """The map: two coordinates for every trace and for the centre of every cluster."""
+    require_same_traces(reduced_embeddings, cluster_assignments)
+    provenance = cluster_assignments.provenance.with_settings(settings.of_stage("projection_2d"))
+    if provenance.shortage:
+        return dg.MaterializeResult(value=Projection2D.empty(provenance, cluster_ids=[]))
+    context.log.info(f"Drawing the map of {len(reduced_embeddings)} traces")
+    coordinates = run_with_deadline(
+        compute_2d_coordinates,
+        reduced_embeddings.points,
+        random_state=settings.random_state,
+        seconds=COMPUTE_ACTIVITY_TIMEOUT,
+    )
+    labels, cluster_ids = cluster_assignments.labels, cluster_assignments.cluster_ids()
+    projection = Projection2D(
+        provenance=provenance,
+        **cluster_assignments.identity(),
+        labels=labels,
+        coordinates=coordinates,
+        cluster_ids=cluster_ids,
+        centroid_coordinates=mean_coordinates(coordinates, labels, cluster_ids),
+    )
+    return dg.MaterializeResult(
+        value=projection,
+        metadata={
+            "traces": len(projection),
+            "map": dg.MetadataValue.md(markdown_image(draw_map(projection), f"Map of {provenance.run_id}")),
+        },
+    )

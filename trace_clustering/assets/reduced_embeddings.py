@@ -1,0 +1,30 @@
+import dagster as dg
+
+from trace_clustering.algorithms.compute import reduce_embeddings
+from trace_clustering.artifacts import Embeddings, ReducedEmbeddings
+from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT
+from trace_clustering.deadline import run_with_deadline
+from trace_clustering.settings import ClusteringSettings
+
+
+@clustering_asset(kinds={"python", "umap"}, code_version="1", retry_policy=THREE_ATTEMPTS)
+def reduced_embeddings(
+    context: dg.AssetExecutionContext, settings: ClusteringSettings, embeddings: Embeddings
+) -> dg.MaterializeResult[ReducedEmbeddings]:
+    """The clustering space: normalized vectors in so few dimensions that density means something."""
+    provenance = embeddings.provenance.with_settings(settings.of_stage("reduced_embeddings"))
+    if provenance.shortage:
+        return dg.MaterializeResult(value=ReducedEmbeddings.empty(provenance))
+    context.log.info(f"Reducing {len(embeddings)} vectors of {embeddings.vectors.shape[1]} dimensions")
+    points = run_with_deadline(
+        reduce_embeddings,
+        embeddings.vectors,
+        n_components=settings.dimensionality_reduction_ndims,
+        random_state=settings.random_state,
+        seconds=COMPUTE_ACTIVITY_TIMEOUT,
+    )
+    return dg.MaterializeResult(
+        value=ReducedEmbeddings(provenance=provenance, **embeddings.identity(), points=points),
+        metadata={"traces": len(points), "dimensions": points.shape[1]},
+    )

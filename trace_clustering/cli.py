@@ -1,0 +1,115 @@
+"""The `trace-clustering` command."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+
+from trace_clustering.errors import TraceClusteringError
+
+T = TypeVar("T")
+
+
+class _Commands(click.Group):
+    """Commands whose errors are told in a sentence, not in a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:  # noqa: ANN401
+        try:
+            return super().invoke(context)
+        except TraceClusteringError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="trace-clustering")
+def main() -> None:
+    """Clusters of a team's LLM traces: load traces, try the demo, look at results."""
+
+
+_team_id = click.option(
+    "--team-id", type=click.IntRange(min=1, max=2**63 - 1), required=True, help="Id of the team."
+)
+
+
+@main.command()
+@click.option(
+    "--team-id",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Team that the demo traces are loaded for.  [default: 112495]",
+)
+def demo(team_id: int | None) -> None:
+    """Load traces of a made-up product, cluster them through Dagster, show the clusters."""
+    from trace_clustering.demo.run import run_demo
+
+    run_demo(_console(), team_id)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_team_id
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="With bad records: load nothing, or leave them out.",
+)
+@click.option(
+    "--embedding-model",
+    default="",
+    help="Model that made the vectors.  [default: unknown- and their length]",
+)
+def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_model: str) -> None:
+    """Load the trace records of FILE (.jsonl or .parquet) into ClickHouse."""
+    from trace_clustering.clickhouse.resource import ClickHouse
+    from trace_clustering.loading import load_file
+
+    report = load_file(
+        file, ClickHouse(), team_id, on_error=on_error, embedding_model=embedding_model, track=_track
+    )
+    if report.bad_count:
+        click.echo(f"Left out {report.bad_count} bad records:\n{report.bad_lines()}", err=True)
+    click.echo(f"Loaded {report.new} traces for team {team_id}; {report.already_there} were there already.")
+
+
+@main.command()
+@_team_id
+@click.option("--run-id", default="", help="Run to show.  [default: the newest]")
+@click.option("--json", "as_json", is_flag=True, help="Print the event's properties as JSON.")
+def show(team_id: int, run_id: str, as_json: bool) -> None:
+    """Show a clustering of a team: the newest, or the run that is named."""
+    from trace_clustering.clickhouse.resource import ClickHouse
+    from trace_clustering.show import clustering_table, fetch_clustering
+
+    clustering = fetch_clustering(ClickHouse(), team_id, run_id)
+    if as_json:
+        click.echo(json.dumps(clustering.properties, indent=2))
+    else:
+        _console().print(clustering_table(clustering))
+
+
+@main.command("create-tables")
+def create_tables() -> None:
+    """Create the tables on a ClickHouse server, where they do not exist yet."""
+    from trace_clustering.clickhouse.resource import ClickHouse
+
+    for name in ClickHouse().create_tables():
+        click.echo(f"{name} exists")
+
+
+def _console() -> Any:  # noqa: ANN401
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    # Where nobody is watching, lines need not be as narrow as a terminal.
+    return console if console.is_terminal else Console(highlight=False, width=140)
+
+
+def _track(records: Iterable[T], total: int, description: str) -> Iterator[T]:
+    from rich.console import Console
+    from rich.progress import track
+
+    return iter(track(records, description, total=total, console=Console(stderr=True)))

@@ -1,0 +1,83 @@
+"""Writing the cluster event so that it exists once, and reading it back."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from trace_clustering.clickhouse.cluster_event import ClusterEvent
+from trace_clustering.clickhouse.session import TeamSession
+from trace_clustering.constants import EVENT_NAME
+
+Outcome = Literal["emitted", "replaced", "unchanged"]
+
+_STORED_VERSIONS = """
+SELECT created_at, properties
+FROM {events:Identifier}
+WHERE team_id = {team_id:Int64} AND event = {event:String}
+    AND timestamp = {timestamp:DateTime64(6, 'UTC')} AND uuid = {uuid:UUID}
+ORDER BY created_at DESC
+LIMIT 100
+"""
+
+_DELETE_OLDER_VERSIONS = """
+DELETE FROM {events:Identifier}
+WHERE team_id = {team_id:Int64} AND event = {event:String}
+    AND timestamp = {timestamp:DateTime64(6, 'UTC')} AND uuid = {uuid:UUID}
+    AND created_at < {created_at:DateTime64(6, 'UTC')}
+"""
+
+_NEWEST_EVENT = """
+SELECT properties
+FROM {events:Identifier}
+WHERE team_id = {team_id:Int64} AND event = {event:String}
+    AND ({run_id:String} = '' OR JSONExtractString(properties, '$ai_clustering_run_id') = {run_id:String})
+ORDER BY timestamp DESC, created_at DESC
+LIMIT 1
+"""
+
+
+def emit_cluster_events(session: TeamSession, event: ClusterEvent) -> Outcome:
+    """Write the event of a run, in place of any version of it that is already there.
+
+    A new version is inserted before older ones are deleted, so a crash in between loses nothing and the
+    next attempt cleans up. Where rows cannot be deleted (a Distributed table), the table's engine replaces
+    the older version when it merges.
+    """
+    identity = {
+        "event": EVENT_NAME,
+        "timestamp": event.provenance.window.end,
+        "uuid": str(event.uuid),
+    }
+    properties = event.properties()
+    stored = session.query(_STORED_VERSIONS, **identity)
+    if stored and stored[0]["properties"] == properties:
+        _delete_older(session, identity, stored[0]["created_at"], len(stored) - 1)
+        return "unchanged"
+    created_at = datetime.now(UTC)
+    session.insert(
+        "events",
+        [
+            [
+                event.uuid,
+                EVENT_NAME,
+                properties,
+                identity["timestamp"],
+                f"clustering_trace_{session.team_id}",
+                created_at,
+            ]
+        ],
+        ["uuid", "event", "properties", "timestamp", "distinct_id", "created_at"],
+    )
+    _delete_older(session, identity, created_at, len(stored))
+    return "replaced" if stored else "emitted"
+
+
+def fetch_cluster_event(session: TeamSession, run_id: str = "") -> dict[str, Any] | None:
+    """Return the properties of a team's newest cluster event, or of the named run; None if there is none."""
+    rows = session.query(_NEWEST_EVENT, event=EVENT_NAME, run_id=run_id)
+    return json.loads(rows[0]["properties"]) if rows else None
+
+
+def _delete_older(session: TeamSession, identity: dict[str, Any], created_at: datetime, older: int) -> None:
+    if older and session.can_delete():
+        session.command(_DELETE_OLDER_VERSIONS, **identity, created_at=created_at)

@@ -1,0 +1,157 @@
+"""The ClickHouse resource: one client library, two places."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field, field_validator
+
+from trace_clustering.clickhouse.address import Address, parse_dsn
+from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREATE_EVENTS
+from trace_clustering.clickhouse.session import Tables, TeamSession, errors_explained
+from trace_clustering.environment import clickhouse_dsn
+from trace_clustering.errors import ClickHouseFolderLockedError, ClickHouseSetupError, InvalidSettingsError
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class ClickHouse(dg.ConfigurableResource[Any]):
+    """Access to the events and embeddings of one team at a time.
+
+    Sessions are short: the embedded engine lets one process at a time hold its folder, so each session
+    takes a file lock, and steps and runs that come at the same time wait for each other.
+    """
+
+    dsn: str = Field(
+        default="",
+        description="https://user:password@host:8443/database, or chdb:///absolute/folder for the engine "
+        "inside the process. Empty: TRACE_CLUSTERING_CLICKHOUSE_DSN, else a folder under DAGSTER_HOME. "
+        "Prefer the environment variable, which keeps the password out of the run's configuration.",
+    )
+    database: str = Field(default="", description="Database of both tables; empty: that of the address.")
+    events_table: str = Field(default="events", description="Table of the events.")
+    embeddings_table: str = Field(default="document_embeddings", description="Table of the embeddings.")
+    lock_timeout_seconds: float = Field(
+        default=300.0, gt=0, description="How long to wait for another process to leave the embedded folder."
+    )
+    connect_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long a server may take to answer."
+    )
+
+    @field_validator("database", "events_table", "embeddings_table")
+    @classmethod
+    def _check_identifier(cls, name: str) -> str:
+        if name and not _IDENTIFIER.fullmatch(name):
+            raise InvalidSettingsError(
+                f"{name!r} cannot be the name of a ClickHouse table or database; "
+                "use letters, digits and underscores"
+            )
+        return name
+
+    @contextmanager
+    def for_team(self, team_id: int, *, timeout_seconds: float) -> Iterator[TeamSession]:
+        """Open a session that reads and writes the rows of one team.
+
+        Parameters
+        ----------
+        team_id : int
+        timeout_seconds : float
+            Time limit of each statement.
+
+        Raises
+        ------
+        ClickHouseSetupError, ClickHouseUnavailableError, ClickHouseFolderLockedError
+            If the place is not in order, does not answer, or is held by another process.
+        """
+        address = self._address()
+        with self._client(address, timeout_seconds) as client:
+            if address.folder:
+                self._create_tables(client, address)
+            yield TeamSession(client, address, team_id, self._tables(client), timeout_seconds)
+
+    def create_tables(self) -> list[str]:
+        """Create both tables where they do not exist, and return their names."""
+        address = self._address()
+        with self._client(address, timeout_seconds=60) as client:
+            self._create_tables(client, address)
+            tables = self._tables(client)
+            return [f"{tables.database}.{name}" for name in tables.bound().values()]
+
+    def _address(self) -> Address:
+        return parse_dsn(self.dsn or clickhouse_dsn())
+
+    def _create_tables(self, client: "Client", address: Address) -> None:
+        with errors_explained(address):
+            for statement in (CREATE_EVENTS, CREATE_DOCUMENT_EMBEDDINGS):
+                client.command(statement, self._tables(client).bound())
+
+    def _tables(self, client: "Client") -> Tables:
+        database = self.database or client.database or "default"
+        if not _IDENTIFIER.fullmatch(database):
+            raise ClickHouseSetupError(
+                f"The database name {database!r} must be letters, digits and underscores"
+            )
+        return Tables(database, self.events_table, self.embeddings_table)
+
+    @contextmanager
+    def _client(self, address: Address, timeout_seconds: float) -> Iterator["Client"]:
+        # Imported here because the embedded engine starts threads: no process may fork after this.
+        import clickhouse_connect
+
+        if address.folder is None:
+            with errors_explained(address):
+                client = clickhouse_connect.get_client(
+                    dsn=address.dsn,
+                    database=self.database or None,
+                    connect_timeout=self.connect_timeout_seconds,
+                    send_receive_timeout=timeout_seconds,
+                    autogenerate_session_id=False,
+                    form_encode_query_params=True,
+                )
+            try:
+                yield client
+            finally:
+                client.close()
+            return
+        with self._folder_lock(address.folder):
+            with errors_explained(address):
+                client = clickhouse_connect.get_client(interface="chdb", path=str(address.folder))
+                if self.database:
+                    database = {"database": self.database}
+                    client.command("CREATE DATABASE IF NOT EXISTS {database:Identifier}", database)
+                    client.database = self.database
+            try:
+                yield client
+            finally:
+                client.close()
+
+    @contextmanager
+    def _folder_lock(self, folder: Path) -> Iterator[None]:
+        import filelock
+
+        lock_file = folder.with_name(f"{folder.name}.lock")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(lock_file, timeout=self.lock_timeout_seconds)
+            lock.acquire()
+        except filelock.Timeout:
+            raise ClickHouseFolderLockedError(
+                f"Another process has held {folder} for more than {self.lock_timeout_seconds:g} s "
+                f"(its lock is {lock_file}); wait until it ends, raise lock_timeout_seconds of the "
+                "clickhouse resource, or use a ClickHouse server"
+            ) from None
+        except OSError as error:
+            raise ClickHouseSetupError(
+                f"The folder of the embedded ClickHouse cannot be used ({error}); "
+                "choose another in TRACE_CLUSTERING_CLICKHOUSE_DSN"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()

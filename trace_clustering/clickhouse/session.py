@@ -1,0 +1,158 @@
+"""A short conversation with ClickHouse on behalf of one team."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from trace_clustering.clickhouse.address import Address
+from trace_clustering.errors import (
+    ClickHouseQueryError,
+    ClickHouseSetupError,
+    ClickHouseUnavailableError,
+    TraceClusteringError,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from clickhouse_connect.driver.client import Client
+
+# Error codes of ClickHouse: https://github.com/ClickHouse/ClickHouse, src/Common/ErrorCodes.cpp
+_UNKNOWN_TABLE = 60
+_UNKNOWN_DATABASE = 81
+_NOT_ALLOWED = {192, 193, 194, 497, 516}
+_TOO_SLOW = {159, 160, 209}
+_BUSY = {202, 203, 210, 241, 439}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Checked names of the database and its two tables."""
+
+    database: str
+    events: str
+    embeddings: str
+
+    def bound(self) -> dict[str, str]:
+        """Return the parameters by which statements name the tables."""
+        return {"events": self.events, "embeddings": self.embeddings}
+
+
+class TeamSession:
+    """Queries and inserts that can only ever touch the rows of one team.
+
+    The team is a bound parameter of every statement, and the engine itself is told to filter both tables
+    by it, so that not even a statement that forgets the team reads another team's rows.
+
+    Attributes
+    ----------
+    team_id : int
+
+    Notes
+    -----
+    In every statement `{team_id:Int64}`, `{events:Identifier}` and `{embeddings:Identifier}` are bound.
+    """
+
+    def __init__(
+        self, client: "Client", address: Address, team_id: int, tables: Tables, timeout_seconds: float
+    ) -> None:
+        self._client = client
+        self._address = address
+        self._tables = tables
+        self._timeout_seconds = timeout_seconds
+        self.team_id = team_id
+
+    def query(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+        """Return the rows of a statement as dictionaries; times are aware."""
+        with errors_explained(self._address):
+            result = self._client.query(
+                sql, self._bound(parameters), settings=self._settings(), tz_mode="aware"
+            )
+            return list(result.named_results())
+
+    def query_arrow(self, sql: str, **parameters: Any) -> "pa.Table":  # noqa: ANN401
+        """Return the rows of a statement as an Arrow table, without a Python object per value."""
+        with errors_explained(self._address):
+            return self._client.query_arrow(sql, self._bound(parameters), settings=self._settings())
+
+    def command(self, sql: str, **parameters: Any) -> None:  # noqa: ANN401
+        """Run a statement that returns nothing."""
+        with errors_explained(self._address):
+            self._client.command(sql, self._bound(parameters), settings=self._settings())
+
+    def insert(
+        self, table: Literal["events", "embeddings"], rows: Sequence[Sequence[Any]], columns: Sequence[str]
+    ) -> None:
+        """Insert rows into one of the tables; the team's id is added to each."""
+        with errors_explained(self._address):
+            self._client.insert(
+                getattr(self._tables, table),
+                [[self.team_id, *row] for row in rows],
+                column_names=["team_id", *columns],
+                database=self._tables.database,
+            )
+
+    def can_delete(self) -> bool:
+        """Return whether rows of `events` can be deleted: not through a Distributed table."""
+        rows = self.query(
+            "SELECT engine FROM system.tables WHERE database = {database:String} AND name = {name:String}",
+            database=self._tables.database,
+            name=self._tables.events,
+        )
+        return bool(rows) and rows[0]["engine"].endswith("MergeTree")
+
+    def _bound(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {**parameters, **self._tables.bound(), "team_id": self.team_id}
+
+    def _settings(self) -> dict[str, Any]:
+        filters = {
+            f"{self._tables.database}.{name}": f"team_id = {self.team_id:d}"
+            for name in self._tables.bound().values()
+        }
+        return {
+            "max_execution_time": self._timeout_seconds,
+            "additional_table_filters": str(filters),
+            "log_comment": json.dumps({"program": "trace_clustering", "team_id": self.team_id}),
+        }
+
+
+@contextmanager
+def errors_explained(address: Address) -> Iterator[None]:
+    """Turn what the client library raises into errors that say what to do next."""
+    from clickhouse_connect.driver.exceptions import ClickHouseError
+
+    try:
+        yield
+    except (ClickHouseError, OSError) as error:
+        raise explain(error, address) from error
+
+
+def explain(error: Exception, address: Address) -> TraceClusteringError:
+    """Return the error of this project that an error of the client library stands for."""
+    code = getattr(error, "code", None)
+    message = str(error).split("(for url")[0].strip()
+    if code in _NOT_ALLOWED:
+        return ClickHouseSetupError(
+            f"{address.name} refused user or password; "
+            f"check both in TRACE_CLUSTERING_CLICKHOUSE_DSN, and what the user may read and write: {message}"
+        )
+    if code == _UNKNOWN_DATABASE:
+        return ClickHouseSetupError(
+            f"{address.name} has no such database; create it, or name another in the address: {message}"
+        )
+    if code == _UNKNOWN_TABLE:
+        return ClickHouseSetupError(
+            f"{address.name} lacks a table; run `trace-clustering create-tables`, "
+            f"or set database, events_table and embeddings_table of the clickhouse resource: {message}"
+        )
+    if code in _TOO_SLOW | _BUSY:
+        return ClickHouseUnavailableError(
+            f"{address.name} is too busy or too slow, try again later: {message}"
+        )
+    if code is None:
+        return ClickHouseUnavailableError(
+            f"{address.name} cannot be reached; check host and port in TRACE_CLUSTERING_CLICKHOUSE_DSN "
+            f"and that the server runs: {message}"
+        )
+    return ClickHouseQueryError(f"{address.name} refused a query: {message}")

@@ -1,0 +1,48 @@
+"""Every default, under the name the README's table uses."""
+
+from typing import Final
+
+WORKFLOW_NAME: Final = "llma-trace-clustering"
+COORDINATOR_WORKFLOW_NAME: Final = "llma-trace-clustering-coordinator"
+
+# Which traces
+ALLOWED_TEAM_IDS: Final = [1, 2, 112495]
+DEFAULT_LOOKBACK_DAYS: Final = 7
+DEFAULT_MAX_SAMPLES: Final = 1000
+MIN_TRACES_FOR_CLUSTERING: Final = 20
+LLMA_TRACE_PRODUCT: Final = "llm-analytics"
+LLMA_TRACE_DOCUMENT_TYPE: Final = "llm-trace-summary-detailed"
+LLMA_TRACE_DOCUMENT_TYPE_LEGACY: Final = "llm-trace-summary"
+LLMA_TRACE_RENDERING_LEGACY: Final = "llma_trace_detailed"
+# Renderings that name a summary mode; any other rendering is the batch run that made the row.
+SUMMARY_MODE_RENDERINGS: Final = ("detailed", "minimal", "llma_trace_detailed", "llma_trace_minimal")
+
+# How they are clustered
+DEFAULT_RANDOM_STATE: Final = 42
+DEFAULT_EMBEDDING_NORMALIZATION: Final = "l2"
+DEFAULT_DIMENSIONALITY_REDUCTION_METHOD: Final = "umap"
+DEFAULT_UMAP_N_COMPONENTS: Final = 100
+DEFAULT_UMAP_N_NEIGHBORS: Final = 15
+DEFAULT_UMAP_MIN_DIST: Final = 0.0
+DEFAULT_CLUSTERING_METHOD: Final = "hdbscan"
+DEFAULT_MIN_CLUSTER_SIZE_FRACTION: Final = 0.01
+MIN_CLUSTER_SIZE_FRACTION_MIN: Final = 0.01
+MIN_CLUSTER_SIZE_FRACTION_MAX: Final = 0.5
+MIN_CLUSTER_SIZE: Final = 5
+DEFAULT_HDBSCAN_MIN_SAMPLES: Final = 5
+DEFAULT_MIN_K: Final = 2
+DEFAULT_MAX_K: Final = 10
+NOISE_CLUSTER_ID: Final = -1
+DEFAULT_VISUALIZATION_METHOD: Final = "umap"
+MAP_UMAP_MIN_DIST: Final = 0.1
+
+# How long a step may take, in seconds
+COMPUTE_ACTIVITY_TIMEOUT: Final = 120.0
+LLM_ACTIVITY_TIMEOUT: Final = 600.0
+EMIT_ACTIVITY_TIMEOUT: Final = 60.0
+
+# What is written
+EVENT_NAME: Final = "$ai_trace_clusters"
+SUMMARY_EVENT_NAME: Final = "$ai_trace_summary"
+GENERATION_EVENT_NAME: Final = "$ai_generation"
+NOISE_TITLE: Final = "Outliers"

@@ -1,0 +1,35 @@
+"""The front door: what Dagster loads."""
+
+import dagster as dg
+
+from trace_clustering.assets.cluster_assignments import cluster_assignments
+from trace_clustering.assets.cluster_labels import cluster_labels
+from trace_clustering.assets.embeddings import embeddings
+from trace_clustering.assets.emitted_cluster_event import emitted_cluster_event
+from trace_clustering.assets.projection_2d import projection_2d
+from trace_clustering.assets.reduced_embeddings import reduced_embeddings
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.executors import executor
+from trace_clustering.io_managers import ArtifactStorage
+from trace_clustering.jobs import trace_clustering_job
+from trace_clustering.schedules import trace_clustering_daily_schedule
+from trace_clustering.settings import ClusteringSettings
+
+defs = dg.Definitions(
+    assets=[
+        embeddings,
+        reduced_embeddings,
+        cluster_assignments,
+        projection_2d,
+        cluster_labels,
+        emitted_cluster_event,
+    ],
+    jobs=[trace_clustering_job],
+    schedules=[trace_clustering_daily_schedule],
+    resources={
+        "settings": ClusteringSettings(),
+        "clickhouse": ClickHouse(),
+        "io_manager": ArtifactStorage(),
+    },
+    executor=executor(),
+)

@@ -1,0 +1,127 @@
+"""The demo: traces of a made-up product, through ClickHouse and Dagster, to clusters on the screen."""
+
+import logging
+import os
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from trace_clustering.environment import CLICKHOUSE_DSN, TEAM_IDS, allowed_team_ids
+from trace_clustering.errors import InvalidSettingsError, TraceClusteringError
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+DEMO_TEAM_ID = 112495
+DEMO_DAY = "2025-01-22"
+
+
+class DemoFailedError(TraceClusteringError):
+    """The run of the demo failed; Dagster's log says why."""
+
+
+def run_demo(console: Console, team_id: int | None = None) -> None:
+    """Load the demo traces, materialize all assets for one team and day, and print the clusters.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If the team may not be clustered, or the address of ClickHouse is that of a server, where made-up
+        traces have no place.
+    DemoFailedError
+        If the run failed.
+    """
+    team_id = team_id or DEMO_TEAM_ID
+    if team_id not in allowed_team_ids():
+        raise InvalidSettingsError(
+            f"The demo's team {team_id} is not among {TEAM_IDS}={os.environ.get(TEAM_IDS, '')!r}; "
+            "unset it for the demo, or choose one of them with --team-id"
+        )
+    if not os.environ.get(CLICKHOUSE_DSN, "chdb:").startswith("chdb:"):
+        raise InvalidSettingsError(
+            f"{CLICKHOUSE_DSN} is the address of a server, and the demo writes made-up traces; "
+            "unset it for the demo"
+        )
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(Path.cwd())))
+    home.mkdir(parents=True, exist_ok=True)
+    _load(console, team_id)
+    _materialize(console, team_id)
+    _show(console, team_id, home)
+
+
+def _load(console: Console, team_id: int) -> None:
+    from trace_clustering.clickhouse.resource import ClickHouse
+    from trace_clustering.loading import load_file
+
+    with as_file(files("trace_clustering.demo") / "traces.parquet") as path, console.status("Loading traces"):
+        report = load_file(path, ClickHouse(), team_id, embedding_model="all-MiniLM-L6-v2-384")
+    console.print(
+        f"Loaded {report.new} traces of a made-up shop builder's assistant for team {team_id}"
+        + (f" ({report.already_there} were there already)" if report.already_there else "")
+    )
+
+
+def _materialize(console: Console, team_id: int) -> None:
+    import dagster as dg
+
+    from trace_clustering.definitions import defs
+
+    partition = f"{DEMO_DAY}|{team_id}"
+    console.print(
+        f"Materializing the six assets of partition {partition}; the first time takes half a minute"
+    )
+    job = dg.Definitions.merge(
+        defs, dg.Definitions(loggers={"progress": _progress_logger(console)})
+    ).resolve_job_def("trace_clustering_job")
+    with dg.DagsterInstance.get() as instance, console.status("Working"):
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key=partition,
+            run_config={"loggers": {"progress": {"config": {}}}},
+            raise_on_error=False,
+        )
+    if not result.success:
+        failed = [event.step_key for event in result.all_events if event.is_step_failure]
+        raise DemoFailedError(f"The run failed in {', '.join(map(str, failed))}; its log is above")
+
+
+def _progress_logger(console: Console) -> "dg.LoggerDefinition":
+    """Return a Dagster logger that tells of finished assets, of what they report, and of trouble."""
+    import dagster as dg
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            meta = getattr(record, "dagster_meta", {})
+            event = meta.get("dagster_event")
+            if record.levelno >= logging.WARNING:
+                console.print(record.getMessage(), style="red", markup=False)
+            elif event is None and record.levelno >= logging.INFO:
+                console.print(f"  {meta.get('orig_message', record.getMessage())}", markup=False)
+            elif event is not None and event.event_type_value == "STEP_SUCCESS":
+                seconds = event.event_specific_data.duration_ms / 1000
+                console.print(f"✓ {event.step_key} [{seconds:.1f} s]", markup=False)
+
+    def create(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("trace_clustering.demo")
+        logger.addHandler(Handler())
+        return logger
+
+    return dg.LoggerDefinition(create)
+
+
+def _show(console: Console, team_id: int, home: Path) -> None:
+    from trace_clustering.clickhouse.resource import ClickHouse
+    from trace_clustering.environment import storage_base
+    from trace_clustering.show import clustering_table, fetch_clustering
+
+    console.print(clustering_table(fetch_clustering(ClickHouse(), team_id)))
+    console.print("Where to look next:", style="bold")
+    for line in (
+        f"the map and all figures:  DAGSTER_HOME={home} dagster dev -m trace_clustering.definitions",
+        f"this table again:         trace-clustering show --team-id {team_id}",
+        f"the event as JSON:        trace-clustering show --team-id {team_id} --json",
+        f"the artifacts (Parquet):  {storage_base()}",
+    ):
+        console.print(f"  {line}", markup=False, soft_wrap=True)

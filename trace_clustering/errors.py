@@ -1,0 +1,66 @@
+"""The errors of this project, in two families: what a retry cannot help, and what it can."""
+
+from typing import ClassVar
+
+
+class TraceClusteringError(Exception):
+    """Base of every error raised on purpose.
+
+    The message says what was wrong, with which value, and what to do next.
+    """
+
+    retryable: ClassVar[bool] = False
+
+
+class InvalidInputError(TraceClusteringError):
+    """Something given to the program is wrong; the same call would fail again."""
+
+
+class InvalidSettingsError(InvalidInputError):
+    """A run setting or an environment variable has a value that is not allowed."""
+
+
+class InvalidRecordError(InvalidInputError):
+    """A trace record of a file cannot be loaded."""
+
+
+class InvalidEmbeddingsError(InvalidInputError):
+    """The embeddings of a window cannot form one finite matrix."""
+
+
+class InconsistentArtifactsError(InvalidInputError):
+    """Stored artifacts are missing, unreadable, or stem from different runs of an asset upstream."""
+
+
+class ClickHouseSetupError(InvalidInputError):
+    """ClickHouse answers, but the credentials, the database or the tables are not in order."""
+
+
+class NoClusteringError(InvalidInputError):
+    """The clustering that was asked for does not exist."""
+
+
+class FaultError(TraceClusteringError):
+    """Something around the program failed; a later attempt may succeed."""
+
+    retryable = True
+
+
+class ClickHouseUnavailableError(FaultError):
+    """ClickHouse does not answer, or not in time."""
+
+
+class ClickHouseQueryError(FaultError):
+    """ClickHouse refused a query for a reason of its own."""
+
+
+class ClickHouseFolderLockedError(FaultError):
+    """Another process has held the embedded ClickHouse folder for too long."""
+
+
+class DeadlineExceededError(FaultError):
+    """A computation took longer than its time limit and was stopped."""
+
+
+class ComputeProcessError(FaultError):
+    """The process of a computation died without an answer, most likely out of memory."""

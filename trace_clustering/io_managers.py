@@ -1,0 +1,80 @@
+"""Artifacts on disk or object storage: `<base>/<asset>/<date>/<team>.parquet`."""
+
+import os
+import uuid
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+from upath import UPath
+
+from trace_clustering.artifacts import Artifact
+from trace_clustering.environment import storage_base
+from trace_clustering.parquet import from_parquet, to_parquet
+
+
+class ArtifactIOManager(dg.UPathIOManager):
+    """Writes each artifact whole or not at all, and reads it back."""
+
+    extension = ".parquet"
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Artifact, path: UPath) -> None:
+        """Write an artifact so that a crash leaves the old file or the new one."""
+        content = to_parquet(obj)
+        if path.protocol in ("", "file", "local"):
+            write_atomically(Path(path.path), content)
+        else:
+            path.write_bytes(content)  # object stores show an upload only once it is complete
+        context.add_output_metadata({"bytes": len(content)})
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> Artifact:
+        """Read one artifact.
+
+        Raises
+        ------
+        dagster.Failure
+            If there is none, or the file is damaged; retries cannot help.
+        """
+        try:
+            return from_parquet(path.read_bytes())
+        except FileNotFoundError:
+            raise _materialize_first(context, f"is not stored at {path}") from None
+        except ValueError as error:
+            raise _materialize_first(context, f"cannot be read from {path} ({error})") from error
+
+
+class ArtifactStorage(dg.ConfigurableIOManagerFactory[ArtifactIOManager]):
+    """Where the artifacts of the assets are kept."""
+
+    base: str = Field(
+        default="",
+        description="Folder or URL of an object store (s3://bucket/prefix); empty: "
+        "TRACE_CLUSTERING_STORAGE, else a folder under DAGSTER_HOME.",
+    )
+
+    def create_io_manager(self, context: object) -> ArtifactIOManager:  # noqa: ARG002
+        """Return the IO manager for the configured place."""
+        return ArtifactIOManager(base_path=UPath(self.base or storage_base()))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a local file in one step, after its content has reached the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _materialize_first(context: dg.InputContext, what: str) -> dg.Failure:
+    asset = context.asset_key.to_user_string()
+    return dg.Failure(
+        f"{asset} of partition {context.asset_partition_key} {what}; "
+        f"materialize {asset} of this partition first",
+        allow_retries=False,
+    )

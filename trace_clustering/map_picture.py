@@ -1,0 +1,60 @@
+"""The map as a picture, small enough for Dagster's event log."""
+
+import base64
+import io
+
+import numpy as np
+
+from trace_clustering.artifacts import Projection2D
+from trace_clustering.constants import NOISE_CLUSTER_ID
+
+_SIZE_INCHES = (7.2, 5.4)
+_DOTS_PER_INCH = 80
+
+
+def draw_map(projection: Projection2D) -> bytes:
+    """Draw every trace in its cluster's colour, noise as grey crosses, each cluster's id at its centre.
+
+    Returns
+    -------
+    bytes
+        A PNG picture.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_SIZE_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    colours = matplotlib.colormaps["tab20"]
+    x, y = projection.coordinates.T
+    noise = projection.labels == NOISE_CLUSTER_ID
+    axes.scatter(x[noise], y[noise], s=14, marker="x", linewidths=0.7, color="0.65")
+    axes.scatter(x[~noise], y[~noise], s=9, linewidths=0, c=colours(projection.labels[~noise] % 20))
+    for cluster, (centre_x, centre_y) in zip(
+        projection.cluster_ids, projection.centroid_coordinates, strict=True
+    ):
+        if cluster != NOISE_CLUSTER_ID:
+            axes.annotate(
+                str(cluster),
+                (centre_x, centre_y),
+                ha="center",
+                va="center",
+                fontsize=8,
+                bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": colours(cluster % 20), "alpha": 0.85},
+            )
+    clusters = int(np.sum(np.array(projection.cluster_ids) != NOISE_CLUSTER_ID))
+    axes.set_title(
+        f"{projection.provenance.run_id}: {len(projection)} traces, {clusters} clusters, "
+        f"{int(noise.sum())} outliers",
+        fontsize=9,
+        loc="left",
+    )
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    return picture.getvalue()
+
+
+def markdown_image(png: bytes, alternative_text: str) -> str:
+    """Return a picture as Markdown that carries its own data."""
+    return f"![{alternative_text}](data:image/png;base64,{base64.b64encode(png).decode()})"

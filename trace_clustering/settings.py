@@ -1,0 +1,189 @@
+"""What one run can be told: a single validated model that every asset shares."""
+
+import json
+from typing import Any, Literal, Self
+
+import dagster as dg
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+
+from trace_clustering import constants
+from trace_clustering.errors import InvalidSettingsError
+
+
+class HDBSCANParams(BaseModel):
+    """What `clustering_method_params` may hold for HDBSCAN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    min_cluster_size_fraction: float = Field(
+        default=constants.DEFAULT_MIN_CLUSTER_SIZE_FRACTION,
+        ge=constants.MIN_CLUSTER_SIZE_FRACTION_MIN,
+        le=constants.MIN_CLUSTER_SIZE_FRACTION_MAX,
+        description="Smallest cluster as a share of all traces; never fewer than five traces.",
+    )
+    min_samples: int = Field(
+        default=constants.DEFAULT_HDBSCAN_MIN_SAMPLES,
+        ge=1,
+        le=100,
+        description="How many close neighbours make a trace part of a dense region.",
+    )
+
+
+class ClusteringSettings(dg.ConfigurableResource[Any]):
+    """Settings of a clustering run, the same for all its assets.
+
+    Set them once per run, in the launchpad under `resources: settings: config:`. Each asset records the
+    settings that made it, so the event reports what was done and not what is set now.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If a value is out of bounds, unknown, or a choice that is not available yet.
+    """
+
+    lookback_days: int = Field(
+        default=constants.DEFAULT_LOOKBACK_DAYS,
+        ge=1,
+        le=90,
+        description="Length of the window that ends with the partition's day, in days (1 to 90).",
+    )
+    max_samples: int = Field(
+        default=constants.DEFAULT_MAX_SAMPLES,
+        ge=constants.MIN_TRACES_FOR_CLUSTERING,
+        le=10_000,
+        description="Most traces to cluster; of a larger window a fixed random sample (20 to 10000).",
+    )
+    document_type: str = Field(
+        default=constants.LLMA_TRACE_DOCUMENT_TYPE,
+        min_length=1,
+        description="Which embedded documents to read. The default also reads rows of the older kind.",
+    )
+    rendering: str = Field(default="", description="Only documents of this rendering; empty: of any.")
+    embedding_model: str = Field(default="", description="Only vectors of this model; empty: of any.")
+    trace_filters: list[dict[str, Any]] = Field(
+        default=[], description="Property filters that a trace must satisfy. Not available yet."
+    )
+    run_label: str = Field(
+        default="",
+        max_length=50,
+        pattern=r"^[A-Za-z0-9_.-]*$",
+        description="Appended to the run id, to tell experiments apart; at most 50 letters, digits, _ . -",
+    )
+    embedding_normalization: Literal["none", "l2"] = Field(
+        default=constants.DEFAULT_EMBEDDING_NORMALIZATION,
+        description="What is done to each vector first: l2, unit length. Not available yet: none.",
+    )
+    dimensionality_reduction_method: Literal["none", "umap", "pca"] = Field(
+        default=constants.DEFAULT_DIMENSIONALITY_REDUCTION_METHOD,
+        description="How the clustering space is made: umap. Not available yet: none, pca.",
+    )
+    dimensionality_reduction_ndims: int = Field(
+        default=constants.DEFAULT_UMAP_N_COMPONENTS,
+        ge=2,
+        le=500,
+        description="Dimensions of the clustering space (2 to 500); fewer when there are few traces.",
+    )
+    clustering_method: Literal["hdbscan", "kmeans"] = Field(
+        default=constants.DEFAULT_CLUSTERING_METHOD,
+        description="How groups are found: hdbscan. Not available yet: kmeans.",
+    )
+    clustering_method_params: dict[str, Any] = Field(
+        default={},
+        description="For hdbscan: min_cluster_size_fraction (0.01 to 0.5, default 0.01) and "
+        "min_samples (1 to 100, default 5).",
+    )
+    min_k: int = Field(
+        default=constants.DEFAULT_MIN_K,
+        ge=2,
+        le=50,
+        description="Fewest clusters kmeans tries (2 to 50). Not available yet.",
+    )
+    max_k: int = Field(
+        default=constants.DEFAULT_MAX_K,
+        ge=2,
+        le=100,
+        description="Most clusters kmeans tries (2 to 100). Not available yet.",
+    )
+    visualization_method: Literal["umap", "pca", "tsne"] = Field(
+        default=constants.DEFAULT_VISUALIZATION_METHOD,
+        description="How the map is drawn: umap. Not available yet: pca, tsne.",
+    )
+    random_state: int = Field(
+        default=constants.DEFAULT_RANDOM_STATE,
+        ge=0,
+        le=2**32 - 1,
+        description="Seed of everything random: the sample, the clustering space, the map.",
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
+        try:
+            settings = validate(values)
+            HDBSCANParams.model_validate(settings.clustering_method_params)
+        except ValidationError as error:
+            prefix = "" if error.title == cls.__name__ else "clustering_method_params."
+            raise InvalidSettingsError(_describe(error, prefix)) from None
+        settings._refuse_what_is_not_available()
+        return settings
+
+    def _refuse_what_is_not_available(self) -> None:
+        for name, available in _AVAILABLE.items():
+            value = getattr(self, name)
+            if value != available:
+                raise InvalidSettingsError(
+                    f"settings: {name} = {json.dumps(value)} is not available yet; "
+                    f"use {json.dumps(available)}"
+                )
+
+    def hdbscan_params(self) -> HDBSCANParams:
+        """Return the parameters of HDBSCAN with their defaults filled in."""
+        return HDBSCANParams.model_validate(self.clustering_method_params)
+
+    def of_stage(self, asset: str) -> dict[str, Any]:
+        """Return the settings that take effect in one asset, as they were used, ready for JSON."""
+        used = {name: getattr(self, name) for name in SETTINGS_OF_STAGE[asset]}
+        if "clustering_method_params" in used:
+            used["clustering_method_params"] = self.hdbscan_params().model_dump()
+        return used
+
+
+SETTINGS_OF_STAGE = {
+    "embeddings": (
+        "lookback_days",
+        "max_samples",
+        "document_type",
+        "rendering",
+        "embedding_model",
+        "trace_filters",
+        "run_label",
+        "random_state",
+    ),
+    "reduced_embeddings": (
+        "embedding_normalization",
+        "dimensionality_reduction_method",
+        "dimensionality_reduction_ndims",
+        "random_state",
+    ),
+    "cluster_assignments": ("clustering_method", "clustering_method_params"),
+    "projection_2d": ("visualization_method", "random_state"),
+}
+
+# Until the other choices exist, the only accepted value of these settings.
+_AVAILABLE: dict[str, Any] = {
+    "trace_filters": [],
+    "embedding_normalization": constants.DEFAULT_EMBEDDING_NORMALIZATION,
+    "dimensionality_reduction_method": constants.DEFAULT_DIMENSIONALITY_REDUCTION_METHOD,
+    "clustering_method": constants.DEFAULT_CLUSTERING_METHOD,
+    "min_k": constants.DEFAULT_MIN_K,
+    "max_k": constants.DEFAULT_MAX_K,
+    "visualization_method": constants.DEFAULT_VISUALIZATION_METHOD,
+}
+
+
+def _describe(error: ValidationError, prefix: str) -> str:
+    faults = [
+        f"{prefix}{'.'.join(map(str, fault['loc']))} = {fault['input']!r}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_context=False)
+    ]
+    return "settings: " + "; ".join(faults)

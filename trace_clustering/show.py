@@ -1,0 +1,91 @@
+"""A stored clustering as a table for the terminal."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from trace_clustering.artifacts import Window
+from trace_clustering.clickhouse.events import fetch_cluster_event
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.summaries import fetch_trace_summaries
+from trace_clustering.errors import NoClusteringError
+from trace_clustering.text import plain_line
+
+NEAREST_SHOWN = 3
+_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class StoredClustering:
+    """The properties of a cluster event, and titles of the traces that are nearest to each centroid.
+
+    For noise the first traces are the most anomalous ones.
+    """
+
+    properties: dict[str, Any]
+    titles: dict[str, str]
+
+
+def fetch_clustering(clickhouse: ClickHouse, team_id: int, run_id: str = "") -> StoredClustering:
+    """Read a team's newest clustering, or the named run.
+
+    Raises
+    ------
+    NoClusteringError
+        If there is none.
+    """
+    with clickhouse.for_team(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+        properties = fetch_cluster_event(session, run_id)
+        if properties is None:
+            raise NoClusteringError(
+                f"Team {team_id} has no run {run_id!r}; leave out --run-id to see the newest"
+                if run_id
+                else f"Team {team_id} has no clustering yet; materialize one of its days first: "
+                f"dagster asset materialize -m trace_clustering.definitions --select '*' "
+                f"--partition 'YYYY-MM-DD|{team_id}'"
+            )
+        nearest = [trace for cluster in properties["$ai_clusters"] for trace in _nearest(cluster)]
+        window = Window(
+            datetime.fromisoformat(properties["$ai_window_start"]),
+            datetime.fromisoformat(properties["$ai_window_end"]),
+        )
+        summaries = fetch_trace_summaries(session, window, nearest, [""] * len(nearest))
+    return StoredClustering(properties, {trace: summary["title"] for trace, summary in summaries.items()})
+
+
+def clustering_table(clustering: StoredClustering) -> Table:
+    """Return a clustering as a table: id, title, size, share and nearest traces of every cluster."""
+    properties, titles = clustering.properties, clustering.titles
+    total = properties["$ai_total_items_analyzed"]
+    table = Table(
+        title=Text(
+            f"{properties['$ai_clustering_run_id']}: {total} traces from {properties['$ai_window_start']} "
+            f"to {properties['$ai_window_end']}"
+        ),
+        caption=Text(f"Titles by {properties['$ai_clustering_labeler']}. Shares are of all traces."),
+        title_justify="left",
+        caption_justify="left",
+        show_lines=True,
+    )
+    table.add_column("Cluster", justify="right")
+    table.add_column("Title", ratio=2)
+    table.add_column("Traces", justify="right")
+    table.add_column("Share", justify="right")
+    table.add_column("Nearest traces", ratio=3)
+    for cluster in sorted(properties["$ai_clusters"], key=lambda c: (c["cluster_id"] < 0, -c["size"])):
+        table.add_row(
+            str(cluster["cluster_id"]),
+            Text(plain_line(cluster["title"])),
+            str(cluster["size"]),
+            f"{cluster['size'] / total:.1%}",
+            Text("\n".join(plain_line(titles.get(trace) or trace, 70) for trace in _nearest(cluster))),
+        )
+    return table
+
+
+def _nearest(cluster: dict[str, Any]) -> list[str]:
+    ranked = sorted(cluster["traces"], key=lambda trace: cluster["traces"][trace]["rank"])
+    return ranked[:NEAREST_SHOWN]

@@ -1,0 +1,17 @@
+"""Trace text is untrusted: what of it may reach a title, a description or a terminal."""
+
+import re
+import unicodedata
+
+MAX_TITLE_LENGTH = 120
+
+_MARKUP = re.compile(r"<[^<>]*>|[<>`*|\[\]{}\\]")
+_WHITE_SPACE = re.compile(r"\s+")
+
+
+def plain_line(text: str, max_length: int = MAX_TITLE_LENGTH) -> str:
+    """Return text as one bounded line without control characters, direction marks or markup."""
+    spaced = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
+    visible = "".join(c for c in spaced if unicodedata.category(c) not in ("Cf", "Cs", "Co", "Cn"))
+    line = _WHITE_SPACE.sub(" ", _MARKUP.sub("", visible)).strip()
+    return line if len(line) <= max_length else line[: max_length - 1].rstrip() + "…"
