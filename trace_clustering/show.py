@@ -74,14 +74,14 @@ def clustering_table(clustering: StoredClustering) -> Table:
     table.add_column("Title", ratio=2)
     table.add_column("Traces", justify="right")
     table.add_column("Share", justify="right")
-    table.add_column("Nearest traces", ratio=3)
+    table.add_column("Nearest traces", ratio=3, no_wrap=True, overflow="ellipsis")
     for cluster in sorted(properties["$ai_clusters"], key=lambda c: (c["cluster_id"] < 0, -c["size"])):
         table.add_row(
             str(cluster["cluster_id"]),
             Text(plain_line(cluster["title"])),
             str(cluster["size"]),
             f"{cluster['size'] / total:.1%}",
-            Text("\n".join(plain_line(titles.get(trace) or trace, 70) for trace in _nearest(cluster))),
+            Text("\n".join(plain_line(titles.get(trace) or trace) for trace in _nearest(cluster))),
         )
     return table
 

@@ -1,0 +1,36 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.environment import CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS
+
+# Real data for acceptance tests; it is no part of the project.
+REAL_DATA = Path(
+    os.environ.get("TRACE_CLUSTERING_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data"
+)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Give every test a home of its own and none of the settings of whoever runs it."""
+    for name in (CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS, "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def clickhouse(tmp_path: Path) -> ClickHouse:
+    """The real engine, embedded, with an empty folder."""
+    return ClickHouse(dsn=f"chdb://{tmp_path / 'clickhouse'}")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real traces."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(
+            f"the real data sets are not at {REAL_DATA}; TRACE_CLUSTERING_TEST_DATA names another folder"
+        )
+    return REAL_DATA
