@@ -1,6 +1,8 @@
 """What one run can be told: a single validated model that every asset shares."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, Self
 
 import dagster as dg
@@ -118,13 +120,10 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     @model_validator(mode="wrap")
     @classmethod
     def _explain(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
-        try:
+        with _faults_named(""):
             settings = validate(values)
-            HDBSCANParams.model_validate(settings.clustering_method_params)
-        except ValidationError as error:
-            prefix = "" if error.title == cls.__name__ else "clustering_method_params."
-            raise InvalidSettingsError(_describe(error, prefix)) from None
         settings._refuse_what_is_not_available()
+        settings.hdbscan_params()
         return settings
 
     def _refuse_what_is_not_available(self) -> None:
@@ -138,7 +137,8 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
 
     def hdbscan_params(self) -> HDBSCANParams:
         """Return the parameters of HDBSCAN with their defaults filled in."""
-        return HDBSCANParams.model_validate(self.clustering_method_params)
+        with _faults_named("clustering_method_params."):
+            return HDBSCANParams.model_validate(self.clustering_method_params)
 
     def of_stage(self, asset: str) -> dict[str, Any]:
         """Return the settings that take effect in one asset, as they were used, ready for JSON."""
@@ -181,9 +181,14 @@ _AVAILABLE: dict[str, Any] = {
 }
 
 
-def _describe(error: ValidationError, prefix: str) -> str:
-    faults = [
-        f"{prefix}{'.'.join(map(str, fault['loc']))} = {fault['input']!r}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_context=False)
-    ]
-    return "settings: " + "; ".join(faults)
+@contextmanager
+def _faults_named(prefix: str) -> Iterator[None]:
+    """Turn what pydantic finds wrong into one sentence with the name and value of each setting."""
+    try:
+        yield
+    except ValidationError as error:
+        faults = [
+            f"{prefix}{'.'.join(map(str, fault['loc']))} = {fault['input']!r}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_context=False)
+        ]
+        raise InvalidSettingsError("settings: " + "; ".join(faults)) from None

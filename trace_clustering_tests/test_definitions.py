@@ -1,12 +1,16 @@
-"""The code location loads, fast and complete."""
+"""The code location: complete, as the design names it, and fast to load."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from trace_clustering.definitions import defs
+from trace_clustering.executors import executor
 
+PROJECT = Path(__file__).parents[1]
 HEAVY = {
     "umap",
     "sklearn",
@@ -16,6 +20,15 @@ HEAVY = {
     "chdb",
     "clickhouse_connect",
     "matplotlib",
+    "pyarrow",
+}
+UPSTREAM = {
+    "embeddings": set(),
+    "reduced_embeddings": {"embeddings"},
+    "cluster_assignments": {"reduced_embeddings"},
+    "projection_2d": {"reduced_embeddings", "cluster_assignments"},
+    "cluster_labels": {"cluster_assignments", "projection_2d"},
+    "emitted_cluster_event": {"cluster_assignments", "projection_2d", "cluster_labels"},
 }
 
 
@@ -23,7 +36,60 @@ def test_everything_resolves() -> None:
     dg.Definitions.validate_loadable(defs)
 
 
+def test_the_graph_is_the_one_of_the_design() -> None:
+    graph = defs.resolve_asset_graph()
+    found = {key.to_user_string(): graph.get(key).parent_keys for key in graph.get_all_asset_keys()}
+    assert {asset: {key.to_user_string() for key in keys} for asset, keys in found.items()} == UPSTREAM
+
+
+@pytest.mark.parametrize("asset", UPSTREAM)
+def test_every_asset_tells_what_it_is_and_when_to_try_again(asset: str) -> None:
+    (definition,) = [a for a in defs.assets or [] if a.key == dg.AssetKey(asset)]
+    (spec,) = definition.specs
+    assert spec.description
+    assert spec.group_name == "trace_clustering"
+    assert 1 <= len(spec.kinds) <= 3
+    assert spec.owners == ["team:llm-analytics"]
+    assert spec.code_version
+    assert set(spec.partitions_def.partition_dimension_names) == {"date", "team"}
+    attempts = definition.op.retry_policy.max_retries + 1
+    assert attempts == (2 if asset == "cluster_labels" else 3)
+
+
 def test_loading_the_code_location_imports_nothing_heavy() -> None:
     program = "import sys, trace_clustering.definitions; print(*{m.split('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert set(loaded.stdout.split()) & HEAVY == set()
+
+
+def test_the_executor_is_chosen_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert defs.executor is not None
+    assert executor().name == "multiprocess"
+    monkeypatch.setenv("TRACE_CLUSTERING_EXECUTOR", "in_process")
+    assert executor().name == "in_process"
+
+
+@pytest.mark.parametrize("team_ids", ["1,x", "0", "-3", "1.5"])
+def test_a_wrong_allowlist_stops_the_code_location_with_a_clear_error(
+    team_ids: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACE_CLUSTERING_TEAM_IDS", team_ids)
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import trace_clustering.definitions"], capture_output=True, text=True
+    )
+    assert loaded.returncode != 0
+    assert "is not a positive integer" in loaded.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["dagster", "definitions", "validate", "-w", "workspace.yaml"],
+        ["dg", "check", "defs"],
+        ["dg", "list", "defs", "--json"],
+    ],
+)
+def test_the_command_line_tools_of_dagster_load_the_project(command: list[str]) -> None:
+    tool = Path(sys.executable).parent / command[0]
+    result = subprocess.run([tool, *command[1:]], cwd=PROJECT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr

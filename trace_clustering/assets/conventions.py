@@ -3,7 +3,7 @@
 import functools
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -38,8 +38,8 @@ def clustering_asset(
                 result = function(*args, **kwargs)
             except TraceClusteringError as error:
                 raise dg.Failure(str(error), allow_retries=error.retryable) from error
-            common = _common_metadata(result.value, time.perf_counter() - started)
-            return result._replace(metadata={**common, **(result.metadata or {})})
+            seconds = time.perf_counter() - started
+            return result._replace(metadata=_completed(result.metadata or {}, result.value, seconds))
 
         # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
         signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
@@ -91,15 +91,14 @@ def _inconsistent(first: Artifact, second: Artifact, how: str) -> InconsistentAr
     )
 
 
-def _common_metadata(artifact: Artifact, seconds: float) -> dict[str, Any]:
+def _completed(metadata: Mapping[str, Any], artifact: Artifact, seconds: float) -> dict[str, Any]:
     provenance = artifact.provenance
-    metadata: dict[str, Any] = {
+    return {
         "status": provenance.status,
+        **({"reason": provenance.shortage} if provenance.shortage else {}),
+        **metadata,
+        "seconds": round(seconds, 3),
         "run_id": provenance.run_id,
         "window": f"{iso_time(provenance.window.start)} to {iso_time(provenance.window.end)}",
         "settings": provenance.settings,
-        "seconds": round(seconds, 3),
     }
-    if provenance.shortage:
-        metadata["reason"] = provenance.shortage
-    return metadata

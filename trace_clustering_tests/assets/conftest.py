@@ -1,0 +1,75 @@
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from trace_clustering.clickhouse.load import insert_records
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.definitions import defs
+from trace_clustering.io_managers import ArtifactStorage
+from trace_clustering.records import TraceRecord
+from trace_clustering.settings import ClusteringSettings
+
+ASSETS: list[Any] = list(defs.assets or [])
+
+
+class Graph:
+    """The six assets with an engine, a storage and a Dagster instance of their own."""
+
+    def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
+        self.folder = folder
+        self.instance = instance
+        self.clickhouse = ClickHouse(dsn=f"chdb://{folder / 'clickhouse'}")
+
+    def load(self, team_id: int, records: Sequence[TraceRecord], batch_run_id: str = "batch-1") -> None:
+        with self.clickhouse.for_team(team_id, timeout_seconds=60) as session:
+            insert_records(session, records, batch_run_id=batch_run_id, model_name="test-16")
+
+    def materialize(
+        self, partition: str, selection: Sequence[str] | None = None, **settings: Any
+    ) -> dg.ExecuteInProcessResult:
+        return dg.materialize(
+            ASSETS,
+            selection=selection,
+            partition_key=partition,
+            instance=self.instance,
+            resources={
+                "settings": ClusteringSettings(),
+                "clickhouse": self.clickhouse,
+                "io_manager": ArtifactStorage(base=str(self.folder / "artifacts")),
+            },
+            run_config={"resources": {"settings": {"config": settings}}},
+            raise_on_error=False,
+        )
+
+    def newest_event(self) -> dict[str, Any] | None:
+        """What the statement of the design returns, as it stands, on the project's own tables."""
+        with self.clickhouse.for_team(1, timeout_seconds=60) as session:
+            rows = session.query(
+                """
+                SELECT timestamp, JSONExtractString(properties, '$ai_clustering_run_id') AS run_id,
+                       JSONExtractRaw(properties, '$ai_clusters') AS clusters
+                FROM events WHERE event = '$ai_trace_clusters' ORDER BY timestamp DESC LIMIT 1
+                """
+            )
+            return {**rows[0], "clusters": json.loads(rows[0]["clusters"])} if rows else None
+
+    def event_properties(self, team_id: int = 1) -> list[dict[str, Any]]:
+        with self.clickhouse.for_team(team_id, timeout_seconds=60) as session:
+            rows = session.query("SELECT properties FROM events WHERE event = '$ai_trace_clusters'")
+        return [json.loads(row["properties"]) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def module_graph(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with dg.instance_for_test() as instance:
+        yield Graph(tmp_path_factory.mktemp("graph"), instance)
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Any:
+    with dg.instance_for_test() as instance:
+        yield Graph(tmp_path, instance)

@@ -1,0 +1,143 @@
+"""From a team's traces to the emitted event, through Dagster, on themes that are easy to tell apart."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from trace_clustering_tests.assets.conftest import Graph
+from trace_clustering_tests.examples import DAY, THEMES, themed_records
+
+PARTITION = f"{DAY}|1"
+
+
+@pytest.fixture(scope="module")
+def run(module_graph: Graph) -> tuple[Graph, dg.ExecuteInProcessResult]:
+    module_graph.load(1, themed_records(outliers=0))
+    return module_graph, module_graph.materialize(PARTITION)
+
+
+def metadata_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
+    (event,) = result.asset_materializations_for_node(asset)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def test_all_six_assets_are_materialized_for_the_partition(
+    run: tuple[Graph, dg.ExecuteInProcessResult],
+) -> None:
+    graph, result = run
+    assert result.success
+    for asset in (
+        "embeddings",
+        "reduced_embeddings",
+        "cluster_assignments",
+        "projection_2d",
+        "cluster_labels",
+        "emitted_cluster_event",
+    ):
+        assert graph.instance.get_materialized_partitions(dg.AssetKey(asset)) == {PARTITION}
+        metadata = metadata_of(result, asset)
+        assert metadata["status"] == "ok"
+        assert metadata["run_id"] == "1_trace_20250123_000000"
+        assert metadata["seconds"] >= 0
+        assert metadata["settings"]["lookback_days"] == 7
+        assert (graph.folder / "artifacts" / asset / DAY / "1.parquet").is_file()
+
+
+def test_the_metadata_tells_what_was_found(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+    _, result = run
+    assert metadata_of(result, "embeddings")["traces"] == 90
+    assert metadata_of(result, "reduced_embeddings")["dimensions"] == 16
+    assert metadata_of(result, "cluster_assignments")["clusters"] == 3
+    assert metadata_of(result, "cluster_assignments")["noise_share"] == 0
+    assert str(metadata_of(result, "projection_2d")["map"]).startswith(
+        "![Map of 1_trace_20250123_000000](data:image/png"
+    )
+    assert metadata_of(result, "cluster_labels")["labelers"] == {"keywords": 3}
+    assert metadata_of(result, "emitted_cluster_event")["outcome"] == "emitted"
+
+
+def test_all_checks_pass(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+    _, result = run
+    evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
+    assert evaluations == {"clusters_found": True, "titles_distinct": True, "event_reads_back": True}
+
+
+def test_the_statement_of_the_design_reads_the_event(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+    graph, _ = run
+    event = graph.newest_event()
+    assert event["run_id"] == "1_trace_20250123_000000"
+    assert event["timestamp"] == datetime(2025, 1, 23, tzinfo=UTC)
+    assert [cluster["cluster_id"] for cluster in event["clusters"]] == [0, 1, 2]
+    assert sum(cluster["size"] for cluster in event["clusters"]) == 90
+
+
+def test_the_clusters_are_the_themes_and_say_so(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+    graph, _ = run
+    clusters = graph.newest_event()["clusters"]
+    themes = {
+        min(int(trace.removeprefix("trace-")) // 30 for trace in cluster["traces"]) for cluster in clusters
+    }
+    assert themes == {0, 1, 2}
+    for cluster in clusters:
+        theme = THEMES[min(int(trace.removeprefix("trace-")) // 30 for trace in cluster["traces"])]
+        assert any(word.lower() in theme for word in cluster["title"].replace(",", "").split())
+
+
+def test_a_second_run_changes_no_byte_and_adds_no_event(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+    graph, _ = run
+    files = sorted(
+        path for path in graph.folder.glob("artifacts/*/*/*.parquet") if "emitted" not in str(path)
+    )
+    before = [path.read_bytes() for path in files]
+    again = graph.materialize(PARTITION)
+    assert again.success
+    assert metadata_of(again, "emitted_cluster_event")["outcome"] == "unchanged"
+    assert [path.read_bytes() for path in files] == before
+    assert len(graph.event_properties()) == 1
+
+
+def test_one_asset_alone_works_from_what_is_stored_and_never_rewrites_history(
+    run: tuple[Graph, dg.ExecuteInProcessResult],
+) -> None:
+    graph, _ = run
+    (before,) = graph.event_properties()
+    again = graph.materialize(
+        PARTITION, ["cluster_labels", "emitted_cluster_event"], max_samples=50, lookback_days=1
+    )
+    assert again.success
+    assert graph.event_properties() == [before]
+    assert before["$ai_clustering_params"] == {
+        "clustering_method": "hdbscan",
+        "clustering_method_params": {"min_cluster_size_fraction": 0.01, "min_samples": 5},
+        "embedding_normalization": "l2",
+        "dimensionality_reduction_method": "umap",
+        "dimensionality_reduction_ndims": 100,
+        "visualization_method": "umap",
+        "max_samples": 1000,
+    }
+
+
+def test_a_setting_of_one_run_reaches_the_assets_and_the_event(
+    run: tuple[Graph, dg.ExecuteInProcessResult],
+) -> None:
+    graph, _ = run
+    params = {"min_cluster_size_fraction": 0.2, "min_samples": 3}
+    result = graph.materialize(PARTITION, max_samples=80, run_label="try-1", clustering_method_params=params)
+    assert result.success
+    labelled = [e for e in graph.event_properties() if e["$ai_clustering_run_id"].endswith("_try-1")]
+    assert len(labelled) == 1
+    assert labelled[0]["$ai_total_items_analyzed"] == 80
+    assert labelled[0]["$ai_clustering_params"]["clustering_method_params"] == params
+    assert len(graph.event_properties()) == 2
+
+
+def test_assets_of_different_runs_are_never_mixed(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+    graph, _ = run
+    coarse = {"min_cluster_size_fraction": 0.45}
+    assert graph.materialize(PARTITION, ["cluster_assignments"], clustering_method_params=coarse).success
+    mixed = graph.materialize(PARTITION, ["cluster_labels"])
+    assert not mixed.success
+    (failure,) = [event for event in mixed.all_events if event.event_type_value == "STEP_FAILURE"]
+    assert "hold different clusters" in failure.step_failure_data.error.to_string()
+    assert "STEP_UP_FOR_RETRY" not in [event.event_type_value for event in mixed.all_events]

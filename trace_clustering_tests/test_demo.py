@@ -1,0 +1,94 @@
+"""The demo, as a user runs it, and the command line of Dagster on what it leaves behind."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+pytestmark = pytest.mark.slow
+
+TOOLS = Path(sys.executable).parent
+ASSETS = {
+    "embeddings",
+    "reduced_embeddings",
+    "cluster_assignments",
+    "projection_2d",
+    "cluster_labels",
+    "emitted_cluster_event",
+}
+
+
+def run(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("TRACE_CLUSTERING")}
+    return subprocess.run(
+        [TOOLS / command[0], *command[1:]],
+        cwd=home,
+        env={**environment, "DAGSTER_HOME": str(home)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def demo(home: Path) -> subprocess.CompletedProcess[str]:
+    return run(home, "trace-clustering", "demo")
+
+
+def test_it_shows_progress_and_ends_with_the_clusters(demo: subprocess.CompletedProcess[str]) -> None:
+    assert demo.returncode == 0, demo.stderr
+    lines = demo.stdout.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("✓")][-1] == "emitted_cluster_event"
+    assert {line.split()[1] for line in lines if line.startswith("✓")} == ASSETS
+    assert "112495_trace_20250123_000000: 726 traces" in demo.stdout
+    assert "Outliers" in demo.stdout
+    assert "Where to look next" in demo.stdout
+    assert "Traceback" not in demo.stdout + demo.stderr
+
+
+@pytest.mark.usefixtures("demo")
+def test_the_command_line_of_dagster_materializes_the_same_again(home: Path) -> None:
+    before = run(home, "trace-clustering", "show", "--team-id", "112495", "--json").stdout
+    again = run(
+        home,
+        *("dagster", "asset", "materialize", "-m", "trace_clustering.definitions"),
+        *("--select", "*", "--partition", "2025-01-22|112495"),
+    )
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert "Multiprocess executor" in again.stderr
+    assert "unchanged" in again.stderr
+    assert run(home, "trace-clustering", "show", "--team-id", "112495", "--json").stdout == before
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize("asset", sorted(ASSETS))
+def test_the_artifacts_open_in_pandas_and_duckdb(home: Path, asset: str) -> None:
+    path = home / "trace_clustering_data" / "artifacts" / asset / "2025-01-22" / "112495.parquet"
+    rows = len(pd.read_parquet(path))
+    assert rows == duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchall()[0][0]
+    assert rows > 0
+
+
+def test_the_demo_traces_are_of_many_themes_and_small() -> None:
+    with (files("trace_clustering.demo") / "traces.parquet").open("rb") as file:
+        size = file.seek(0, 2)
+        table = pq.read_table(file)
+    themes = Counter(table["label"].to_pylist())
+    outliers = themes.pop("outlier")
+    assert size < 3_000_000
+    assert table.num_rows >= 600
+    assert 12 <= len(themes) <= 20
+    assert max(themes.values()) > 3 * min(themes.values())
+    assert outliers >= 20
+    assert len(set(table["trace_id"].to_pylist())) == table.num_rows

@@ -1,0 +1,61 @@
+"""Real traces: what the default settings reach on them. Skipped where the data sets are absent."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from trace_clustering.algorithms.compute import cluster_points, reduce_embeddings
+from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
+from trace_clustering.clickhouse.load import insert_records
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.loading import load_file
+from trace_clustering.records import TraceRecord, read_records
+from trace_clustering.settings import ClusteringSettings
+from trace_clustering_tests.assets.conftest import Graph, graph  # noqa: F401
+from trace_clustering_tests.examples import WINDOW
+
+pytestmark = pytest.mark.slow
+
+
+def clusters_of(clickhouse: ClickHouse, records: list[TraceRecord]) -> dict[str, int]:
+    """Load records in the given order, and cluster them with the default settings."""
+    settings = ClusteringSettings()
+    with clickhouse.for_team(1, timeout_seconds=60) as session:
+        for start in range(0, len(records), 250):
+            insert_records(session, records[start : start + 250], batch_run_id="batch", model_name="m")
+        found = fetch_trace_embeddings_for_clustering(session, WINDOW)
+    points = reduce_embeddings(
+        found.vectors,
+        n_components=settings.dimensionality_reduction_ndims,
+        random_state=settings.random_state,
+    )
+    labels = cluster_points(points, **settings.hdbscan_params().model_dump()).result.labels
+    return dict(zip(found.trace_ids, labels.tolist(), strict=True))
+
+
+def test_intents_are_found_the_same_whatever_the_order_of_the_rows(real_data: Path, tmp_path: Path) -> None:
+    path = real_data / "clinc35_1000.parquet"
+    records = [record for record in read_records(path) if isinstance(record, TraceRecord)]
+    found = clusters_of(ClickHouse(dsn=f"chdb://{tmp_path / 'sorted'}"), records)
+    np.random.default_rng(5).shuffle(records)
+    assert clusters_of(ClickHouse(dsn=f"chdb://{tmp_path / 'shuffled'}"), records) == found
+
+    truth = pq.read_table(path, columns=["trace_id", "label"]).to_pydict()
+    labels = dict(zip(truth["trace_id"], truth["label"], strict=True))
+    assert len(found) == 1000
+    assert adjusted_rand_score([labels[trace] for trace in found], list(found.values())) >= 0.70
+
+
+def test_real_agent_runs_become_an_event(real_data: Path, graph: Graph) -> None:  # noqa: F811
+    report = load_file(real_data / "tau_airline_200.parquet", graph.clickhouse, 1)
+    assert report.new == 200
+    assert graph.materialize("2025-01-22|1").success
+    event = graph.newest_event()
+    traces = [trace for cluster in event["clusters"] for trace in cluster["traces"]]
+    assert len(traces) == len(set(traces)) == 200
+    numbers = [v for c in event["clusters"] for t in c["traces"].values() for v in (t["x"], t["y"])]
+    assert np.isfinite(numbers).all()
+    assert len({cluster["title"] for cluster in event["clusters"]}) == len(event["clusters"])

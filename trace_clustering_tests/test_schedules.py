@@ -1,0 +1,47 @@
+"""The daily schedule: one run per allowed team for yesterday."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from trace_clustering.definitions import defs
+from trace_clustering.environment import TEAM_IDS
+
+
+def tick(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
+    """What the scheduler gets on 23 January 2025, its checks of the partitions included."""
+    repository = defs.get_repository_def()
+    schedule = repository.get_schedule_def("trace_clustering_daily_schedule")
+    context = dg.build_schedule_context(
+        instance=instance,
+        repository_def=repository,
+        scheduled_execution_time=datetime(2025, 1, 23, 0, 15, tzinfo=UTC),
+    )
+    return list(schedule.evaluate_tick(context).run_requests or [])
+
+
+def test_every_allowed_team_gets_one_run_for_yesterday() -> None:
+    with dg.instance_for_test() as instance:
+        requests = tick(instance)
+    assert [str(request.partition_key) for request in requests] == [
+        "2025-01-22|1",
+        "2025-01-22|2",
+        "2025-01-22|112495",
+    ]
+    assert len({request.run_key for request in requests}) == 3
+
+
+def test_an_unknown_team_never_voids_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TEAM_IDS, "1,99,2")  # 99 came after the code location was loaded
+    with dg.instance_for_test() as instance:
+        requests = tick(instance)
+    assert [str(request.partition_key) for request in requests] == ["2025-01-22|1", "2025-01-22|2"]
+
+
+def test_it_runs_by_itself_every_night_in_utc() -> None:
+    schedule = defs.resolve_schedule_def("trace_clustering_daily_schedule")
+    assert schedule.cron_schedule == "15 0 * * *"
+    assert schedule.execution_timezone == "UTC"
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert schedule.job_name == "trace_clustering_job"
