@@ -29,8 +29,15 @@ def draw_map(projection: Projection2D) -> bytes:
     colours = matplotlib.colormaps["tab20"]
     x, y = projection.coordinates.T
     noise = projection.labels == NOISE_CLUSTER_ID
-    axes.scatter(x[noise], y[noise], s=14, marker="x", linewidths=0.7, color="0.65")
-    axes.scatter(x[~noise], y[~noise], s=9, linewidths=0, c=colours(projection.labels[~noise] % 20))
+    axes.scatter(x[noise], y[noise], s=16, marker="x", linewidths=0.8, color="0.6")
+    axes.scatter(
+        x[~noise],
+        y[~noise],
+        s=26,
+        linewidths=0.3,
+        edgecolors="white",
+        c=colours(projection.labels[~noise] % 20),
+    )
     for cluster, (centre_x, centre_y) in zip(
         projection.cluster_ids, projection.centroid_coordinates, strict=True
     ):
@@ -38,10 +45,12 @@ def draw_map(projection: Projection2D) -> bytes:
             axes.annotate(
                 str(cluster),
                 (centre_x, centre_y),
+                xytext=(0, 7),  # above the dots, which are often packed into a few pixels
+                textcoords="offset points",
                 ha="center",
-                va="center",
+                va="bottom",
                 fontsize=8,
-                bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": colours(cluster % 20), "alpha": 0.85},
+                bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": colours(cluster % 20), "alpha": 0.8},
             )
     clusters = int(np.sum(np.array(projection.cluster_ids) != NOISE_CLUSTER_ID))
     axes.set_title(

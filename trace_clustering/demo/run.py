@@ -44,8 +44,9 @@ def run_demo(console: Console, team_id: int | None = None) -> None:
             f"{CLICKHOUSE_DSN} is the address of a server, and the demo writes made-up traces; "
             "unset it for the demo"
         )
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(Path.cwd())))
+    home = Path(os.environ.get("DAGSTER_HOME") or Path.cwd()).absolute()
     home.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(home)  # Dagster insists on an absolute folder that exists
     _load(console, team_id)
     _materialize(console, team_id)
     _show(console, team_id, home)

@@ -1,0 +1,44 @@
+"""The README names everything a user can set, and its statements are the ones that are tested."""
+
+from pathlib import Path
+
+import pytest
+
+from trace_clustering import environment
+from trace_clustering.cli import main
+from trace_clustering.definitions import defs
+from trace_clustering.settings import ClusteringSettings, HDBSCANParams
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *ClusteringSettings.model_fields,
+        *HDBSCANParams.model_fields,
+        environment.CLICKHOUSE_DSN,
+        environment.TEAM_IDS,
+        environment.STORAGE,
+        environment.EXECUTOR,
+    ],
+)
+def test_every_setting_is_explained(name: str) -> None:
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("command", main.commands)
+def test_every_command_is_shown(command: str) -> None:
+    assert f"trace-clustering {command}" in README
+
+
+def test_every_asset_is_explained() -> None:
+    for asset in defs.assets or []:
+        assert f"| `{asset.key.to_user_string()}` |" in README
+
+
+def test_every_picture_is_there() -> None:
+    pictures = [part.split(")")[0] for part in README.split("](")[1:] if part.startswith(".github")]
+    assert pictures
+    for picture in pictures:
+        assert (Path(__file__).parents[1] / picture).is_file()
