@@ -1,6 +1,7 @@
 """The `trace-clustering` command."""
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -16,6 +17,8 @@ class _Commands(click.Group):
     """Commands whose errors are told in a sentence, not in a traceback."""
 
     def invoke(self, context: click.Context) -> Any:  # noqa: ANN401
+        # The client library logs what it raises, too; said once is enough.
+        logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
         try:
             return super().invoke(context)
         except TraceClusteringError as error:
@@ -71,7 +74,7 @@ def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_
         file, ClickHouse(), team_id, on_error=on_error, embedding_model=embedding_model, track=_track
     )
     if report.bad_count:
-        click.echo(f"Left out {report.bad_count} bad records:\n{report.bad_lines()}", err=True)
+        click.echo(f"Left out {report.bad_lines()}", err=True)
     click.echo(f"Loaded {report.new} traces for team {team_id}; {report.already_there} were there already.")
 
 

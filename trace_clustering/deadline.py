@@ -1,6 +1,7 @@
 """Native code under a time limit: only a process of its own can be stopped in the middle."""
 
 import multiprocessing
+import pickle
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -65,5 +66,14 @@ def _answer(
     try:
         answer = (True, function(*args, **kwargs))
     except Exception as error:
-        answer = (False, error)
+        answer = (False, _as_it_travels(error))
     sender.send(answer)
+
+
+def _as_it_travels(error: Exception) -> Exception:
+    """Return the error itself if pickle can rebuild it, else one that tells what it said."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - of our own making
+    except Exception:
+        return ComputeProcessError(f"{type(error).__name__}: {error}")
+    return error

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
 from trace_clustering.clickhouse.load import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.errors import InvalidRecordError
-from trace_clustering.records import BadRecord, TraceRecord, count_records, file_digest, read_records
+from trace_clustering.record_files import count_records, file_digest, read_records
+from trace_clustering.records import BadRecord, TraceRecord
 
 RECORDS_PER_BATCH = 1000
 _BAD_RECORDS_SHOWN = 20
+_BATCHES_PER_SESSION = 50
 _INSERT_TIMEOUT_SECONDS = 120.0
 
 Track = Callable[[Iterable[TraceRecord | BadRecord], int, str], Iterable[TraceRecord | BadRecord]]
@@ -34,8 +36,9 @@ class LoadReport:
             self.bad.append(record)
 
     def bad_lines(self) -> str:
-        """Return the bad records, one per line."""
-        lines = [f"  line {record.line}: {record.reason}" for record in self.bad]
+        """Return how many bad records there are, and the first of them, one per line."""
+        lines = [f"{self.bad_count} bad record{'s' if self.bad_count > 1 else ''}:"]
+        lines += [f"  line {record.line}: {record.reason}" for record in self.bad]
         if self.bad_count > len(self.bad):
             lines.append(f"  and {self.bad_count - len(self.bad)} more")
         return "\n".join(lines)
@@ -76,12 +79,15 @@ def load_file(
     report = LoadReport()
     batch_run_id = f"{team_id}_load_{file_digest(path)}"
     good = _good(track(read_records(path), total, "Loading"), report)
-    for records in _batches(good):
-        model_name = embedding_model or f"unknown-{len(records[0].embedding)}"
+    batches = _batches(good)
+    while first := next(batches, None):
+        # A session serves many batches: the embedded engine leaks memory whenever it is opened again.
         with clickhouse.for_team(team_id, timeout_seconds=_INSERT_TIMEOUT_SECONDS) as session:
-            new = insert_records(session, records, batch_run_id=batch_run_id, model_name=model_name)
-        report.new += new
-        report.already_there += len(records) - new
+            for records in chain([first], islice(batches, _BATCHES_PER_SESSION - 1)):
+                model_name = embedding_model or f"unknown-{len(records[0].embedding)}"
+                new = insert_records(session, records, batch_run_id=batch_run_id, model_name=model_name)
+                report.new += new
+                report.already_there += len(records) - new
     return report
 
 
@@ -91,7 +97,7 @@ def _check(records: Iterable[TraceRecord | BadRecord], path: Path) -> None:
         pass
     if report.bad_count:
         raise InvalidRecordError(
-            f"{path} holds {report.bad_count} bad records, so nothing was loaded:\n{report.bad_lines()}\n"
+            f"Nothing of {path} was loaded, it holds {report.bad_lines()}\n"
             "Mend them, or leave them out with --on-error skip"
         )
 

@@ -8,8 +8,8 @@ import numpy as np
 from trace_clustering.artifacts import Projection2D
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
-_SIZE_INCHES = (7.2, 5.4)
-_DOTS_PER_INCH = 80
+_SIZE_INCHES = (8, 6)
+_DOTS_PER_INCH = 72
 
 
 def draw_map(projection: Projection2D) -> bytes:

@@ -49,7 +49,9 @@ def to_parquet(artifact: Artifact) -> bytes:
         {HEADER_KEY: json.dumps(header, allow_nan=False, sort_keys=True)}
     )
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", use_dictionary=False, store_schema=True)
+    pq.write_table(
+        table, buffer, compression="zstd", use_dictionary=False, store_schema=True, write_page_checksum=True
+    )
     return buffer.getvalue()
 
 
@@ -65,7 +67,7 @@ def from_parquet(content: bytes) -> Artifact:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(content))
+        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         header = json.loads(table.schema.metadata[HEADER_KEY])
         kind = _KINDS[header["kind"]]
         values: dict[str, Any] = {"provenance": Provenance.from_json(header["provenance"])}
@@ -78,7 +80,7 @@ def from_parquet(content: bytes) -> Artifact:
                 values[f.name] = np.array(rows, dtype=f.metadata["dtype"]).reshape(len(rows), width)
             elif f.name != "provenance":
                 values[f.name] = header[f.name]
-    except (pa.ArrowException, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         raise ValueError(f"not an artifact of trace_clustering, or a damaged one: {error}") from error
     return kind(**values)
 

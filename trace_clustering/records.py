@@ -1,21 +1,15 @@
-"""Trace records in files: JSON Lines or Parquet, read in batches and checked one by one."""
+"""Trace records: what one row of a file must hold to be loaded."""
 
-import hashlib
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trace_clustering.artifacts import FloatArray
-from trace_clustering.errors import InvalidRecordError
 
-_ROWS_PER_READ = 1000
-_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 # What DateTime64 with microseconds can hold.
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 
@@ -45,115 +39,18 @@ class BadRecord:
     reason: str
 
 
-def file_digest(path: Path) -> str:
-    """Return a short text that identifies the content of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def count_records(path: Path) -> int:
-    """Return about how many records a file holds, without reading them.
-
-    Raises
-    ------
-    InvalidRecordError
-        If the file is not there, or is neither JSON Lines nor Parquet.
-    """
-    if _is_parquet(path):
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return int(pq.read_metadata(path).num_rows)
-        except pa.ArrowException as error:
-            raise InvalidRecordError(f"{path} cannot be read as Parquet: {error}") from error
-    with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-
-
-def read_records(path: Path) -> Iterator[TraceRecord | BadRecord]:
-    """Read the records of a file in order, good and bad; the first good vector fixes the length of all.
-
-    Raises
-    ------
-    InvalidRecordError
-        If the file is not there, or is neither JSON Lines nor Parquet.
-    """
-    length: int | None = None
-    rows = _read_parquet(path) if _is_parquet(path) else _read_json_lines(path)
-    for line, row in rows:
-        try:
-            if isinstance(row, str):
-                raise _BadValueError(row)
-            record = _parse(row)
-            if length is not None and len(record.embedding) != length:
-                raise _BadValueError(
-                    f"embedding has {len(record.embedding)} numbers, the records before it have {length}"
-                )
-        except _BadValueError as error:
-            yield BadRecord(line, str(error))
-        else:
-            length = len(record.embedding)
-            yield record
-
-
-class _BadValueError(Exception):
+class BadValueError(Exception):
     """Why one record is bad."""
 
 
-def _is_parquet(path: Path) -> bool:
-    if not path.is_file():
-        raise InvalidRecordError(f"There is no file {path}")
-    suffix = path.suffix.lower()
-    if suffix not in (".jsonl", ".ndjson", ".json", ".parquet", ".pq"):
-        raise InvalidRecordError(
-            f"{path} ends in {suffix or 'nothing'}; "
-            "give a JSON Lines file (.jsonl) or a Parquet file (.parquet)"
-        )
-    return suffix in (".parquet", ".pq")
+def parse_record(row: dict[str, Any]) -> TraceRecord:
+    """Check the fields of a row and return its record.
 
-
-def _read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                yield number, f"is not JSON: {error}"
-                continue
-            yield number, row if isinstance(row, dict) else "is not a JSON object"
-
-
-def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    number = 0
-    try:
-        with pq.ParquetFile(path) as file:
-            names = [name for name in TraceRecord.__dataclass_fields__ if name in file.schema_arrow.names]
-            for batch in file.iter_batches(batch_size=_ROWS_PER_READ, columns=names):
-                vectors = _vectors(batch)
-                for index, row in enumerate(batch.drop_columns(["embedding"] if vectors else []).to_pylist()):
-                    number += 1
-                    yield number, {**row, "embedding": vectors[index]} if vectors else row
-    except pa.ArrowException as error:
-        raise InvalidRecordError(f"{path} cannot be read as Parquet: {error}") from error
-
-
-def _vectors(batch: Any) -> list[Any]:  # noqa: ANN401 - an Arrow record batch
-    """Return the embeddings of a batch as arrays, without a Python object per number."""
-    if "embedding" not in batch.schema.names:
-        return []
-    return [
-        None if not scalar.is_valid else scalar.values.to_numpy(zero_copy_only=False)
-        for scalar in batch["embedding"]
-    ]
-
-
-def _parse(row: dict[str, Any]) -> TraceRecord:
+    Raises
+    ------
+    BadValueError
+        If a field is missing or wrong.
+    """
     return TraceRecord(
         trace_id=_trace_id(row.get("trace_id")),
         timestamp=_timestamp(row.get("timestamp")),
@@ -168,7 +65,7 @@ def _parse(row: dict[str, Any]) -> TraceRecord:
 
 def _trace_id(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _BadValueError(f"trace_id must be a text that is not empty, not {_shown(value)}")
+        raise BadValueError(f"trace_id must be a text that is not empty, not {_shown(value)}")
     return _encodable("trace_id", value)
 
 
@@ -180,10 +77,14 @@ def _timestamp(value: object) -> datetime:
         except ValueError:
             moment = None
     if not isinstance(moment, datetime):
-        raise _BadValueError(f"timestamp must be ISO 8601 such as 2025-01-22T13:45:00Z, not {_shown(value)}")
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    if not _EARLIEST <= moment <= _LATEST:
-        raise _BadValueError(f"timestamp {_shown(value)} is outside the years 1900 to 2261")
+        raise BadValueError(f"timestamp must be ISO 8601 such as 2025-01-22T13:45:00Z, not {_shown(value)}")
+    out_of_range = BadValueError(f"timestamp {_shown(value)} is outside the years 1900 to 2261")
+    try:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # beyond the first or last year that Python has
+        raise out_of_range from None
+    if not _EARLIEST <= moment < _LATEST:
+        raise out_of_range
     return moment
 
 
@@ -192,7 +93,7 @@ def _text(row: dict[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise _BadValueError(f"{name} must be a text, not {_shown(value)}")
+        raise BadValueError(f"{name} must be a text, not {_shown(value)}")
     return _encodable(name, value)
 
 
@@ -201,7 +102,7 @@ def _texts(row: dict[str, Any], name: str) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _BadValueError(f"{name} must be a list of texts, not {_shown(value)}")
+        raise BadValueError(f"{name} must be a list of texts, not {_shown(value)}")
     return [_encodable(name, item) for item in value]
 
 
@@ -209,7 +110,7 @@ def _encodable(name: str, text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise _BadValueError(f"{name} holds half of a surrogate pair, which is no character") from None
+        raise BadValueError(f"{name} holds half of a surrogate pair, which is no character") from None
     return text
 
 
@@ -223,30 +124,38 @@ def _properties(value: object) -> dict[str, Any]:
     elif value is None:
         properties = {}
     if not isinstance(properties, dict):
-        raise _BadValueError(f"properties must be a JSON object, not {_shown(value)}")
+        raise BadValueError(f"properties must be a JSON object, not {_shown(value)}")
     try:
-        json.dumps(properties, allow_nan=False)
+        _encodable("properties", json.dumps(properties, allow_nan=False, ensure_ascii=False))
     except ValueError:
-        raise _BadValueError("properties hold NaN or infinity, which JSON does not have") from None
+        raise BadValueError("properties hold NaN or infinity, which JSON does not have") from None
+    except TypeError as error:  # a time or bytes inside a Parquet struct
+        raise BadValueError(f"properties must be a JSON object: {error}") from None
     return properties
 
 
 def _embedding(value: object) -> FloatArray:
     if value is None:
-        raise _BadValueError("embedding is missing")
+        raise BadValueError("embedding is missing")
     try:
         vector = np.asarray(value)
     except ValueError:  # lists of different lengths inside
         vector = np.empty(0)
-    if vector.ndim != 1 or len(vector) == 0 or vector.dtype.kind not in "iuf":
-        raise _BadValueError("embedding must be a list of numbers that is not empty")
-    bad = np.flatnonzero(~(np.abs(vector) <= _LARGEST_FLOAT32))
+    holds_truth = isinstance(value, list) and any(isinstance(number, bool) for number in value)
+    if vector.ndim != 1 or len(vector) == 0 or vector.dtype.kind not in "iuf" or holds_truth:
+        raise BadValueError("embedding must be a list of numbers that is not empty")
+    with np.errstate(over="ignore"):
+        single = vector.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(single))
     if len(bad):
-        kind = "NaN" if math.isnan(vector[bad[0]]) else "too large for 32 bits"
-        raise _BadValueError(f"embedding[{bad[0]}] is {kind}")
-    return vector.astype(np.float32)
+        kind = "NaN" if math.isnan(single[bad[0]]) else "too large for 32 bits"
+        raise BadValueError(f"embedding[{bad[0]}] is {kind}")
+    return single
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, default=str)
+    try:
+        text = json.dumps(value, default=str)
+    except RecursionError:
+        return "something nested too deeply"
     return text if len(text) <= 80 else text[:79] + "…"

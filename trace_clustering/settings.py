@@ -43,6 +43,8 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         If a value is out of bounds, unknown, or a choice that is not available yet.
     """
 
+    model_config = ConfigDict(extra="forbid")
+
     lookback_days: int = Field(
         default=constants.DEFAULT_LOOKBACK_DAYS,
         ge=1,

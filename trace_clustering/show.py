@@ -60,12 +60,11 @@ def clustering_table(clustering: StoredClustering) -> Table:
     """Return a clustering as a table: id, title, size, share and nearest traces of every cluster."""
     properties, titles = clustering.properties, clustering.titles
     total = properties["$ai_total_items_analyzed"]
+    window = f"{properties['$ai_window_start']} to {properties['$ai_window_end']}"
+    labeler = properties.get("$ai_clustering_labeler", "another program")
     table = Table(
-        title=Text(
-            f"{properties['$ai_clustering_run_id']}: {total} traces from {properties['$ai_window_start']} "
-            f"to {properties['$ai_window_end']}"
-        ),
-        caption=Text(f"Titles by {properties['$ai_clustering_labeler']}. Shares are of all traces."),
+        title=Text(plain_line(f"{properties['$ai_clustering_run_id']}: {total} traces from {window}", 200)),
+        caption=Text(plain_line(f"Titles by {labeler}. Shares are of all traces.")),
         title_justify="left",
         caption_justify="left",
         show_lines=True,

@@ -5,7 +5,7 @@ import unicodedata
 
 MAX_TITLE_LENGTH = 120
 
-_MARKUP = re.compile(r"<[^<>]*>|[<>`*|\[\]{}\\]")
+_MARKUP = re.compile(r"</?[A-Za-z!][^<>]*>|[<>`*|\[\]{}\\]")
 _WHITE_SPACE = re.compile(r"\s+")
 
 

@@ -2,12 +2,7 @@ import dagster as dg
 
 from trace_clustering.artifacts import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.assets.checks import titles_distinct
-from trace_clustering.assets.conventions import (
-    TWO_ATTEMPTS,
-    clustering_asset,
-    require_same_clusters,
-    require_same_traces,
-)
+from trace_clustering.assets.conventions import TWO_ATTEMPTS, clustering_asset, require_same_clusters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.constants import LLM_ACTIVITY_TIMEOUT
@@ -27,10 +22,7 @@ def cluster_labels(
     projection_2d: Projection2D,
 ) -> dg.MaterializeResult[ClusterLabels]:
     """A title and a description for every cluster, written so that siblings are told apart."""
-    require_same_traces(cluster_assignments, projection_2d)
-    require_same_clusters(
-        cluster_assignments, projection_2d, (cluster_assignments.labels == projection_2d.labels).all()
-    )
+    require_same_clusters(cluster_assignments, projection_2d)
     provenance = projection_2d.provenance
     if provenance.shortage:
         empty = ClusterLabels.empty(provenance)

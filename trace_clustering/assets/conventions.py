@@ -7,8 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+import numpy as np
 
-from trace_clustering.artifacts import Artifact, TraceArtifact, iso_time
+from trace_clustering.artifacts import (
+    Artifact,
+    ClusterAssignments,
+    ClusterLabels,
+    Projection2D,
+    TraceArtifact,
+    iso_time,
+)
 from trace_clustering.errors import InconsistentArtifactsError, TraceClusteringError
 from trace_clustering.partitions import TEAM_DAY
 
@@ -70,16 +78,21 @@ def require_same_traces(first: TraceArtifact, second: TraceArtifact) -> None:
         raise _inconsistent(first, second, "hold different traces")
 
 
-def require_same_clusters(first: Artifact, second: Artifact, same: bool) -> None:
-    """Check the outcome of comparing the clusters of two artifacts.
+def require_same_clusters(
+    assignments: ClusterAssignments, projection: Projection2D, labels: ClusterLabels | None = None
+) -> None:
+    """Check that a map, and labels if given, are about the same traces in the same clusters.
 
     Raises
     ------
     InconsistentArtifactsError
-        If `same` is false.
+        If the clusters were made again, and the map or the labels were not.
     """
-    if not same:
-        raise _inconsistent(first, second, "hold different clusters")
+    require_same_traces(assignments, projection)
+    if not np.array_equal(assignments.labels, projection.labels):
+        raise _inconsistent(assignments, projection, "hold different clusters")
+    if labels is not None and labels.members_per_cluster() != projection.sizes():
+        raise _inconsistent(assignments, labels, "hold different clusters")
 
 
 def _inconsistent(first: Artifact, second: Artifact, how: str) -> InconsistentArtifactsError:

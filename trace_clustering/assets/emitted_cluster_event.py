@@ -3,12 +3,7 @@ import numpy as np
 
 from trace_clustering.artifacts import ClusterAssignments, ClusterLabels, EventReceipt, Projection2D
 from trace_clustering.assets.checks import event_reads_back
-from trace_clustering.assets.conventions import (
-    THREE_ATTEMPTS,
-    clustering_asset,
-    require_same_clusters,
-    require_same_traces,
-)
+from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset, require_same_clusters
 from trace_clustering.clickhouse.cluster_event import build_cluster_event
 from trace_clustering.clickhouse.events import emit_cluster_events, fetch_cluster_event
 from trace_clustering.clickhouse.resource import ClickHouse
@@ -27,13 +22,7 @@ def emitted_cluster_event(
     cluster_labels: ClusterLabels,
 ) -> dg.MaterializeResult[EventReceipt]:
     """The `$ai_trace_clusters` event in ClickHouse, once per run however often it is emitted; its receipt."""
-    require_same_traces(cluster_assignments, projection_2d)
-    require_same_clusters(
-        cluster_assignments, projection_2d, (cluster_assignments.labels == projection_2d.labels).all()
-    )
-    require_same_clusters(
-        cluster_assignments, cluster_labels, cluster_labels.members_per_cluster() == projection_2d.sizes()
-    )
+    require_same_clusters(cluster_assignments, projection_2d, cluster_labels)
     provenance = projection_2d.provenance
     if provenance.shortage:
         empty = EventReceipt.empty(provenance)

@@ -39,7 +39,9 @@ def parse_dsn(dsn: str) -> Address:
         If it is neither `http(s)://user:password@host:port/database` nor `chdb:///absolute/folder`.
     """
     if dsn.startswith("chdb://"):
-        folder = Path(dsn.removeprefix("chdb://"))  # taken literally: a folder may hold a # or a ?
+        folder = Path(dsn.removeprefix("chdb://"))  # taken literally: a folder may hold a #
+        if "?" in dsn:
+            raise _unusable("names a folder with a ?, which the embedded engine cannot open")
         if not folder.is_absolute() or folder == Path("/"):
             raise _unusable("needs an absolute folder with three slashes: chdb:///absolute/folder")
         return Address(dsn, folder, f"embedded ClickHouse in {folder}")
@@ -49,6 +51,8 @@ def parse_dsn(dsn: str) -> Address:
     except ValueError:
         raise _unusable("cannot be parsed: https://user:password@host:8443/database") from None
     if parts.scheme in ("http", "https"):
+        if "@" in parts.path + parts.query + parts.fragment:  # a password with a / ends the host too early
+            raise _unusable("has a / ? # or @ in user or password; write it as %2F %3F %23 or %40")
         if not parts.hostname:
             raise _unusable("names no host: https://user:password@host:8443/database")
         return Address(

@@ -153,7 +153,7 @@ def _trace_time(summary: TraceSummary | None, embedded: datetime) -> str:
     if summary and summary["trace_timestamp"]:
         try:
             moment = datetime.fromisoformat(summary["trace_timestamp"])
-        except ValueError:
+            return iso_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        except (ValueError, OverflowError):
             return iso_time(embedded.replace(tzinfo=UTC))
-        return iso_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     return iso_time(embedded.replace(tzinfo=UTC))

@@ -1,7 +1,7 @@
 """Writing the cluster event so that it exists once, and reading it back."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from trace_clustering.clickhouse.cluster_event import ClusterEvent
@@ -19,11 +19,9 @@ ORDER BY created_at DESC
 LIMIT 100
 """
 
-_DELETE_OLDER_VERSIONS = """
-DELETE FROM {events:Identifier}
-WHERE team_id = {team_id:Int64} AND event = {event:String}
-    AND timestamp = {timestamp:DateTime64(6, 'UTC')} AND uuid = {uuid:UUID}
-    AND created_at < {created_at:DateTime64(6, 'UTC')}
+_OLDER_VERSIONS = """
+event = {event:String} AND timestamp = {timestamp:DateTime64(6, 'UTC')} AND uuid = {uuid:UUID}
+AND created_at < {created_at:DateTime64(6, 'UTC')}
 """
 
 _NEWEST_EVENT = """
@@ -54,6 +52,8 @@ def emit_cluster_events(session: TeamSession, event: ClusterEvent) -> Outcome:
         _delete_older(session, identity, stored[0]["created_at"], len(stored) - 1)
         return "unchanged"
     created_at = datetime.now(UTC)
+    if stored:  # also where the clock that wrote it is ahead of this one
+        created_at = max(created_at, stored[0]["created_at"] + timedelta(microseconds=1))
     session.insert(
         "events",
         [
@@ -80,4 +80,4 @@ def fetch_cluster_event(session: TeamSession, run_id: str = "") -> dict[str, Any
 
 def _delete_older(session: TeamSession, identity: dict[str, Any], created_at: datetime, older: int) -> None:
     if older and session.can_delete():
-        session.command(_DELETE_OLDER_VERSIONS, **identity, created_at=created_at)
+        session.delete_events(_OLDER_VERSIONS, **identity, created_at=created_at)

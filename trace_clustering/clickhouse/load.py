@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trace_clustering.artifacts import iso_time
+from trace_clustering.clickhouse.batches import parameter_batches
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import (
     GENERATION_EVENT_NAME,
@@ -59,7 +60,7 @@ def insert_records(
     ----------
     session : TeamSession
     records : sequence of TraceRecord
-        At most a thousand, so that the ids fit into one parameter.
+        One batch of a file.
     batch_run_id : str
         Ties each embedding to its summary. The same id and records change nothing when inserted again.
     model_name : str
@@ -95,15 +96,18 @@ def _missing_events(
         ):
             events.setdefault(event[0], event)
     moments = [record.timestamp for record in records]
-    stored = session.query(
-        _STORED_EVENTS,
-        names=[SUMMARY_EVENT_NAME, GENERATION_EVENT_NAME],
-        first=min(moments),
-        last=max(moments),
-        uuids=[str(identity) for identity in events],
-        limit=2 * len(events),
-    )
-    known = {row["uuid"] for row in stored}
+    known = {
+        row["uuid"]
+        for batch in parameter_batches(map(str, events), str)
+        for row in session.query(
+            _STORED_EVENTS,
+            names=[SUMMARY_EVENT_NAME, GENERATION_EVENT_NAME],
+            first=min(moments),
+            last=max(moments),
+            uuids=batch,
+            limit=2 * len(batch),
+        )
+    }
     return {identity: event for identity, event in events.items() if identity not in known}
 
 
@@ -113,14 +117,17 @@ def _missing_documents(
     documents: dict[str, TraceRecord] = {}
     for record in records:
         documents.setdefault(record.trace_id, record)
-    stored = session.query(
-        _STORED_DOCUMENTS,
-        product=LLMA_TRACE_PRODUCT,
-        rendering=batch_run_id,
-        document_ids=list(documents),
-        limit=len(documents),
-    )
-    known = {row["document_id"] for row in stored}
+    known = {
+        row["document_id"]
+        for batch in parameter_batches(documents, str)
+        for row in session.query(
+            _STORED_DOCUMENTS,
+            product=LLMA_TRACE_PRODUCT,
+            rendering=batch_run_id,
+            document_ids=batch,
+            limit=len(batch),
+        )
+    }
     return {trace_id: record for trace_id, record in documents.items() if trace_id not in known}
 
 

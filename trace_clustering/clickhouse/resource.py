@@ -1,18 +1,20 @@
 """The ClickHouse resource: one client library, two places."""
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import dagster as dg
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from trace_clustering.clickhouse.address import Address, parse_dsn
 from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREATE_EVENTS
 from trace_clustering.clickhouse.session import Tables, TeamSession, errors_explained
-from trace_clustering.environment import clickhouse_dsn
+from trace_clustering.environment import CLICKHOUSE_DSN, clickhouse_dsn
 from trace_clustering.errors import ClickHouseFolderLockedError, ClickHouseSetupError, InvalidSettingsError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class ClickHouse(dg.ConfigurableResource[Any]):
 
     dsn: str = Field(
         default="",
+        repr=False,
         description="https://user:password@host:8443/database, or chdb:///absolute/folder for the engine "
         "inside the process. Empty: TRACE_CLUSTERING_CLICKHOUSE_DSN, else a folder under DAGSTER_HOME. "
         "Prefer the environment variable, which keeps the password out of the run's configuration.",
@@ -46,8 +49,8 @@ class ClickHouse(dg.ConfigurableResource[Any]):
 
     @field_validator("database", "events_table", "embeddings_table")
     @classmethod
-    def _check_identifier(cls, name: str) -> str:
-        if name and not _IDENTIFIER.fullmatch(name):
+    def _check_identifier(cls, name: str, info: ValidationInfo) -> str:
+        if not _IDENTIFIER.fullmatch(name) and (name or info.field_name != "database"):
             raise InvalidSettingsError(
                 f"{name!r} cannot be the name of a ClickHouse table or database; "
                 "use letters, digits and underscores"
@@ -101,24 +104,17 @@ class ClickHouse(dg.ConfigurableResource[Any]):
 
     @contextmanager
     def _client(self, address: Address, timeout_seconds: float) -> Iterator["Client"]:
-        # Imported here because the embedded engine starts threads: no process may fork after this.
-        import clickhouse_connect
-
         if address.folder is None:
             with errors_explained(address):
-                client = clickhouse_connect.get_client(
-                    dsn=address.dsn,
-                    database=self.database or None,
-                    connect_timeout=self.connect_timeout_seconds,
-                    send_receive_timeout=timeout_seconds,
-                    autogenerate_session_id=False,
-                    form_encode_query_params=True,
-                )
+                client = self._server_client(address, timeout_seconds)
             try:
                 yield client
             finally:
                 client.close()
             return
+        # Imported here because the embedded engine starts threads: no process may fork after this.
+        import clickhouse_connect
+
         with self._folder_lock(address.folder):
             with errors_explained(address):
                 client = clickhouse_connect.get_client(interface="chdb", path=str(address.folder))
@@ -131,10 +127,30 @@ class ClickHouse(dg.ConfigurableResource[Any]):
             finally:
                 client.close()
 
+    def _server_client(self, address: Address, timeout_seconds: float) -> "Client":
+        import clickhouse_connect
+
+        try:
+            return clickhouse_connect.get_client(
+                dsn=address.dsn,
+                # Without it the client goes by the port, and an https address may be spoken to in the clear.
+                interface=urlsplit(address.dsn).scheme,
+                database=self.database or None,
+                connect_timeout=math.ceil(self.connect_timeout_seconds),
+                send_receive_timeout=math.ceil(timeout_seconds),
+                autogenerate_session_id=False,
+                form_encode_query_params=True,
+            )
+        except TypeError as error:
+            raise InvalidSettingsError(
+                f"The address of {address.name} ({CLICKHOUSE_DSN}) has an option that does not exist: {error}"
+            ) from error
+
     @contextmanager
     def _folder_lock(self, folder: Path) -> Iterator[None]:
         import filelock
 
+        folder = folder.resolve()  # one lock, whatever links lead to it
         lock_file = folder.with_name(f"{folder.name}.lock")
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -76,10 +76,14 @@ class TeamSession:
         with errors_explained(self._address):
             return self._client.query_arrow(sql, self._bound(parameters), settings=self._settings())
 
-    def command(self, sql: str, **parameters: Any) -> None:  # noqa: ANN401
-        """Run a statement that returns nothing."""
+    def delete_events(self, condition: str, **parameters: Any) -> None:  # noqa: ANN401
+        """Delete the team's rows of `events` that satisfy a condition."""
         with errors_explained(self._address):
-            self._client.command(sql, self._bound(parameters), settings=self._settings())
+            self._client.command(
+                f"DELETE FROM {{events:Identifier}} WHERE team_id = {{team_id:Int64}} AND ({condition})",  # noqa: S608
+                self._bound(parameters),
+                settings=self._limits(),
+            )
 
     def insert(
         self, table: Literal["events", "embeddings"], rows: Sequence[Sequence[Any]], columns: Sequence[str]
@@ -91,6 +95,8 @@ class TeamSession:
                 [[self.team_id, *row] for row in rows],
                 column_names=["team_id", *columns],
                 database=self._tables.database,
+                # A file may span years, and a partition is a week.
+                settings={**self._limits(), "max_partitions_per_insert_block": 0},
             )
 
     def can_delete(self) -> bool:
@@ -105,16 +111,18 @@ class TeamSession:
     def _bound(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return {**parameters, **self._tables.bound(), "team_id": self.team_id}
 
+    def _limits(self) -> dict[str, Any]:
+        return {
+            "max_execution_time": self._timeout_seconds,
+            "log_comment": json.dumps({"program": "trace_clustering", "team_id": self.team_id}),
+        }
+
     def _settings(self) -> dict[str, Any]:
         filters = {
             f"{self._tables.database}.{name}": f"team_id = {self.team_id:d}"
             for name in self._tables.bound().values()
         }
-        return {
-            "max_execution_time": self._timeout_seconds,
-            "additional_table_filters": str(filters),
-            "log_comment": json.dumps({"program": "trace_clustering", "team_id": self.team_id}),
-        }
+        return {**self._limits(), "additional_table_filters": str(filters)}
 
 
 @contextmanager
@@ -130,6 +138,8 @@ def errors_explained(address: Address) -> Iterator[None]:
 
 def explain(error: Exception, address: Address) -> TraceClusteringError:
     """Return the error of this project that an error of the client library stands for."""
+    from clickhouse_connect.driver.exceptions import ProgrammingError
+
     code = getattr(error, "code", None)
     message = str(error).split("(for url")[0].strip()
     if code in _NOT_ALLOWED:
@@ -150,6 +160,8 @@ def explain(error: Exception, address: Address) -> TraceClusteringError:
         return ClickHouseUnavailableError(
             f"{address.name} is too busy or too slow, try again later: {message}"
         )
+    if isinstance(error, ProgrammingError):
+        return ClickHouseQueryError(f"{address.name} cannot be used: {message}")
     if code is None:
         return ClickHouseUnavailableError(
             f"{address.name} cannot be reached; check host and port in TRACE_CLUSTERING_CLICKHOUSE_DSN "

@@ -2,15 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from itertools import islice
 from typing import Any
 
 from trace_clustering.artifacts import TraceSummary, Window
+from trace_clustering.clickhouse.batches import parameter_batches
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import SUMMARY_EVENT_NAME
-
-# A parameter travels to a server in one form field, whose size servers bound (128 KiB by default).
-_IDS_PER_QUERY = 1000
 
 _SUMMARIES = """
 WITH
@@ -63,9 +60,9 @@ def fetch_trace_summaries(
     dict
         Summaries by trace id; traces without one are missing.
     """
-    pairs = iter(zip(trace_ids, batch_run_ids, strict=True))
+    pairs = zip(trace_ids, batch_run_ids, strict=True)
     summaries: dict[str, TraceSummary] = {}
-    while batch := list(islice(pairs, _IDS_PER_QUERY)):
+    for batch in parameter_batches(pairs, lambda pair: max(pair, key=len)):
         rows = session.query(
             _SUMMARIES,
             event=SUMMARY_EVENT_NAME,
@@ -96,7 +93,7 @@ def _texts(raw: str) -> list[str]:
     try:
         while isinstance(items, str):
             items = json.loads(items)
-    except ValueError:  # a text that is no JSON is itself the only line
+    except (ValueError, RecursionError):  # a text that is no JSON is itself the only line
         return [items] if items else []
     if not isinstance(items, list):
         return []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trace_clustering.environment import CLICKHOUSE_DSN, TEAM_IDS, allowed_team_ids
+from trace_clustering.environment import CLICKHOUSE_DSN, TEAM_IDS, allowed_team_ids, clickhouse_dsn
 from trace_clustering.errors import InvalidSettingsError, TraceClusteringError
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def run_demo(console: Console, team_id: int | None = None) -> None:
     team_id = team_id or DEMO_TEAM_ID
     if team_id not in allowed_team_ids():
         raise InvalidSettingsError(
-            f"The demo's team {team_id} is not among {TEAM_IDS}={os.environ.get(TEAM_IDS, '')!r}; "
-            "unset it for the demo, or choose one of them with --team-id"
+            f"The demo's team {team_id} is not among the teams {', '.join(map(str, allowed_team_ids()))} "
+            f"({TEAM_IDS}); choose one of them with --team-id, or add it there"
         )
-    if not os.environ.get(CLICKHOUSE_DSN, "chdb:").startswith("chdb:"):
+    if not clickhouse_dsn().startswith("chdb:"):
         raise InvalidSettingsError(
             f"{CLICKHOUSE_DSN} is the address of a server, and the demo writes made-up traces; "
             "unset it for the demo"

@@ -1,5 +1,8 @@
 """Labels without an LLM: the terms that set a cluster apart (c-TF-IDF)."""
 
+import functools
+import sys
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,10 +38,11 @@ def distinguishing_terms(documents: Sequence[str], limit: int = TERMS_IN_DESCRIP
         stop_words="english",
         ngram_range=(1, 2),
         max_features=_MAX_TERMS,
-        token_pattern=r"(?u)\b[^\W\d_][\w'-]+\b",  # noqa: S106 - a pattern, no password
+        token_pattern=_word_pattern(),
     )
     try:
-        counts = vectorizer.fit_transform(documents).toarray().astype(np.float64)
+        composed = [unicodedata.normalize("NFC", document) for document in documents]
+        counts = vectorizer.fit_transform(composed).toarray().astype(np.float64)
     except ValueError:  # nothing but stop words and numbers
         return [[] for _ in documents]
     terms = vectorizer.get_feature_names_out()
@@ -47,6 +51,13 @@ def distinguishing_terms(documents: Sequence[str], limit: int = TERMS_IN_DESCRIP
     weights = frequency * np.log1p(totals.mean() / counts.sum(axis=0))
     weights[:, _is_common(counts)] = 0
     return [_pick(terms, row, limit) for row in weights]
+
+
+@functools.cache
+def _word_pattern() -> str:
+    r"""Return a pattern of words in any script: `\w` alone cuts words at vowel signs and accents."""
+    marks = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] == "M")
+    return rf"(?<![\w{marks}])[^\W\d_](?:[\w{marks}'-]*[\w{marks}])"
 
 
 def cluster_document(summaries: Sequence[TraceSummary]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from trace_clustering.artifacts import ClusterAssignments, ClusterLabel, ClusterLabels, TraceSummary
 from trace_clustering.constants import NOISE_CLUSTER_ID, NOISE_TITLE
 from trace_clustering.labeling.keywords import TERMS_IN_TITLE, cluster_document, distinguishing_terms
-from trace_clustering.text import plain_line
+from trace_clustering.text import MAX_TITLE_LENGTH, plain_line
 
 Progress = Callable[[str], None]
 
@@ -65,9 +65,14 @@ def _distinct_titles(terms: dict[int, list[str]]) -> dict[int, str]:
         candidates = [_title(found[:count]) for count in range(TERMS_IN_TITLE, len(found) + 1)]
         candidates += [_title(found[:TERMS_IN_TITLE])] if found else []
         fresh = [title for title in candidates if title and title.casefold() not in taken]
-        fallback = f"{candidates[-1]} ({cluster})" if candidates else f"Cluster {cluster}"
+        fallback = _numbered(candidates[-1], cluster) if candidates else f"Cluster {cluster}"
         titles[cluster] = fresh[0] if fresh else fallback
     return titles
+
+
+def _numbered(title: str, cluster: int) -> str:
+    suffix = f" ({cluster})"
+    return plain_line(title, MAX_TITLE_LENGTH - len(suffix)) + suffix
 
 
 def _title(terms: list[str]) -> str:

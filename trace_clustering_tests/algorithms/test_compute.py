@@ -1,0 +1,63 @@
+"""The whole steps that run in a process of their own."""
+
+import numpy as np
+import pytest
+
+from trace_clustering.algorithms.compute import ClusteredPoints, cluster_points, reduce_embeddings
+from trace_clustering.algorithms.distances import calculate_trace_distances
+from trace_clustering_tests.examples import themed_vectors
+
+
+def clustered(points: np.ndarray) -> ClusteredPoints:
+    return cluster_points(points, min_cluster_size_fraction=0.01, min_samples=5)
+
+
+def test_each_point_is_told_its_nearest_and_its_own_centroid() -> None:
+    points = themed_vectors()
+    found = clustered(points)
+    distances = calculate_trace_distances(points, found.result.centroids)
+    member = found.result.labels >= 0
+    own = distances[np.flatnonzero(member), found.result.labels[member]]
+    assert found.nearest.tolist() == distances.argmin(axis=1).tolist()
+    assert found.distances_to_nearest.tolist() == distances.min(axis=1).tolist()
+    assert found.distances_to_own[member].tolist() == own.tolist()
+
+
+def test_for_noise_the_distance_is_that_to_the_nearest_centroid() -> None:
+    far = 10 * np.eye(6, 16, k=6, dtype=np.float32)
+    points = np.vstack([themed_vectors(outliers=0), far])
+    found = clustered(points)
+    noise = found.result.labels == -1
+    assert noise[-6:].all()
+    nearest = calculate_trace_distances(points[noise], found.result.centroids).min(axis=1)
+    assert found.distances_to_own[noise].tolist() == nearest.tolist()
+    assert (nearest > 0).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 20])
+def test_without_clusters_nothing_is_near_and_all_distances_are_zero(n: int) -> None:
+    found = clustered(np.ones((n, 4), dtype=np.float32))
+    assert found.nearest.tolist() == [-1] * n
+    assert found.distances_to_nearest.tolist() == found.distances_to_own.tolist() == [0.0] * n
+
+
+def test_the_results_have_the_types_they_are_stored_with() -> None:
+    for points in (themed_vectors(), np.ones((5, 4), dtype=np.float32)):
+        found = clustered(points)
+        assert found.nearest.dtype == np.int64
+        assert found.distances_to_nearest.dtype == found.distances_to_own.dtype == np.float32
+
+
+def test_themes_are_found_in_the_reduced_space_whatever_the_length_of_the_vectors() -> None:
+    lengths = np.random.default_rng(5).uniform(0.1, 10, (75, 1)).astype(np.float32)
+    vectors = themed_vectors(themes=3, per_theme=25, outliers=0) * lengths
+    points = reduce_embeddings(vectors, n_components=100, random_state=42)
+    assert points.shape == (75, 16)
+    found = [set(clustered(points).result.labels[start : start + 25].tolist()) for start in (0, 25, 50)]
+    assert sorted(found, key=min) == [{0}, {1}, {2}]
+
+
+def test_a_zero_vector_among_others_gets_a_finite_place() -> None:
+    vectors = themed_vectors(themes=2, per_theme=10, outliers=0)
+    vectors[4] = 0
+    assert np.isfinite(reduce_embeddings(vectors, n_components=100, random_state=42)).all()

@@ -1,0 +1,61 @@
+"""The clustering space has the promised size, is finite, and is the same every time."""
+
+import numpy as np
+import pytest
+
+from trace_clustering.algorithms.reduce import reduce_dimensions_for_clustering
+
+
+def vectors(n: int, d: int = 8) -> np.ndarray:
+    return np.random.default_rng(n).normal(size=(n, d)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "wanted", "made"),
+    [
+        (3, 8, 100, 2),  # max(2, n - 2)
+        (5, 8, 100, 3),
+        (5, 200, 100, 3),
+        (19, 200, 100, 17),
+        (20, 200, 100, 18),
+        (21, 200, 100, 19),
+        (21, 8, 100, 8),  # d
+        (60, 30, 15, 15),
+        (10, 1, 100, 1),
+    ],
+)
+def test_as_many_dimensions_are_made_as_wanted_and_possible(n: int, d: int, wanted: int, made: int) -> None:
+    points = reduce_dimensions_for_clustering(vectors(n, d), wanted)
+    assert (points.shape, points.dtype) == ((n, made), np.float32)
+    assert np.isfinite(points).all()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+@pytest.mark.parametrize("wanted", [3, 100])
+def test_fewer_than_three_rows_are_only_cut_to_the_wanted_columns(n: int, wanted: int) -> None:
+    points = reduce_dimensions_for_clustering(vectors(n), wanted)
+    assert points.tolist() == vectors(n)[:, :wanted].tolist()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("n", [3, 20])
+def test_identical_vectors_have_finite_places(n: int, value: float) -> None:
+    points = reduce_dimensions_for_clustering(np.full((n, 8), value, dtype=np.float32))
+    assert len(points) == n
+    assert np.isfinite(points).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(value: float) -> None:
+    broken = vectors(20)
+    broken[3, 1] = value
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        reduce_dimensions_for_clustering(broken)
+
+
+def test_the_same_seed_gives_the_same_points_and_another_seed_others() -> None:
+    first, again, other = (
+        reduce_dimensions_for_clustering(vectors(25), 5, random_state=seed) for seed in (42, 42, 43)
+    )
+    assert first.tolist() == again.tolist()
+    assert first.tolist() != other.tolist()

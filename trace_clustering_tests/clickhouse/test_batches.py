@@ -1,0 +1,16 @@
+"""Long lists of ids travel in pieces that a server accepts."""
+
+import pytest
+
+from trace_clustering.clickhouse.batches import MAX_BYTES, MAX_ITEMS, parameter_batches
+
+
+@pytest.mark.parametrize("text", ["a", "é" * 40, "x" * 500, "y" * (MAX_BYTES + 1)])
+@pytest.mark.parametrize("count", [0, 1, MAX_ITEMS, MAX_ITEMS + 1])
+def test_every_item_is_in_one_batch_in_order_and_no_batch_is_too_large(text: str, count: int) -> None:
+    items = [f"{text}{number}" for number in range(count)]
+    batches = list(parameter_batches(items, str))
+    assert [item for batch in batches for item in batch] == items
+    for batch in batches:
+        assert len(batch) <= MAX_ITEMS
+        assert len(batch) == 1 or sum(len(item.encode()) for item in batch) <= MAX_BYTES

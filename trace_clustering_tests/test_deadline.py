@@ -1,0 +1,76 @@
+"""Computations end with a result, with their own error, or at their time limit."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from trace_clustering.algorithms.cluster import perform_hdbscan_clustering
+from trace_clustering.deadline import run_with_deadline
+from trace_clustering.errors import ComputeProcessError, DeadlineExceededError, InvalidEmbeddingsError
+
+AMPLE = 60.0
+
+
+class TwoPartError(Exception):
+    """An error that is not made from its message alone."""
+
+    def __init__(self, what: str, value: int) -> None:
+        super().__init__(f"{what} {value}")
+
+
+def raise_two_part_error() -> None:
+    raise TwoPartError("answer", 42)
+
+
+def kill_itself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_result_comes_back() -> None:
+    assert run_with_deadline(sorted, [3, 1, 2], seconds=AMPLE, reverse=True) == [3, 2, 1]
+
+
+def test_a_large_result_comes_back() -> None:
+    assert run_with_deadline(np.zeros, (1000, 1000), seconds=AMPLE).shape == (1000, 1000)
+
+
+def test_the_computation_has_a_process_of_its_own() -> None:
+    assert run_with_deadline(os.getpid, seconds=AMPLE) != os.getpid()
+
+
+def test_an_error_of_the_function_comes_back() -> None:
+    with pytest.raises(InvalidEmbeddingsError, match="Cannot cluster empty embeddings array"):
+        run_with_deadline(perform_hdbscan_clustering, np.empty((0, 4), np.float32), seconds=AMPLE)
+
+
+def test_running_out_of_memory_in_numpy_comes_back() -> None:
+    with pytest.raises(MemoryError, match="Unable to allocate"):
+        run_with_deadline(np.empty, (10**9, 10**9), seconds=AMPLE)
+
+
+def test_an_error_that_pickle_cannot_rebuild_is_told_all_the_same() -> None:
+    with pytest.raises(Exception, match="answer 42"):
+        run_with_deadline(raise_two_part_error, seconds=AMPLE)
+
+
+def test_what_takes_too_long_is_stopped_and_its_process_is_gone() -> None:
+    with pytest.raises(DeadlineExceededError, match=r"sleep was stopped after its limit of 0\.5 s"):
+        run_with_deadline(time.sleep, 3600, seconds=0.5)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(("function", "argument", "code"), [(os._exit, (3,), 3), (kill_itself, (), -9)])
+def test_a_process_that_dies_is_an_error_with_its_exit_code(
+    function: object, argument: tuple[int, ...], code: int
+) -> None:
+    with pytest.raises(ComputeProcessError, match=rf"{function.__name__} died \(exit code {code}\)"):
+        run_with_deadline(function, *argument, seconds=AMPLE)
+
+
+@pytest.mark.parametrize("error", [DeadlineExceededError, ComputeProcessError])
+def test_a_later_attempt_may_succeed(error: type[Exception]) -> None:
+    assert error.retryable

@@ -1,0 +1,135 @@
+"""Environment variables are read with care, and everything has a place without them."""
+
+from pathlib import Path
+
+import pytest
+
+from trace_clustering.environment import (
+    CLICKHOUSE_DSN,
+    EXECUTOR,
+    STORAGE,
+    TEAM_IDS,
+    allowed_team_ids,
+    clickhouse_dsn,
+    data_folder,
+    executor_name,
+    storage_base,
+)
+from trace_clustering.errors import InvalidSettingsError
+
+
+@pytest.mark.parametrize(
+    ("text", "team_ids"),
+    [
+        ("7", [7]),
+        ("1,2,112495", [1, 2, 112495]),
+        (" 3 ,\t4\n", [3, 4]),
+        ("2,1,2,1", [2, 1]),  # once each, in the given order
+        ("007", [7]),
+        ("7,007", [7]),
+        ("9223372036854775807", [2**63 - 1]),
+        ("", [1, 2, 112495]),
+    ],
+)
+def test_team_ids_are_read(text: str, team_ids: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TEAM_IDS, text)
+    assert allowed_team_ids() == team_ids
+
+
+@pytest.mark.parametrize(
+    ("text", "culprit"),
+    [
+        ("1,x", "'x'"),
+        ("0", "'0'"),
+        ("000", "'000'"),
+        ("-1", "'-1'"),
+        ("+5", "'+5'"),
+        ("1,,2", "''"),
+        ("1,", "''"),
+        (",", "''"),
+        (" ", "''"),
+        ("1 2", "'1 2'"),
+        ("1;2", "'1;2'"),
+        ("1.0", "'1.0'"),
+        ("1e3", "'1e3'"),
+        ("0x10", "'0x10'"),
+        ("1_000", "'1_000'"),
+        ("²", "'²'"),
+        ("٣", "'٣'"),
+        ("9" * 30, f"'{'9' * 30}'"),
+        ("9223372036854775808", "'9223372036854775808'"),
+        ("1" * 5000, f"'{'1' * 5000}'"),
+    ],
+)
+def test_anything_but_positive_integers_is_refused_by_name(
+    text: str, culprit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TEAM_IDS, text)
+    with pytest.raises(InvalidSettingsError) as caught:
+        allowed_team_ids()
+    assert f"{TEAM_IDS}={text!r}: {culprit} is not a positive integer" in str(caught.value)
+
+
+def test_without_team_ids_the_default_teams_are_clustered() -> None:
+    assert allowed_team_ids() == [1, 2, 112495]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("", "multiprocess"), ("multiprocess", "multiprocess"), ("in_process", "in_process")],
+)
+def test_an_executor_is_chosen_by_name(text: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(EXECUTOR, text)
+    assert executor_name() == name
+
+
+def test_without_a_name_steps_run_in_processes() -> None:
+    assert executor_name() == "multiprocess"
+
+
+@pytest.mark.parametrize("text", ["docker", "In_Process", "in-process", " in_process"])
+def test_an_unknown_executor_is_refused_with_the_choices(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(EXECUTOR, text)
+    with pytest.raises(
+        InvalidSettingsError, match=r"^TRACE_CLUSTERING_EXECUTOR='.*': choose multiprocess or in_process$"
+    ):
+        executor_name()
+
+
+def test_everything_is_kept_under_dagster_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "home" / "trace_clustering_data"
+    assert data_folder() == folder
+    assert storage_base() == str(folder / "artifacts")
+    assert clickhouse_dsn() == f"chdb://{folder}/clickhouse"
+
+
+@pytest.mark.parametrize("home", [None, ""])
+def test_without_dagster_home_everything_is_kept_where_you_stand(
+    home: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME") if home is None else monkeypatch.setenv("DAGSTER_HOME", home)
+    monkeypatch.chdir(tmp_path)
+    assert data_folder() == tmp_path / "trace_clustering_data"
+
+
+def test_a_relative_dagster_home_becomes_an_absolute_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "home")
+    assert clickhouse_dsn() == f"chdb://{tmp_path}/home/trace_clustering_data/clickhouse"
+
+
+def test_the_variables_win_over_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CLICKHOUSE_DSN, "https://reader@example.org:8443/default")
+    monkeypatch.setenv(STORAGE, "s3://bucket/prefix")
+    assert clickhouse_dsn() == "https://reader@example.org:8443/default"
+    assert storage_base() == "s3://bucket/prefix"
+
+
+@pytest.mark.parametrize("name", [CLICKHOUSE_DSN, STORAGE])
+def test_an_empty_variable_counts_as_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (clickhouse_dsn(), storage_base())
+    monkeypatch.setenv(name, "")
+    assert (clickhouse_dsn(), storage_base()) == before
