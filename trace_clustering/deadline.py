@@ -12,17 +12,18 @@ T = TypeVar("T")
 
 
 def run_with_deadline(function: Callable[..., T], *args: Any, seconds: float, **kwargs: Any) -> T:  # noqa: ANN401
-    """Call a module-level function in a fresh process and return its result.
+    """Call a module-level function in another process and return its result.
 
-    The process is forked from a clean server process and never from this one, whose embedded ClickHouse
-    engine would not survive a fork.
+    The process is kept for the next call, which then finds everything imported and compiled. It is forked
+    from a clean server process and never from this one, whose embedded ClickHouse engine would not survive
+    a fork.
 
     Parameters
     ----------
     function : callable
         Importable by name; arguments and result travel by pickle.
     seconds : float
-        Time limit, start of the process included.
+        Time limit of the call.
 
     Raises
     ------
@@ -33,41 +34,81 @@ def run_with_deadline(function: Callable[..., T], *args: Any, seconds: float, **
     Exception
         Whatever the function itself raised.
     """
-    processes = multiprocessing.get_context("forkserver")
-    receiver, sender = processes.Pipe(duplex=False)
-    process = processes.Process(target=_answer, args=(sender, function, args, kwargs))
-    process.start()
-    sender.close()
+    worker = _take_worker()
     try:
-        if not receiver.poll(seconds):
-            raise DeadlineExceededError(
-                f"{function.__name__} was stopped after its limit of {seconds:g} s; "
-                "lower max_samples, or give the machine less other work"
-            )
-        succeeded, answer = receiver.recv()
-    except EOFError:
-        process.join()
-        raise ComputeProcessError(
-            f"The process of {function.__name__} died (exit code {process.exitcode}), most likely "
-            "out of memory; lower max_samples or use a larger machine"
-        ) from None
-    finally:
-        process.kill()
-        process.join()
-        receiver.close()
+        succeeded, answer = worker.call(function, args, kwargs, seconds)
+    except BaseException:
+        worker.kill()
+        raise
+    _idle_workers.append(worker)
     if not succeeded:
         raise answer
     return answer  # type: ignore[no-any-return]
 
 
-def _answer(
-    sender: Connection, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    try:
-        answer = (True, function(*args, **kwargs))
-    except Exception as error:
-        answer = (False, _as_it_travels(error))
-    sender.send(answer)
+class _Worker:
+    """A process that answers one call after the other, until it is killed or this process ends."""
+
+    def __init__(self) -> None:
+        processes = multiprocessing.get_context("forkserver")
+        self._connection, theirs = processes.Pipe()
+        self._process = processes.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def call(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], seconds: float
+    ) -> tuple[bool, Any]:
+        try:
+            self._connection.send((function, args, kwargs))
+            if not self._connection.poll(seconds):
+                raise DeadlineExceededError(
+                    f"{function.__name__} was stopped after its limit of {seconds:g} s; "
+                    "lower max_samples, or give the machine less other work"
+                )
+            return self._connection.recv()  # type: ignore[no-any-return]
+        except (EOFError, ConnectionError):
+            self._process.join()
+            raise ComputeProcessError(
+                f"The process of {function.__name__} died (exit code {self._process.exitcode}), most likely "
+                "out of memory; lower max_samples or use a larger machine"
+            ) from None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+
+
+_idle_workers: list[_Worker] = []
+
+
+def _take_worker() -> _Worker:
+    while _idle_workers:
+        worker = _idle_workers.pop()
+        if worker.is_alive():
+            return worker
+        worker.kill()
+    return _Worker()
+
+
+def _serve(connection: Connection) -> None:
+    while True:
+        try:
+            function, args, kwargs = connection.recv()
+        except EOFError:  # the caller is gone
+            return
+        try:
+            answer = (True, function(*args, **kwargs))
+        except Exception as error:
+            answer = (False, _as_it_travels(error))
+        # Nothing of one call stays in memory until the next.
+        del function, args, kwargs
+        connection.send(answer)
+        del answer
 
 
 def _as_it_travels(error: Exception) -> Exception:

@@ -42,6 +42,21 @@ def test_the_computation_has_a_process_of_its_own() -> None:
     assert run_with_deadline(os.getpid, seconds=AMPLE) != os.getpid()
 
 
+def test_the_process_is_kept_for_the_next_computation() -> None:
+    first = run_with_deadline(os.getpid, seconds=AMPLE)
+    with pytest.raises(MemoryError):
+        run_with_deadline(np.empty, (10**9, 10**9), seconds=AMPLE)
+    assert run_with_deadline(os.getpid, seconds=AMPLE) == first
+
+
+def test_a_process_that_was_killed_in_between_is_replaced() -> None:
+    first = run_with_deadline(os.getpid, seconds=AMPLE)
+    os.kill(first, signal.SIGKILL)
+    for child in multiprocessing.active_children():
+        child.join()
+    assert run_with_deadline(os.getpid, seconds=AMPLE) != first
+
+
 def test_an_error_of_the_function_comes_back() -> None:
     with pytest.raises(InvalidEmbeddingsError, match="Cannot cluster empty embeddings array"):
         run_with_deadline(perform_hdbscan_clustering, np.empty((0, 4), np.float32), seconds=AMPLE)

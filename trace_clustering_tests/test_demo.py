@@ -57,8 +57,14 @@ def test_it_shows_progress_and_ends_with_the_clusters(demo: subprocess.Completed
     assert "Traceback" not in demo.stdout + demo.stderr
 
 
+def artifacts(home: Path) -> dict[Path, bytes]:
+    paths = (home / "trace_clustering_data" / "artifacts").glob("*/2025-01-22/112495.parquet")
+    return {path: path.read_bytes() for path in paths if path.parts[-3] != "emitted_cluster_event"}
+
+
 @pytest.mark.usefixtures("demo")
-def test_the_command_line_of_dagster_materializes_the_same_again(home: Path) -> None:
+def test_the_command_line_of_dagster_makes_the_same_again_to_the_byte(home: Path) -> None:
+    files = artifacts(home)
     before = run(home, "trace-clustering", "show", "--team-id", "112495", "--json").stdout
     again = run(
         home,
@@ -69,6 +75,8 @@ def test_the_command_line_of_dagster_materializes_the_same_again(home: Path) -> 
     assert "Multiprocess executor" in again.stderr
     assert "unchanged" in again.stderr
     assert run(home, "trace-clustering", "show", "--team-id", "112495", "--json").stdout == before
+    assert len(files) == 5
+    assert artifacts(home) == files
 
 
 @pytest.mark.usefixtures("demo")

@@ -71,7 +71,7 @@ def _materialize(console: Console, team_id: int) -> None:
 
     partition = f"{DEMO_DAY}|{team_id}"
     console.print(
-        f"Materializing the six assets of partition {partition}; the first time takes half a minute"
+        f"Materializing the six assets of partition {partition}; this takes about half a minute"
     )
     job = dg.Definitions.merge(
         defs, dg.Definitions(loggers={"progress": _progress_logger(console)})
