@@ -8,6 +8,14 @@ from trace_clustering.artifacts import Window
 from trace_clustering.records import TraceRecord
 
 DAY = "2025-01-22"
+ASSETS = (
+    "embeddings",
+    "reduced_embeddings",
+    "cluster_assignments",
+    "projection_2d",
+    "cluster_labels",
+    "emitted_cluster_event",
+)
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
 
 THEMES = ("refund of a broken kettle", "password reset mail missing", "invoice with a wrong tax rate")

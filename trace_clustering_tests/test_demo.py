@@ -12,17 +12,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from trace_clustering_tests.examples import ASSETS
+
 pytestmark = pytest.mark.slow
 
 TOOLS = Path(sys.executable).parent
-ASSETS = {
-    "embeddings",
-    "reduced_embeddings",
-    "cluster_assignments",
-    "projection_2d",
-    "cluster_labels",
-    "emitted_cluster_event",
-}
 
 
 def run(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -50,7 +44,7 @@ def test_it_shows_progress_and_ends_with_the_clusters(demo: subprocess.Completed
     assert demo.returncode == 0, demo.stderr
     lines = demo.stdout.splitlines()
     assert [line.split()[1] for line in lines if line.startswith("✓")][-1] == "emitted_cluster_event"
-    assert {line.split()[1] for line in lines if line.startswith("✓")} == ASSETS
+    assert {line.split()[1] for line in lines if line.startswith("✓")} == set(ASSETS)
     assert "112495_trace_20250123_000000: 726 traces" in demo.stdout
     assert "Outliers" in demo.stdout
     assert "Where to look next" in demo.stdout
@@ -80,7 +74,7 @@ def test_the_command_line_of_dagster_makes_the_same_again_to_the_byte(home: Path
 
 
 @pytest.mark.usefixtures("demo")
-@pytest.mark.parametrize("asset", sorted(ASSETS))
+@pytest.mark.parametrize("asset", ASSETS)
 def test_the_artifacts_open_in_pandas_and_duckdb(home: Path, asset: str) -> None:
     path = home / "trace_clustering_data" / "artifacts" / asset / "2025-01-22" / "112495.parquet"
     rows = len(pd.read_parquet(path))

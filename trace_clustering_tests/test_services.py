@@ -20,20 +20,12 @@ import pytest
 
 from trace_clustering.clickhouse.load import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering_tests.examples import themed_records
+from trace_clustering_tests.examples import ASSETS, themed_records
 
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parents[1]
 TOOLS = Path(sys.executable).parent
-ASSETS = [
-    "embeddings",
-    "reduced_embeddings",
-    "cluster_assignments",
-    "projection_2d",
-    "cluster_labels",
-    "emitted_cluster_event",
-]
 
 RUNS = "{ runsOrError { ... on Runs { results { status startTime endTime tags { key value } } } } }"
 BACKFILL = """

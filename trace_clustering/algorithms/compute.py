@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trace_clustering.algorithms.cluster import HDBSCANResult, perform_hdbscan_clustering
-from trace_clustering.algorithms.distances import calculate_trace_distances
+from trace_clustering.algorithms.distances import calculate_distances_to_cluster_means
 from trace_clustering.algorithms.normalize import normalize_l2
 from trace_clustering.algorithms.reduce import reduce_dimensions_for_clustering
 from trace_clustering.constants import NOISE_CLUSTER_ID
@@ -43,7 +43,7 @@ def cluster_points(
 ) -> ClusteredPoints:
     """Cluster the points of the clustering space, shape (n, r), and measure their distances."""
     result = perform_hdbscan_clustering(points, min_cluster_size_fraction, min_samples)
-    distances = calculate_trace_distances(points, result.centroids)
+    distances = calculate_distances_to_cluster_means(points, result.labels)
     rows = np.arange(len(points))
     if distances.shape[1] == 0:
         zeros = np.zeros(len(points), dtype=np.float32)

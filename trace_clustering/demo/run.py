@@ -70,9 +70,7 @@ def _materialize(console: Console, team_id: int) -> None:
     from trace_clustering.definitions import defs
 
     partition = f"{DEMO_DAY}|{team_id}"
-    console.print(
-        f"Materializing the six assets of partition {partition}; this takes about half a minute"
-    )
+    console.print(f"Materializing the six assets of partition {partition}; this takes about half a minute")
     job = dg.Definitions.merge(
         defs, dg.Definitions(loggers={"progress": _progress_logger(console)})
     ).resolve_job_def("trace_clustering_job")

@@ -1,15 +1,11 @@
 """One title and one description for every cluster, all titles distinct."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from trace_clustering.artifacts import ClusterAssignments, ClusterLabel, ClusterLabels, TraceSummary
 from trace_clustering.constants import NOISE_CLUSTER_ID, NOISE_TITLE
 from trace_clustering.labeling.keywords import TERMS_IN_TITLE, cluster_document, distinguishing_terms
 from trace_clustering.text import MAX_TITLE_LENGTH, plain_line
-
-Progress = Callable[[str], None]
 
 
 def generate_cluster_labels(

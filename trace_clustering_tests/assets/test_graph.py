@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from trace_clustering_tests.assets.conftest import Graph
-from trace_clustering_tests.examples import DAY, THEMES, themed_records
+from trace_clustering_tests.examples import ASSETS, DAY, THEMES, themed_records
 
 PARTITION = f"{DAY}|1"
 
@@ -27,14 +27,7 @@ def test_all_six_assets_are_materialized_for_the_partition(
 ) -> None:
     graph, result = run
     assert result.success
-    for asset in (
-        "embeddings",
-        "reduced_embeddings",
-        "cluster_assignments",
-        "projection_2d",
-        "cluster_labels",
-        "emitted_cluster_event",
-    ):
+    for asset in ASSETS:
         assert graph.instance.get_materialized_partitions(dg.AssetKey(asset)) == {PARTITION}
         metadata = metadata_of(result, asset)
         assert metadata["status"] == "ok"

@@ -4,16 +4,7 @@ import dagster as dg
 import pytest
 
 from trace_clustering_tests.assets.conftest import Graph
-from trace_clustering_tests.examples import DAY, themed_records
-
-ASSETS = [
-    "embeddings",
-    "reduced_embeddings",
-    "cluster_assignments",
-    "projection_2d",
-    "cluster_labels",
-    "emitted_cluster_event",
-]
+from trace_clustering_tests.examples import ASSETS, DAY, themed_records
 
 
 @pytest.mark.parametrize("traces", [0, 1, 2, 3, 5, 19])
