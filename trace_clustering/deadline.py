@@ -4,11 +4,14 @@ import multiprocessing
 import pickle
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
 from trace_clustering.errors import ComputeProcessError, DeadlineExceededError
 
 T = TypeVar("T")
+
+_SECONDS_TO_END = 5.0
 
 
 def run_with_deadline(function: Callable[..., T], *args: Any, seconds: float, **kwargs: Any) -> T:  # noqa: ANN401
@@ -55,6 +58,8 @@ class _Worker:
         self._process = processes.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
+        # At the exit of this process, before multiprocessing stops what still runs.
+        self._at_exit = Finalize(None, self._end, exitpriority=10)
 
     def is_alive(self) -> bool:
         return self._process.is_alive()
@@ -78,9 +83,15 @@ class _Worker:
             ) from None
 
     def kill(self) -> None:
+        self._at_exit.cancel()
         self._process.kill()
         self._process.join()
         self._connection.close()
+
+    def _end(self) -> None:
+        """Let the process see that its caller is gone; ending by itself, it cleans up after itself."""
+        self._connection.close()
+        self._process.join(_SECONDS_TO_END)
 
 
 _idle_workers: list[_Worker] = []
