@@ -30,6 +30,10 @@ MIN_CLUSTER_SIZE_FRACTION_MIN: Final = 0.01
 MIN_CLUSTER_SIZE_FRACTION_MAX: Final = 0.5
 MIN_CLUSTER_SIZE: Final = 5
 DEFAULT_HDBSCAN_MIN_SAMPLES: Final = 5
+# A clustering with fewer clusters, or with one that holds as much, is taken for collapsed.
+DEGENERATE_MIN_CLUSTERS: Final = 3
+DEGENERATE_DOMINANT_CLUSTER_FRACTION: Final = 0.7
+DEFAULT_MAX_CLUSTER_SIZE_FRACTION: Final = 0.5
 DEFAULT_MIN_K: Final = 2
 DEFAULT_MAX_K: Final = 10
 NOISE_CLUSTER_ID: Final = -1

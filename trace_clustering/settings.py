@@ -31,6 +31,24 @@ class HDBSCANParams(BaseModel):
     )
 
 
+class KMeansParams(BaseModel):
+    """What `clustering_method_params` may hold for k-means; what it leaves out comes from the settings."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    min_k: int = Field(ge=2, le=50, description="Fewest clusters to try.")
+    max_k: int = Field(ge=2, le=100, description="Most clusters to try.")
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.min_k > self.max_k:
+            raise InvalidSettingsError(
+                f"settings: min_k = {self.min_k} is larger than max_k = {self.max_k}; "
+                "lower the one or raise the other"
+            )
+        return self
+
+
 class ClusteringSettings(dg.ConfigurableResource[Any]):
     """Settings of a clustering run, the same for all its assets.
 
@@ -40,7 +58,7 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     Raises
     ------
     InvalidSettingsError
-        If a value is out of bounds, unknown, or a choice that is not available yet.
+        If a value is unknown or out of bounds, or two of them contradict each other.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -75,57 +93,59 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     )
     embedding_normalization: Literal["none", "l2"] = Field(
         default=constants.DEFAULT_EMBEDDING_NORMALIZATION,
-        description="What is done to each vector first: l2, unit length. Not available yet: none.",
+        description="What is done to each vector first: l2, unit length; or none.",
     )
     dimensionality_reduction_method: Literal["none", "umap", "pca"] = Field(
         default=constants.DEFAULT_DIMENSIONALITY_REDUCTION_METHOD,
-        description="How the clustering space is made: umap. Not available yet: none, pca.",
+        description="How the clustering space is made: umap, pca, or none to cluster the vectors themselves.",
     )
     dimensionality_reduction_ndims: int = Field(
         default=constants.DEFAULT_UMAP_N_COMPONENTS,
         ge=2,
         le=500,
-        description="Dimensions of the clustering space (2 to 500); fewer when there are few traces.",
+        description="Dimensions of the clustering space (2 to 500) by umap or pca; fewer when there are few "
+        "traces.",
     )
     clustering_method: Literal["hdbscan", "kmeans"] = Field(
         default=constants.DEFAULT_CLUSTERING_METHOD,
-        description="How groups are found: hdbscan. Not available yet: kmeans.",
+        description="How groups are found: hdbscan, by density and with noise; or kmeans, without noise.",
     )
     clustering_method_params: dict[str, Any] = Field(
         default={},
         description="For hdbscan: min_cluster_size_fraction (0.01 to 0.5, default 0.01) and "
-        "min_samples (1 to 100, default 5).",
+        "min_samples (1 to 100, default 5). For kmeans: min_k and max_k, which go before those below.",
     )
     min_k: int = Field(
         default=constants.DEFAULT_MIN_K,
         ge=2,
         le=50,
-        description="Fewest clusters kmeans tries (2 to 50). Not available yet.",
+        description="Fewest clusters kmeans tries (2 to 50).",
     )
     max_k: int = Field(
         default=constants.DEFAULT_MAX_K,
         ge=2,
         le=100,
-        description="Most clusters kmeans tries (2 to 100). Not available yet.",
+        description="Most clusters kmeans tries (2 to 100); the best silhouette decides.",
     )
     visualization_method: Literal["umap", "pca", "tsne"] = Field(
         default=constants.DEFAULT_VISUALIZATION_METHOD,
-        description="How the map is drawn: umap. Not available yet: pca, tsne.",
+        description="How the map is drawn: umap, pca or tsne.",
     )
     random_state: int = Field(
         default=constants.DEFAULT_RANDOM_STATE,
         ge=0,
         le=2**32 - 1,
-        description="Seed of everything random: the sample, the clustering space, the map.",
+        description="Seed of everything random: the sample, the clustering space, kmeans, the map.",
     )
 
     @model_validator(mode="wrap")
     @classmethod
     def _explain(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
-        with _faults_named(""):
+        with _faults_named("", cls, "a run"):
             settings = validate(values)
         settings._refuse_what_is_not_available()
-        settings.hdbscan_params()
+        KMeansParams(min_k=settings.min_k, max_k=settings.max_k)
+        settings.method_params()
         return settings
 
     def _refuse_what_is_not_available(self) -> None:
@@ -137,16 +157,21 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
                     f"use {json.dumps(available)}"
                 )
 
-    def hdbscan_params(self) -> HDBSCANParams:
-        """Return the parameters of HDBSCAN with their defaults filled in."""
-        with _faults_named("clustering_method_params."):
-            return HDBSCANParams.model_validate(self.clustering_method_params)
+    def method_params(self) -> HDBSCANParams | KMeansParams:
+        """Return the parameters of the clustering method, with their defaults filled in."""
+        params: dict[str, Any] = self.clustering_method_params
+        model: type[HDBSCANParams | KMeansParams] = HDBSCANParams
+        if self.clustering_method == "kmeans":
+            params = {"min_k": self.min_k, "max_k": self.max_k} | params
+            model = KMeansParams
+        with _faults_named("clustering_method_params.", model, self.clustering_method):
+            return model.model_validate(params)
 
     def of_stage(self, asset: str) -> dict[str, Any]:
         """Return the settings that take effect in one asset, as they were used, ready for JSON."""
         used = {name: getattr(self, name) for name in SETTINGS_OF_STAGE[asset]}
         if "clustering_method_params" in used:
-            used["clustering_method_params"] = self.hdbscan_params().model_dump()
+            used["clustering_method_params"] = self.method_params().model_dump()
         return used
 
 
@@ -167,30 +192,24 @@ SETTINGS_OF_STAGE = {
         "dimensionality_reduction_ndims",
         "random_state",
     ),
-    "cluster_assignments": ("clustering_method", "clustering_method_params"),
+    "cluster_assignments": ("clustering_method", "clustering_method_params", "random_state"),
     "projection_2d": ("visualization_method", "random_state"),
 }
 
 # Until the other choices exist, the only accepted value of these settings.
-_AVAILABLE: dict[str, Any] = {
-    "trace_filters": [],
-    "embedding_normalization": constants.DEFAULT_EMBEDDING_NORMALIZATION,
-    "dimensionality_reduction_method": constants.DEFAULT_DIMENSIONALITY_REDUCTION_METHOD,
-    "clustering_method": constants.DEFAULT_CLUSTERING_METHOD,
-    "min_k": constants.DEFAULT_MIN_K,
-    "max_k": constants.DEFAULT_MAX_K,
-    "visualization_method": constants.DEFAULT_VISUALIZATION_METHOD,
-}
+_AVAILABLE: dict[str, Any] = {"trace_filters": []}
 
 
 @contextmanager
-def _faults_named(prefix: str) -> Iterator[None]:
+def _faults_named(prefix: str, model: type[BaseModel], owner: str) -> Iterator[None]:
     """Turn what pydantic finds wrong into one sentence with the name and value of each setting."""
     try:
         yield
     except ValidationError as error:
+        unknown = f"{owner} has no such setting, only {', '.join(model.model_fields)}"
         faults = [
-            f"{prefix}{'.'.join(map(str, fault['loc']))} = {fault['input']!r}: {fault['msg']}"
+            f"{prefix}{'.'.join(map(str, fault['loc']))} = {fault['input']!r}: "
+            + (unknown if fault["type"] == "extra_forbidden" else fault["msg"])
             for fault in error.errors(include_url=False, include_context=False)
         ]
         raise InvalidSettingsError("settings: " + "; ".join(faults)) from None

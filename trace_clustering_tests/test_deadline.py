@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.cluster import perform_hdbscan_clustering
+from trace_clustering.algorithms.hdbscan_clustering import perform_hdbscan_clustering
 from trace_clustering.deadline import run_with_deadline
 from trace_clustering.errors import ComputeProcessError, DeadlineExceededError, InvalidEmbeddingsError
 

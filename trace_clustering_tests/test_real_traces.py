@@ -30,10 +30,17 @@ def clusters_of(clickhouse: ClickHouse, records: list[TraceRecord]) -> dict[str,
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
     points = reduce_embeddings(
         found.vectors,
+        normalization=settings.embedding_normalization,
+        method=settings.dimensionality_reduction_method,
         n_components=settings.dimensionality_reduction_ndims,
         random_state=settings.random_state,
     )
-    labels = cluster_points(points, **settings.hdbscan_params().model_dump()).result.labels
+    labels = cluster_points(
+        points,
+        method=settings.clustering_method,
+        params=settings.method_params().model_dump(),
+        random_state=settings.random_state,
+    ).labels
     return dict(zip(found.trace_ids, labels.tolist(), strict=True))
 
 

@@ -50,19 +50,17 @@ BOUNDS = {
     "max_samples": (20, 10_000),
     "dimensionality_reduction_ndims": (2, 500),
     "random_state": (0, 2**32 - 1),
+    "min_k": (2, 50),
+    "max_k": (2, 100),
 }
 PARAMS_BOUNDS = {"min_cluster_size_fraction": (0.01, 0.5), "min_samples": (1, 100)}
-NOT_AVAILABLE = [
-    ("embedding_normalization", "none"),
-    ("dimensionality_reduction_method", "none"),
-    ("dimensionality_reduction_method", "pca"),
-    ("clustering_method", "kmeans"),
-    ("visualization_method", "pca"),
-    ("visualization_method", "tsne"),
-    ("min_k", 3),
-    ("max_k", 11),
-    ("trace_filters", [{"key": "$ai_model", "value": "small"}]),
-]
+NOT_AVAILABLE = [("trace_filters", [{"key": "$ai_model", "value": "small"}])]
+CHOICES = {
+    "embedding_normalization": ("none", "l2"),
+    "dimensionality_reduction_method": ("none", "umap", "pca"),
+    "clustering_method": ("hdbscan", "kmeans"),
+    "visualization_method": ("umap", "pca", "tsne"),
+}
 
 
 def test_every_setting_has_a_default_in_the_design() -> None:
@@ -82,21 +80,33 @@ def test_a_constant_has_the_value_of_the_design(name: str) -> None:
 
 
 def test_the_parameters_of_hdbscan_have_the_defaults_of_the_design() -> None:
-    params = ClusteringSettings().hdbscan_params()
-    assert (params.min_cluster_size_fraction, params.min_samples) == (0.01, 5)
+    params = ClusteringSettings().method_params()
+    assert params.model_dump() == {"min_cluster_size_fraction": 0.01, "min_samples": 5}
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [(name, bound) for name, both in BOUNDS.items() for bound in both]
 )
 def test_a_value_on_a_bound_is_accepted(name: str, value: int) -> None:
+    other = {"min_k": {"max_k": 100}}.get(name, {})
+    assert getattr(ClusteringSettings(**{name: value}, **other), name) == value
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name in CHOICES for value in CHOICES[name]])
+def test_every_choice_is_available(name: str, value: str) -> None:
     assert getattr(ClusteringSettings(**{name: value}), name) == value
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_any_other_choice_is_refused_with_those_that_exist(name: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=f"{name} = 'best': .*{CHOICES[name][-1]}"):
+        ClusteringSettings(**{name: "best"})
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [(name, value) for name, (low, high) in BOUNDS.items() for value in (low - 1, high + 1)]
-    + [("min_k", 1), ("min_k", 51), ("max_k", 1), ("max_k", 101), ("document_type", "")],
+    + [("document_type", "")],
 )
 def test_a_value_past_a_bound_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(InvalidSettingsError) as caught:
@@ -147,7 +157,51 @@ def test_a_choice_that_does_not_exist_yet_is_refused_with_the_one_that_does(name
 )
 def test_a_parameter_on_a_bound_is_accepted(name: str, value: float) -> None:
     settings = ClusteringSettings(clustering_method_params={name: value})
-    assert getattr(settings.hdbscan_params(), name) == value
+    assert getattr(settings.method_params(), name) == value
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ({}, (2, 10)),
+        ({"min_k": 3, "max_k": 12}, (3, 12)),
+        ({"clustering_method_params": {"max_k": 20}}, (2, 20)),
+        ({"min_k": 3, "clustering_method_params": {"min_k": 4, "max_k": 4}}, (4, 4)),
+    ],
+)
+def test_parameters_of_kmeans_go_before_the_settings_of_the_same_name(
+    given: dict[str, Any], used: tuple[int, int]
+) -> None:
+    params = ClusteringSettings(clustering_method="kmeans", **given).method_params()
+    assert params.model_dump() == {"min_k": used[0], "max_k": used[1]}
+
+
+@pytest.mark.parametrize("method", CHOICES["clustering_method"])
+def test_a_min_k_above_max_k_is_refused_whatever_the_method(method: str) -> None:
+    with pytest.raises(InvalidSettingsError, match="min_k = 12 is larger than max_k = 10"):
+        ClusteringSettings(clustering_method=method, min_k=12)
+
+
+def test_a_min_k_above_max_k_is_refused_among_the_parameters_too() -> None:
+    with pytest.raises(InvalidSettingsError, match="max_k = 1: "):
+        ClusteringSettings(clustering_method="kmeans", clustering_method_params={"max_k": 1})
+    with pytest.raises(InvalidSettingsError, match="min_k = 11 is larger than max_k = 10"):
+        ClusteringSettings(clustering_method="kmeans", clustering_method_params={"min_k": 11})
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "message"),
+    [
+        ("hdbscan", {"min_k": 3}, "hdbscan has no such setting, only min_cluster_size_fraction, min_samples"),
+        ("kmeans", {"min_samples": 3}, "kmeans has no such setting, only min_k, max_k"),
+        ("kmeans", {"min_k": "3"}, "clustering_method_params.min_k = '3': "),
+        ("kmeans", {"max_k": 101}, "clustering_method_params.max_k = 101: "),
+    ],
+)
+def test_parameters_are_those_of_the_method(method: str, params: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidSettingsError) as caught:
+        ClusteringSettings(clustering_method=method, clustering_method_params=params)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +239,11 @@ def test_each_stage_records_the_settings_that_take_effect_in_it() -> None:
     assert recorded["clustering_method_params"] == {"min_cluster_size_fraction": 0.01, "min_samples": 9}
 
 
+def test_for_kmeans_the_numbers_of_clusters_are_recorded_as_its_parameters() -> None:
+    settings = ClusteringSettings(clustering_method="kmeans", max_k=7)
+    assert settings.of_stage("cluster_assignments")["clustering_method_params"] == {"min_k": 2, "max_k": 7}
+
+
 class TestInARun:
     """The launchpad's config reaches the assets, and bad config never does."""
 
@@ -215,7 +274,7 @@ class TestInARun:
         [
             ({"lookback_days": 0}, "settings: lookback_days = 0: "),
             ({"run_label": "a b"}, "settings: run_label = 'a b': "),
-            ({"clustering_method": "kmeans"}, 'settings: clustering_method = "kmeans" is not available yet'),
+            ({"min_k": 11}, "settings: min_k = 11 is larger than max_k = 10"),
             ({"clustering_method_params": {"eps": 1}}, "settings: clustering_method_params.eps = 1: "),
         ],
     )

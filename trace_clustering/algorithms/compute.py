@@ -1,15 +1,24 @@
-"""The three computations of a run as whole steps, each to be called in a process of its own."""
+"""From vectors to clusters as whole steps, each to be called in a process of its own.
+
+Here the settings choose the algorithms; for the map, `compute_2d_coordinates` does.
+"""
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.cluster import HDBSCANResult, perform_hdbscan_clustering
 from trace_clustering.algorithms.distances import calculate_distances_to_cluster_means
+from trace_clustering.algorithms.hdbscan_clustering import perform_hdbscan_clustering
+from trace_clustering.algorithms.kmeans_clustering import perform_kmeans_with_optimal_k
 from trace_clustering.algorithms.normalize import normalize_l2
-from trace_clustering.algorithms.reduce import reduce_dimensions_for_clustering
+from trace_clustering.algorithms.reduce import reduce_dimensions_for_clustering, reduce_dimensions_pca
 from trace_clustering.constants import NOISE_CLUSTER_ID
+
+Normalization = Literal["none", "l2"]
+ReductionMethod = Literal["none", "umap", "pca"]
+ClusteringMethod = Literal["hdbscan", "kmeans"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,38 +27,80 @@ class ClusteredPoints:
 
     Attributes
     ----------
-    result : HDBSCANResult
+    labels : int64 array, shape (n,)
+        Cluster ids 0 .. k-1; -1 is noise.
+    probabilities : float32 array, shape (n,)
+        Membership probabilities in [0, 1]; 0 for noise, 1 for every point of k-means.
+    centroids : float32 array, shape (k, r)
     nearest : int64 array, shape (n,)
         Cluster with the nearest centroid; -1 if there is none.
     distances_to_nearest, distances_to_own : float32 arrays, shape (n,)
         Distance to that centroid, and to the own one; for noise both are the same. 0 without clusters.
+    found_by : dict
+        What the algorithm decided by itself: how clusters were selected, or the number of clusters.
     """
 
-    result: HDBSCANResult
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    centroids: NDArray[np.float32]
     nearest: NDArray[np.int64]
     distances_to_nearest: NDArray[np.float32]
     distances_to_own: NDArray[np.float32]
+    found_by: dict[str, Any]
 
 
 def reduce_embeddings(
-    vectors: NDArray[np.float32], *, n_components: int, random_state: int
+    vectors: NDArray[np.float32],
+    *,
+    normalization: Normalization,
+    method: ReductionMethod,
+    n_components: int,
+    random_state: int,
 ) -> NDArray[np.float32]:
     """Normalize and reduce vectors, shape (n, d), to the clustering space, shape (n, r)."""
-    return reduce_dimensions_for_clustering(normalize_l2(vectors), n_components, random_state=random_state)
+    if normalization == "l2":
+        vectors = normalize_l2(vectors)
+    if method == "umap":
+        return reduce_dimensions_for_clustering(vectors, n_components, random_state=random_state)
+    if method == "pca":
+        return reduce_dimensions_pca(vectors, n_components, random_state=random_state)
+    return vectors
 
 
 def cluster_points(
-    points: NDArray[np.float32], *, min_cluster_size_fraction: float, min_samples: int
+    points: NDArray[np.float32], *, method: ClusteringMethod, params: dict[str, Any], random_state: int
 ) -> ClusteredPoints:
-    """Cluster the points of the clustering space, shape (n, r), and measure their distances."""
-    result = perform_hdbscan_clustering(points, min_cluster_size_fraction, min_samples)
-    distances = calculate_distances_to_cluster_means(points, result.labels)
-    rows = np.arange(len(points))
+    """Cluster the points of the clustering space, shape (n, r), and measure their distances.
+
+    `params` are the further arguments of `perform_hdbscan_clustering` or `perform_kmeans_with_optimal_k`.
+    """
+    found_by: dict[str, Any]
+    if method == "kmeans":
+        kmeans = perform_kmeans_with_optimal_k(points, **params, random_state=random_state)
+        labels, centroids = kmeans.labels, kmeans.centroids
+        probabilities = np.ones(len(points), dtype=np.float32)
+        found_by = {"k": len(centroids)}
+    else:
+        density = perform_hdbscan_clustering(points, **params, random_state=random_state)
+        labels, centroids, probabilities = density.labels, density.centroids, density.probabilities
+        found_by = {
+            "cluster_selection_method": density.selection.method,
+            "max_cluster_size": density.selection.max_cluster_size,
+        }
+    nearest, to_nearest, to_own = _places(points, labels)
+    return ClusteredPoints(labels, probabilities, centroids, nearest, to_nearest, to_own, found_by)
+
+
+def _places(
+    points: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """Return each point's nearest cluster, and its distances to that one's and to its own centroid."""
+    distances = calculate_distances_to_cluster_means(points, labels)
     if distances.shape[1] == 0:
         zeros = np.zeros(len(points), dtype=np.float32)
-        return ClusteredPoints(result, np.full(len(points), NOISE_CLUSTER_ID), zeros, zeros)
+        return np.full(len(points), NOISE_CLUSTER_ID), zeros, zeros
+    rows = np.arange(len(points))
     nearest = distances.argmin(axis=1)
     to_nearest = distances[rows, nearest]
-    is_noise = result.labels == NOISE_CLUSTER_ID
-    to_own = np.where(is_noise, to_nearest, distances[rows, result.labels])
-    return ClusteredPoints(result, nearest, to_nearest, to_own)
+    to_own = np.where(labels == NOISE_CLUSTER_ID, to_nearest, distances[rows, labels])
+    return nearest, to_nearest, to_own

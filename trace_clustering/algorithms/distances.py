@@ -5,6 +5,10 @@ from numpy.typing import NDArray
 
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
+# Squared distances below this share of the squared lengths are rounding errors.
+_ROUNDING = 1e-12
+_ROWS_AT_A_TIME = 1000
+
 
 def cluster_means(points: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the mean of the members of cluster 0 .. k-1, shape (k, r); noise has none."""
@@ -41,3 +45,20 @@ def calculate_distances_to_cluster_means(
 ) -> NDArray[np.float32]:
     """Return the Euclidean distance of every point, noise too, to the mean of every cluster, shape (n, k)."""
     return calculate_trace_distances(embeddings, cluster_means(embeddings, labels))
+
+
+def pairwise_distances(points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the Euclidean distances of all pairs of points, shape (n, n), by matrix multiplication.
+
+    Equal points have a distance of exactly 0, which the multiplication alone would miss by a little.
+    """
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    centred = points.astype(np.float64)
+    centred -= centred.mean(axis=0)
+    squares = np.einsum("ij,ij->i", centred, centred)
+    distances: NDArray[np.float64] = euclidean_distances(centred, squared=True)
+    for start in range(0, len(points), _ROWS_AT_A_TIME):
+        rows = slice(start, start + _ROWS_AT_A_TIME)
+        distances[rows][distances[rows] < _ROUNDING * (squares[rows, None] + squares)] = 0
+    return np.sqrt(distances, out=distances)

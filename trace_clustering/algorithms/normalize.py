@@ -1,4 +1,4 @@
-"""Vectors of unit length."""
+"""Vectors made comparable."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,39 +1,55 @@
 """The map: two coordinates per trace, for people to look at."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.reduce import SMALLEST_FOR_UMAP, fit_umap
+from trace_clustering.algorithms.reduce import SMALLEST_FOR_UMAP, fit_umap, reduce_dimensions_pca
 from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_N_NEIGHBORS,
+    DEFAULT_VISUALIZATION_METHOD,
     MAP_UMAP_MIN_DIST,
 )
+
+VisualizationMethod = Literal["umap", "pca", "tsne"]
+
+# t-SNE needs more points than neighbours, of which it looks at five at least.
+_SMALLEST_FOR_TSNE = 6
+# Where t-SNE starts from, as scikit-learn scales it: small, so that the first steps decide.
+_TSNE_START_SPREAD = 1e-4
 
 
 def compute_2d_coordinates(
     points: NDArray[np.float32],
+    method: VisualizationMethod = DEFAULT_VISUALIZATION_METHOD,
     n_neighbors: int = DEFAULT_UMAP_N_NEIGHBORS,
     min_dist: float = MAP_UMAP_MIN_DIST,
     random_state: int = DEFAULT_RANDOM_STATE,
 ) -> NDArray[np.float32]:
-    """Project the clustering space onto a map with UMAP.
+    """Project the clustering space onto a map.
 
     Parameters
     ----------
     points : array of shape (n, r)
         The same points that were clustered.
+    method : {"umap", "pca", "tsne"}
     n_neighbors : int
-        Size of the neighbourhoods; at most `n - 1` is used.
+        Size of UMAP's neighbourhoods; at most `n - 1` is used.
     min_dist : float
-        Least distance of two dots on the map; larger spreads them out.
+        Least distance of two dots on UMAP's map; larger spreads them out.
     random_state : int
 
     Returns
     -------
     array of shape (n, 2)
-        All zeros with fewer than three points.
+        All zeros with fewer points than the method needs: three for UMAP, two for PCA, six for t-SNE.
     """
+    if method == "pca":
+        return _pca_map(points, random_state)
+    if method == "tsne":
+        return _tsne_map(points, random_state)
     if len(points) < SMALLEST_FOR_UMAP:
         return np.zeros((len(points), 2), dtype=np.float32)
     return fit_umap(
@@ -49,3 +65,31 @@ def mean_coordinates(
     for row, cluster in enumerate(cluster_ids):
         centres[row] = coordinates[labels == cluster].mean(axis=0, dtype=np.float64)
     return centres
+
+
+def _pca_map(points: NDArray[np.float32], random_state: int) -> NDArray[np.float32]:
+    coordinates = np.zeros((len(points), 2), dtype=np.float32)
+    if len(points) > 1:
+        components = reduce_dimensions_pca(points, n_components=2, random_state=random_state)
+        coordinates[:, : components.shape[1]] = components
+    return coordinates
+
+
+def _tsne_map(points: NDArray[np.float32], random_state: int) -> NDArray[np.float32]:
+    """Return coordinates by t-SNE (van der Maaten and Hinton 2008), started from the principal components."""
+    n = len(points)
+    start = _pca_map(points, random_state)
+    if n < _SMALLEST_FOR_TSNE:
+        return np.zeros_like(start)
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    spread = start[:, 0].std()
+    model = TSNE(
+        perplexity=min(30, max(5, n // 3)),
+        init=start / spread * _TSNE_START_SPREAD if spread > 0 else "random",  # equal points have no spread
+        random_state=random_state,
+    )
+    # Threads add up their shares in the order in which they end, and the last digits differ.
+    with threadpool_limits(1, user_api="openmp"):
+        return np.asarray(model.fit_transform(points), dtype=np.float32)

@@ -52,6 +52,36 @@ def reduce_dimensions_for_clustering(
     )
 
 
+def reduce_dimensions_pca(
+    embeddings: NDArray[np.float32],
+    n_components: int = DEFAULT_UMAP_N_COMPONENTS,
+    random_state: int = DEFAULT_RANDOM_STATE,
+) -> NDArray[np.float32]:
+    """Reduce embeddings to their principal components.
+
+    Parameters
+    ----------
+    embeddings : array of shape (n, d)
+    n_components : int
+        Wanted dimensions; at most `n` and `d` are made.
+    random_state : int
+        Seed of the randomized decomposition that serves large matrices.
+
+    Returns
+    -------
+    array of shape (n, r)
+        With fewer than two rows, the first `n_components` columns of the input.
+    """
+    n, d = embeddings.shape
+    if n < 2:
+        return embeddings[:, :n_components]
+    from sklearn.decomposition import PCA
+
+    model = PCA(n_components=min(n_components, n, d), random_state=random_state)
+    with np.errstate(invalid="ignore"):  # shares of a variance of 0, which nobody asks for
+        return np.asarray(model.fit_transform(embeddings), dtype=np.float32)
+
+
 def fit_umap(
     points: NDArray[np.float32], *, n_components: int, n_neighbors: int, min_dist: float, random_state: int
 ) -> NDArray[np.float32]:

@@ -7,16 +7,15 @@ import dagster as dg
 
 from trace_clustering.artifacts import ClusterAssignments, ClusterLabels
 from trace_clustering.clickhouse.cluster_event import ClusterEvent
-
-# More noise, or more in one cluster, and the groups say little about the traces.
-LARGEST_HEALTHY_SHARE = 0.7
+from trace_clustering.constants import DEGENERATE_DOMINANT_CLUSTER_FRACTION
 
 
 def clusters_found(assignments: ClusterAssignments) -> dg.AssetCheckResult:
     """Pass if there are at least two clusters and neither noise nor one cluster holds nearly everything."""
     healthy = (
         len(assignments.centroids) >= 2
-        and max(assignments.noise_share, assignments.largest_cluster_share) < LARGEST_HEALTHY_SHARE
+        and max(assignments.noise_share, assignments.largest_cluster_share)
+        < DEGENERATE_DOMINANT_CLUSTER_FRACTION
     )
     return dg.AssetCheckResult(
         check_name="clusters_found",

@@ -4,14 +4,14 @@ from trace_clustering.algorithms.compute import cluster_points
 from trace_clustering.artifacts import ClusterAssignments, ReducedEmbeddings
 from trace_clustering.assets.checks import clusters_found
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
-from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT
+from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
 from trace_clustering.deadline import run_with_deadline
 from trace_clustering.settings import ClusteringSettings
 
 
 @clustering_asset(
-    kinds={"python", "hdbscan"},
-    code_version="1",
+    kinds={"python", "hdbscan", "scikitlearn"},
+    code_version="2",
     retry_policy=THREE_ATTEMPTS,
     checks=["clusters_found"],
 )
@@ -23,33 +23,40 @@ def cluster_assignments(
     if provenance.shortage:
         empty = ClusterAssignments.empty(provenance)
         return dg.MaterializeResult(value=empty, check_results=[clusters_found(empty)])
+    params = settings.method_params().model_dump()
     found = run_with_deadline(
         cluster_points,
         reduced_embeddings.points,
-        **settings.hdbscan_params().model_dump(),
+        method=settings.clustering_method,
+        params=params,
+        random_state=settings.random_state,
         seconds=COMPUTE_ACTIVITY_TIMEOUT,
     )
     assignments = ClusterAssignments(
-        provenance=provenance,
+        # The event reports what was done, and part of that the algorithm decided by itself.
+        provenance=provenance.with_settings({"clustering_method_params": params | found.found_by}),
         **reduced_embeddings.identity(),
-        labels=found.result.labels,
-        probabilities=found.result.probabilities,
+        labels=found.labels,
+        probabilities=found.probabilities,
         nearest_clusters=found.nearest,
         distances_to_nearest=found.distances_to_nearest,
         distances_to_centroid=found.distances_to_own,
-        centroids=found.result.centroids,
+        centroids=found.centroids,
     )
+    noise = int((found.labels == NOISE_CLUSTER_ID).sum())
     context.log.info(
-        f"Found {len(assignments.centroids)} clusters, {found.result.num_noise_points} traces are noise"
+        f"Found {len(assignments.centroids)} clusters, {noise} traces are noise "
+        f"({settings.clustering_method}: {found.found_by})"
     )
     return dg.MaterializeResult(
         value=assignments,
         metadata={
             "traces": len(assignments),
             "clusters": len(assignments.centroids),
-            "noise": found.result.num_noise_points,
+            "noise": noise,
             "noise_share": round(assignments.noise_share, 4),
             "largest_cluster_share": round(assignments.largest_cluster_share, 4),
+            "found_by": found.found_by,
         },
         check_results=[clusters_found(assignments)],
     )

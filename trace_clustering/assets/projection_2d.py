@@ -9,7 +9,7 @@ from trace_clustering.map_picture import draw_map, markdown_image
 from trace_clustering.settings import ClusteringSettings
 
 
-@clustering_asset(kinds={"python", "umap"}, code_version="1", retry_policy=THREE_ATTEMPTS)
+@clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="2", retry_policy=THREE_ATTEMPTS)
 def projection_2d(
     context: dg.AssetExecutionContext,
     settings: ClusteringSettings,
@@ -21,10 +21,11 @@ def projection_2d(
     provenance = cluster_assignments.provenance.with_settings(settings.of_stage("projection_2d"))
     if provenance.shortage:
         return dg.MaterializeResult(value=Projection2D.empty(provenance, cluster_ids=[]))
-    context.log.info(f"Drawing the map of {len(reduced_embeddings)} traces")
+    context.log.info(f"Drawing the map of {len(reduced_embeddings)} traces ({settings.visualization_method})")
     coordinates = run_with_deadline(
         compute_2d_coordinates,
         reduced_embeddings.points,
+        method=settings.visualization_method,
         random_state=settings.random_state,
         seconds=COMPUTE_ACTIVITY_TIMEOUT,
     )

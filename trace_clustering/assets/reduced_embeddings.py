@@ -8,7 +8,7 @@ from trace_clustering.deadline import run_with_deadline
 from trace_clustering.settings import ClusteringSettings
 
 
-@clustering_asset(kinds={"python", "umap"}, code_version="1", retry_policy=THREE_ATTEMPTS)
+@clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="2", retry_policy=THREE_ATTEMPTS)
 def reduced_embeddings(
     context: dg.AssetExecutionContext, settings: ClusteringSettings, embeddings: Embeddings
 ) -> dg.MaterializeResult[ReducedEmbeddings]:
@@ -16,10 +16,15 @@ def reduced_embeddings(
     provenance = embeddings.provenance.with_settings(settings.of_stage("reduced_embeddings"))
     if provenance.shortage:
         return dg.MaterializeResult(value=ReducedEmbeddings.empty(provenance))
-    context.log.info(f"Reducing {len(embeddings)} vectors of {embeddings.vectors.shape[1]} dimensions")
+    context.log.info(
+        f"Reducing {len(embeddings)} vectors of {embeddings.vectors.shape[1]} dimensions "
+        f"({settings.dimensionality_reduction_method})"
+    )
     points = run_with_deadline(
         reduce_embeddings,
         embeddings.vectors,
+        normalization=settings.embedding_normalization,
+        method=settings.dimensionality_reduction_method,
         n_components=settings.dimensionality_reduction_ndims,
         random_state=settings.random_state,
         seconds=COMPUTE_ACTIVITY_TIMEOUT,

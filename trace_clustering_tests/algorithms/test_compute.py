@@ -8,16 +8,22 @@ from trace_clustering.algorithms.distances import calculate_trace_distances
 from trace_clustering_tests.examples import themed_vectors
 
 
-def clustered(points: np.ndarray) -> ClusteredPoints:
-    return cluster_points(points, min_cluster_size_fraction=0.01, min_samples=5)
+def clustered(points: np.ndarray, method: str = "hdbscan") -> ClusteredPoints:
+    return cluster_points(points, method=method, params={}, random_state=42)
+
+
+def reduced(vectors: np.ndarray, method: str = "umap", normalization: str = "l2") -> np.ndarray:
+    return reduce_embeddings(
+        vectors, normalization=normalization, method=method, n_components=100, random_state=42
+    )
 
 
 def test_each_point_is_told_its_nearest_and_its_own_centroid() -> None:
     points = themed_vectors()
     found = clustered(points)
-    distances = calculate_trace_distances(points, found.result.centroids)
-    member = found.result.labels >= 0
-    own = distances[np.flatnonzero(member), found.result.labels[member]]
+    distances = calculate_trace_distances(points, found.centroids)
+    member = found.labels >= 0
+    own = distances[np.flatnonzero(member), found.labels[member]]
     assert found.nearest.tolist() == distances.argmin(axis=1).tolist()
     assert found.distances_to_nearest.tolist() == distances.min(axis=1).tolist()
     assert found.distances_to_own[member].tolist() == own.tolist()
@@ -27,9 +33,9 @@ def test_for_noise_the_distance_is_that_to_the_nearest_centroid() -> None:
     far = 10 * np.eye(6, 16, k=6, dtype=np.float32)
     points = np.vstack([themed_vectors(outliers=0), far])
     found = clustered(points)
-    noise = found.result.labels == -1
+    noise = found.labels == -1
     assert noise[-6:].all()
-    nearest = calculate_trace_distances(points[noise], found.result.centroids).min(axis=1)
+    nearest = calculate_trace_distances(points[noise], found.centroids).min(axis=1)
     assert found.distances_to_own[noise].tolist() == nearest.tolist()
     assert (nearest > 0).all()
 
@@ -51,13 +57,42 @@ def test_the_results_have_the_types_they_are_stored_with() -> None:
 def test_themes_are_found_in_the_reduced_space_whatever_the_length_of_the_vectors() -> None:
     lengths = np.random.default_rng(5).uniform(0.1, 10, (75, 1)).astype(np.float32)
     vectors = themed_vectors(themes=3, per_theme=25, outliers=0) * lengths
-    points = reduce_embeddings(vectors, n_components=100, random_state=42)
+    points = reduced(vectors)
     assert points.shape == (75, 16)
-    found = [set(clustered(points).result.labels[start : start + 25].tolist()) for start in (0, 25, 50)]
+    found = [set(clustered(points).labels[start : start + 25].tolist()) for start in (0, 25, 50)]
     assert sorted(found, key=min) == [{0}, {1}, {2}]
 
 
 def test_a_zero_vector_among_others_gets_a_finite_place() -> None:
     vectors = themed_vectors(themes=2, per_theme=10, outliers=0)
     vectors[4] = 0
-    assert np.isfinite(reduce_embeddings(vectors, n_components=100, random_state=42)).all()
+    assert np.isfinite(reduced(vectors)).all()
+
+
+def test_without_normalization_and_reduction_the_vectors_are_the_points() -> None:
+    vectors = 3 * themed_vectors()
+    assert reduced(vectors, "none", "none") is vectors
+    assert np.linalg.norm(reduced(vectors, "none", "l2"), axis=1) == pytest.approx(1)
+
+
+def test_hdbscan_tells_how_it_selected_and_kmeans_how_many_it_found() -> None:
+    points = themed_vectors(outliers=0)
+    assert clustered(points).found_by == {"cluster_selection_method": "eom", "max_cluster_size": None}
+    assert clustered(points, "kmeans").found_by == {"k": 3}
+
+
+def test_every_point_of_kmeans_is_a_member_for_sure() -> None:
+    found = clustered(themed_vectors(), "kmeans")
+    assert (found.probabilities.dtype, set(found.probabilities.tolist())) == (np.float32, {1.0})
+    assert found.distances_to_own.dtype == np.float32
+    assert (found.labels >= 0).all()
+
+
+def test_parameters_reach_the_method() -> None:
+    points = themed_vectors(outliers=0)
+    few = cluster_points(points, method="kmeans", params={"min_k": 2, "max_k": 2}, random_state=42)
+    assert len(few.centroids) == 2
+    coarse = {"min_cluster_size_fraction": 0.5, "min_samples": 5}
+    assert (
+        cluster_points(points, method="hdbscan", params=coarse, random_state=42).labels.tolist() == [-1] * 90
+    )

@@ -9,6 +9,7 @@ from trace_clustering.algorithms.distances import (
     calculate_distances_to_cluster_means,
     calculate_trace_distances,
     cluster_means,
+    pairwise_distances,
 )
 
 
@@ -72,3 +73,25 @@ def test_every_distance_is_the_root_of_the_summed_squares(drawn: tuple[np.ndarra
     means = cluster_means(points, labels).astype(np.float64)
     expected = np.sqrt(((points[:, None].astype(np.float64) - means) ** 2).sum(axis=2))
     assert calculate_distances_to_cluster_means(points, labels) == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 1000), st.integers(1, 30), st.integers(1, 90), st.sampled_from([0.0, 1.0, 1e4]))
+def test_distances_of_pairs_are_those_of_the_formula_and_zero_for_copies(
+    seed: int, n: int, r: int, offset: float
+) -> None:
+    random = np.random.default_rng(seed)
+    points = (random.normal(offset, 1, (n, r))[random.integers(0, n, 2 * n)]).astype(np.float32)
+    exact = points.astype(np.float64)
+    expected = np.sqrt(((exact[:, None] - exact) ** 2).sum(axis=2))
+    distances = pairwise_distances(points)
+    assert distances == pytest.approx(expected, rel=1e-6, abs=1e-6)
+    assert (distances[expected == 0] == 0).all()
+
+
+def test_many_rows_are_rid_of_rounding_errors_too() -> None:
+    points = np.repeat(np.random.default_rng(3).normal(100, 1, (600, 70)), 2, axis=0).astype(np.float32)
+    distances = pairwise_distances(points)
+    copies = np.arange(0, 1200, 2)
+    assert (distances[copies, copies + 1] == 0).all()
+    assert np.sort(distances[copies[:, None], copies[None]].ravel())[600] > 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.reduce import reduce_dimensions_for_clustering
+from trace_clustering.algorithms.reduce import reduce_dimensions_for_clustering, reduce_dimensions_pca
 
 
 def vectors(n: int, d: int = 8) -> np.ndarray:
@@ -59,3 +59,36 @@ def test_the_same_seed_gives_the_same_points_and_another_seed_others() -> None:
     )
     assert first.tolist() == again.tolist()
     assert first.tolist() != other.tolist()
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "wanted", "made"), [(100, 500, 100, 100), (30, 50, 100, 30), (50, 30, 100, 30), (20, 1, 5, 1)]
+)
+def test_as_many_components_are_made_as_wanted_and_possible(n: int, d: int, wanted: int, made: int) -> None:
+    points = reduce_dimensions_pca(vectors(n, d), wanted)
+    assert (points.shape, points.dtype) == ((n, made), np.float32)
+
+
+def test_components_keep_distances_if_there_are_as_many_as_dimensions() -> None:
+    given = vectors(40, 6)
+    points = reduce_dimensions_pca(given, 6)
+    assert np.linalg.norm(points[0] - points[1:], axis=1) == pytest.approx(
+        np.linalg.norm(given[0] - given[1:], axis=1), rel=1e-4
+    )
+    variances = points.var(axis=0)
+    assert (np.diff(variances) <= 0).all()
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_rows_are_only_cut_to_the_wanted_components(n: int) -> None:
+    assert reduce_dimensions_pca(vectors(n), 3).tolist() == vectors(n)[:, :3].tolist()
+
+
+def test_identical_vectors_have_all_components_zero() -> None:
+    assert (reduce_dimensions_pca(np.ones((20, 8), dtype=np.float32)) == 0).all()
+
+
+def test_the_components_of_large_matrices_are_the_same_every_time() -> None:
+    large = vectors(600, 600)  # decomposed by a randomized method
+    first, again = (reduce_dimensions_pca(large, 20, random_state=7) for _ in range(2))
+    assert first.tobytes() == again.tobytes()

@@ -97,7 +97,12 @@ def test_one_asset_alone_works_from_what_is_stored_and_never_rewrites_history(
     assert graph.event_properties() == [before]
     assert before["$ai_clustering_params"] == {
         "clustering_method": "hdbscan",
-        "clustering_method_params": {"min_cluster_size_fraction": 0.01, "min_samples": 5},
+        "clustering_method_params": {
+            "min_cluster_size_fraction": 0.01,
+            "min_samples": 5,
+            "cluster_selection_method": "eom",
+            "max_cluster_size": None,
+        },
         "embedding_normalization": "l2",
         "dimensionality_reduction_method": "umap",
         "dimensionality_reduction_ndims": 100,
@@ -116,7 +121,8 @@ def test_a_setting_of_one_run_reaches_the_assets_and_the_event(
     labelled = [e for e in graph.event_properties() if e["$ai_clustering_run_id"].endswith("_try-1")]
     assert len(labelled) == 1
     assert labelled[0]["$ai_total_items_analyzed"] == 80
-    assert labelled[0]["$ai_clustering_params"]["clustering_method_params"] == params
+    used = labelled[0]["$ai_clustering_params"]["clustering_method_params"]
+    assert used == params | {"cluster_selection_method": "eom", "max_cluster_size": None}
     assert len(graph.event_properties()) == 2
 
 

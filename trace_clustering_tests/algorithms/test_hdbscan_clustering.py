@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.cluster import HDBSCANResult, min_cluster_size, perform_hdbscan_clustering
+from trace_clustering.algorithms.hdbscan_clustering import (
+    HDBSCANResult,
+    min_cluster_size,
+    perform_hdbscan_clustering,
+)
 from trace_clustering.errors import InvalidEmbeddingsError, InvalidSettingsError
 from trace_clustering_tests.examples import themed_vectors
 

@@ -1,0 +1,63 @@
+"""What to do when HDBSCAN puts nearly everything into one or two clusters."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trace_clustering.algorithms.silhouette import Silhouette
+from trace_clustering.constants import (
+    DEGENERATE_DOMINANT_CLUSTER_FRACTION,
+    DEGENERATE_MIN_CLUSTERS,
+    NOISE_CLUSTER_ID,
+)
+
+# Mean silhouettes. Pairs of real topics reach 0.92 and more after UMAP, collapsed nights at most 0.74;
+# below 0.25 there is no substantial structure (Kaufman and Rousseeuw 1990, table 4).
+CLEARLY_APART = 0.8
+LEAST_STRUCTURE = 0.25
+
+
+def is_collapsed(labels: NDArray[np.int64]) -> bool:
+    """Return whether there are fewer than three clusters, or one that holds at least 70 % of all points."""
+    sizes = np.bincount(labels[labels != NOISE_CLUSTER_ID])
+    return bool(
+        len(sizes) < DEGENERATE_MIN_CLUSTERS
+        or sizes.max() >= DEGENERATE_DOMINANT_CLUSTER_FRACTION * len(labels)
+    )
+
+
+def choose_labels(
+    points: NDArray[np.float32],
+    collapsed: NDArray[np.int64],
+    remedies: Sequence[NDArray[np.int64]],
+    random_state: int,
+) -> int | None:
+    """Choose between a collapsed clustering and other clusterings of the same points.
+
+    The collapsed one stays if its clusters are clearly apart (mean silhouette of at least 0.8, noise
+    counting as 0): then the data hold no more than that. Otherwise the remedy with the best mean silhouette
+    takes its place, provided that it is not collapsed too and reaches 0.25; of equal ones the first.
+
+    Parameters
+    ----------
+    points : array of shape (n, r)
+    collapsed : int64 array, shape (n,)
+    remedies : sequence of int64 arrays, shape (n,)
+    random_state : int
+        Seed of the sample on which silhouettes of many points are measured.
+
+    Returns
+    -------
+    int or None
+        Position of the remedy to use; None to keep the collapsed clustering.
+    """
+    candidates = [position for position, labels in enumerate(remedies) if not is_collapsed(labels)]
+    if not candidates:
+        return None
+    silhouette = Silhouette(points, random_state)
+    if silhouette.mean(collapsed) >= CLEARLY_APART:
+        return None
+    scores = {position: silhouette.mean(remedies[position]) for position in candidates}
+    best = max(candidates, key=scores.__getitem__)
+    return best if scores[best] >= LEAST_STRUCTURE else None

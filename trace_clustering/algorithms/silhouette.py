@@ -1,0 +1,53 @@
+"""How well apart clusters are."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trace_clustering.algorithms.distances import pairwise_distances
+from trace_clustering.constants import NOISE_CLUSTER_ID
+
+# Distances of all pairs are held in memory: 200 MB for this many points.
+MOST_POINTS = 5000
+
+
+class Silhouette:
+    """Mean silhouettes (Rousseeuw 1987) of different clusterings of the same points.
+
+    The distances are computed once. Of more than 5,000 points a seeded sample is measured.
+
+    Parameters
+    ----------
+    points : array of shape (n, r)
+    random_state : int
+        Seed of the sample.
+    """
+
+    def __init__(self, points: NDArray[np.float32], random_state: int) -> None:
+        self._rows = np.arange(len(points))
+        if len(points) > MOST_POINTS:
+            random = np.random.default_rng(random_state)
+            self._rows = np.sort(random.choice(len(points), MOST_POINTS, replace=False))
+        self._distances = pairwise_distances(points[self._rows])
+
+    def mean(self, labels: NDArray[np.int64]) -> float:
+        """Return the mean silhouette of a clustering, from -1 to 1; noise counts as 0.
+
+        Parameters
+        ----------
+        labels : int64 array, shape (n,)
+
+        Returns
+        -------
+        float
+            0 if the silhouette is not defined: with fewer than two clusters, or with one point in each.
+        """
+        from sklearn.metrics import silhouette_samples
+
+        labels = labels[self._rows]
+        members = np.flatnonzero(labels != NOISE_CLUSTER_ID)
+        if not 1 < len(np.unique(labels[members])) < len(members):
+            return 0.0
+        distances = self._distances
+        if len(members) < len(labels):
+            distances = distances[np.ix_(members, members)]
+        return float(silhouette_samples(distances, labels[members], metric="precomputed").sum() / len(labels))

@@ -1,0 +1,102 @@
+"""Whatever the data and the methods: no crash, no NaN, a label and a place for every point."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trace_clustering.algorithms.compute import cluster_points, reduce_embeddings
+from trace_clustering.algorithms.project import compute_2d_coordinates, mean_coordinates
+
+NORMALIZATIONS = ("none", "l2")
+REDUCTIONS = ("none", "pca", "umap")
+CLUSTERINGS = ("hdbscan", "kmeans")
+MAPS = ("umap", "pca", "tsne")
+
+
+def assert_whole_run(
+    vectors: np.ndarray, normalization: str, reduction: str, clustering: str, visualization: str
+) -> None:
+    n = len(vectors)
+    points = reduce_embeddings(
+        vectors, normalization=normalization, method=reduction, n_components=100, random_state=42
+    )
+    assert (len(points), points.dtype) == (n, np.float32)
+    assert np.isfinite(points).all()
+
+    found = cluster_points(points, method=clustering, params={}, random_state=42)
+    clusters = sorted(set(found.labels.tolist()) - {-1})
+    assert clusters == list(range(len(clusters)))
+    assert found.centroids.shape == (len(clusters), points.shape[1])
+    assert (np.bincount(found.labels + 1, minlength=1)).sum() == n
+    for values in (
+        found.labels,
+        found.probabilities,
+        found.nearest,
+        found.distances_to_nearest,
+        found.distances_to_own,
+    ):
+        assert values.shape == (n,)
+        assert np.isfinite(values).all()
+    assert np.isfinite(found.centroids).all()
+    assert ((found.probabilities >= 0) & (found.probabilities <= 1)).all()
+    assert (found.probabilities[found.labels == -1] == 0).all()
+
+    coordinates = compute_2d_coordinates(points, visualization)
+    centres = mean_coordinates(coordinates, found.labels, clusters)
+    assert (coordinates.shape, centres.shape) == ((n, 2), (len(clusters), 2))
+    assert np.isfinite(coordinates).all()
+    assert np.isfinite(centres).all()
+
+
+@st.composite
+def awkward_vectors(draw: st.DrawFn) -> np.ndarray:
+    """Vectors of any width, with copies, constant columns and zero rows, at any scale."""
+    n, d = draw(st.integers(20, 60)), draw(st.integers(1, 80))
+    random = np.random.default_rng(draw(st.integers(0, 2**16)))
+    different = draw(st.integers(1, n))
+    vectors = random.normal(draw(st.sampled_from([0, 5])), 1, (different, d))[
+        random.integers(0, different, n)
+    ]
+    vectors[:, : draw(st.integers(0, d))] = draw(st.sampled_from([0.0, 1.0, -3.0]))
+    vectors[: draw(st.integers(0, 5))] = 0
+    return (vectors * draw(st.sampled_from([1e-6, 1.0, 1e6]))).astype(np.float32)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    awkward_vectors(),
+    st.sampled_from(NORMALIZATIONS),
+    st.sampled_from(REDUCTIONS),
+    st.sampled_from(CLUSTERINGS),
+    st.sampled_from(MAPS),
+)
+def test_awkward_vectors_pass_through_all_methods(
+    vectors: np.ndarray, normalization: str, reduction: str, clustering: str, visualization: str
+) -> None:
+    assert_whole_run(vectors, normalization, reduction, clustering, visualization)
+
+
+def groups(n: int, d: int) -> np.ndarray:
+    random = np.random.default_rng(n)
+    centres = random.normal(0, 1, (7, d))
+    return (centres[random.integers(0, 7, n)] + random.normal(0, 0.2, (n, d))).astype(np.float32)
+
+
+@pytest.mark.parametrize("n", [20, 21, 22, 31, 64, 257])
+@pytest.mark.parametrize(("reduction", "clustering"), list(itertools.product(REDUCTIONS, CLUSTERINGS)))
+def test_every_number_of_points_passes_through_all_methods(n: int, reduction: str, clustering: str) -> None:
+    assert_whole_run(groups(n, 48), "l2", reduction, clustering, MAPS[n % 3])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("reduction", "clustering", "visualization"),
+    [("umap", "hdbscan", "umap"), ("pca", "kmeans", "tsne"), ("none", "hdbscan", "pca")],
+)
+def test_five_thousand_points_pass_through_all_methods(
+    reduction: str, clustering: str, visualization: str
+) -> None:
+    assert_whole_run(groups(5000, 16), "l2", reduction, clustering, visualization)

@@ -1,0 +1,65 @@
+"""Every choice of the settings runs through Dagster, and the event says what was done."""
+
+from typing import Any
+
+import pytest
+
+from trace_clustering_tests.assets.conftest import Graph
+from trace_clustering_tests.examples import DAY, themed_records
+
+PARTITION = f"{DAY}|1"
+
+
+@pytest.fixture(scope="module")
+def loaded(module_graph: Graph) -> Graph:
+    module_graph.load(1, themed_records(outliers=0))
+    return module_graph
+
+
+@pytest.mark.parametrize(
+    ("settings", "params"),
+    [
+        (
+            {"dimensionality_reduction_method": "none", "visualization_method": "pca"},
+            {"cluster_selection_method": "eom", "max_cluster_size": None},
+        ),
+        (
+            {"dimensionality_reduction_method": "pca", "embedding_normalization": "none"},
+            {"min_cluster_size_fraction": 0.01, "min_samples": 5},
+        ),
+        ({"clustering_method": "kmeans", "max_k": 6}, {"min_k": 2, "max_k": 6, "k": 3}),
+        (
+            {
+                "clustering_method": "kmeans",
+                "clustering_method_params": {"min_k": 4, "max_k": 5},
+                "dimensionality_reduction_method": "pca",
+                "dimensionality_reduction_ndims": 3,
+                "visualization_method": "tsne",
+            },
+            {"min_k": 4, "max_k": 5},
+        ),
+    ],
+    ids=["none and hdbscan", "pca and hdbscan", "umap and kmeans", "pca, kmeans and tsne"],
+)
+def test_a_run_of_other_methods_ends_in_an_event_that_says_so(
+    loaded: Graph, settings: dict[str, Any], params: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    label = f"run-{abs(hash(request.node.callspec.id)) % 10**6}"
+    assert loaded.materialize(PARTITION, run_label=label, **settings).success
+    (event,) = [e for e in loaded.event_properties() if e["$ai_clustering_run_id"].endswith(label)]
+    assert event["$ai_total_items_analyzed"] == sum(c["size"] for c in event["$ai_clusters"]) == 90
+    used = event["$ai_clustering_params"]
+    assert params.items() <= used["clustering_method_params"].items()
+    requested = {name: value for name, value in settings.items() if name in used}
+    assert {**requested, "clustering_method_params": ...}.items() <= {
+        **used,
+        "clustering_method_params": ...,
+    }.items()
+
+
+def test_too_large_a_min_k_for_the_window_fails_at_once_with_the_number_of_traces(loaded: Graph) -> None:
+    result = loaded.materialize(PARTITION, clustering_method="kmeans", min_k=50, max_k=60, max_samples=30)
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    assert "min_k = 50: cannot cluster 30 samples" in failure.step_failure_data.error.to_string()
+    assert "STEP_UP_FOR_RETRY" not in [event.event_type_value for event in result.all_events]
