@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from trace_clustering.algorithms.compiled import import_umap
 from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_MIN_DIST,
@@ -91,9 +92,7 @@ def fit_umap(
     """
     import warnings
 
-    import umap
-
-    model = umap.UMAP(
+    model = import_umap().UMAP(
         n_components=n_components,
         n_neighbors=min(n_neighbors, len(points) - 1),
         min_dist=min_dist,
