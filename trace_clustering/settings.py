@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from trace_clustering import constants
+from trace_clustering.clickhouse.property_filters import PropertyFilter, parse_filters
 from trace_clustering.errors import InvalidSettingsError
 
 
@@ -65,7 +66,9 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     rendering: str = Field(default="", description="Only documents of this rendering; empty: of any.")
     embedding_model: str = Field(default="", description="Only vectors of this model; empty: of any.")
     trace_filters: list[dict[str, Any]] = Field(
-        default=[], description="Property filters that a trace must satisfy. Not available yet."
+        default=[],
+        description="Only traces with an event that satisfies all these property filters: "
+        "[{key, value, operator, type}], as PostHog writes them.",
     )
     run_label: str = Field(
         default="",
@@ -126,6 +129,7 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
             settings = validate(values)
         settings._refuse_what_is_not_available()
         settings.hdbscan_params()
+        settings.property_filters()
         return settings
 
     def _refuse_what_is_not_available(self) -> None:
@@ -141,6 +145,10 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         """Return the parameters of HDBSCAN with their defaults filled in."""
         with _faults_named("clustering_method_params."):
             return HDBSCANParams.model_validate(self.clustering_method_params)
+
+    def property_filters(self) -> list[PropertyFilter]:
+        """Return `trace_filters`, parsed."""
+        return parse_filters(self.trace_filters)
 
     def of_stage(self, asset: str) -> dict[str, Any]:
         """Return the settings that take effect in one asset, as they were used, ready for JSON."""
@@ -173,7 +181,6 @@ SETTINGS_OF_STAGE = {
 
 # Until the other choices exist, the only accepted value of these settings.
 _AVAILABLE: dict[str, Any] = {
-    "trace_filters": [],
     "embedding_normalization": constants.DEFAULT_EMBEDDING_NORMALIZATION,
     "dimensionality_reduction_method": constants.DEFAULT_DIMENSIONALITY_REDUCTION_METHOD,
     "clustering_method": constants.DEFAULT_CLUSTERING_METHOD,

@@ -61,7 +61,6 @@ NOT_AVAILABLE = [
     ("visualization_method", "tsne"),
     ("min_k", 3),
     ("max_k", 11),
-    ("trace_filters", [{"key": "$ai_model", "value": "small"}]),
 ]
 
 
