@@ -9,7 +9,8 @@ import pytest
 
 from trace_clustering.artifacts import Window
 from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
-from trace_clustering.clickhouse.property_filters import OPERATORS, parse_filters
+from trace_clustering.clickhouse.filter_values import OPERATORS
+from trace_clustering.clickhouse.property_filters import parse_filters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.errors import InvalidPatternError
