@@ -155,7 +155,7 @@ class _Compiler:
     def _matches(self) -> str:
         # ClickHouse wants each pattern to be a constant of its own.
         return _any(
-            f"match({self._name}_text, {self._bind(f'pattern_{number}', 'String', pattern)})"
+            f"match({self._name}_text,{self._bind(str(number), 'String', pattern)})"
             for number, pattern in enumerate(self._filter.values)
         )
 

@@ -16,10 +16,11 @@ from trace_clustering.clickhouse.filter_values import (
 )
 from trace_clustering.errors import InvalidSettingsError
 
-# Filters are kept with every asset and in the event, and the statement made of them must stay parsable.
-MAX_FILTERS: Final = 100
-MAX_VALUES: Final = 2_000
-MAX_TOTAL_LENGTH: Final = 1_000_000
+# A statement travels to a server in one form field of at most 128 KiB; it grows with filters and, where they
+# are regular expressions, with values. Their length matters too: filters are kept in the event.
+MAX_FILTERS: Final = 50
+MAX_VALUES: Final = 1_500
+MAX_TOTAL_LENGTH: Final = 500_000
 
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120

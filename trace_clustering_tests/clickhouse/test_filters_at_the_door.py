@@ -188,12 +188,12 @@ def test_what_is_no_object_is_refused(item: object) -> None:
 @pytest.mark.parametrize(
     ("most", "too_many", "message"),
     [
-        ([GOOD] * MAX_FILTERS, [GOOD], "101 filters in all; at most 100"),
-        ([{"key": "a", "value": ["b"] * MAX_VALUES}], [GOOD], "2001 values in all; at most 2000"),
+        ([GOOD] * MAX_FILTERS, [GOOD], "51 filters in all; at most 50"),
+        ([{"key": "a", "value": ["b"] * MAX_VALUES}], [GOOD], "1501 values in all; at most 1500"),
         (
             [{"key": "a", "value": ["b" * 10_000] * (MAX_TOTAL_LENGTH // 10_000)}],
             [GOOD],
-            "1000001 characters of values in all; at most 1000000",
+            "500001 characters of values in all; at most 500000",
         ),
     ],
 )

@@ -1,22 +1,18 @@
 """What each operator means: expected traces written by hand, for every kind of value, present or missing."""
 
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from trace_clustering.artifacts import Window
-from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.filter_values import OPERATORS
-from trace_clustering.clickhouse.property_filters import parse_filters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.errors import InvalidPatternError
-from trace_clustering_tests.clickhouse.rows import NOON, insert_embeddings, insert_events
+from trace_clustering_tests.clickhouse.filtered import found, insert_trace, of_team
+from trace_clustering_tests.clickhouse.rows import NOON
 
-WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
 MICROSECOND = timedelta(microseconds=1)
 
 # One trace with one event each; `p` is the property that the filters ask for.
@@ -202,20 +198,6 @@ METADATA_CASES: list[tuple[str, str, Any, set[str]]] = [
 ]
 
 
-def insert_trace(session: TeamSession, trace_id: str, *events: dict[str, Any]) -> None:
-    """A trace with its embedding, and its events; `properties` of an event is given without the trace id."""
-    insert_embeddings(session, {"document_id": trace_id})
-    for event in events:
-        properties = json.dumps({"$ai_trace_id": trace_id, **event.get("properties", {})})
-        insert_events(session, {**event, "properties": properties})
-
-
-def found(session: TeamSession, *filters: dict[str, Any]) -> set[str]:
-    sample = fetch_trace_embeddings_for_clustering(session, WINDOW, filters=parse_filters(filters))
-    assert sample.traces_matching == len(sample.trace_ids)
-    return set(sample.trace_ids)
-
-
 @pytest.fixture(scope="module")
 def session(shared_place: ClickHouse) -> Iterator[TeamSession]:
     """One trace with one event for each value; those for dates and columns belong to other teams."""
@@ -281,8 +263,3 @@ def test_columns_are_asked_like_properties(
 ) -> None:
     item = {"type": "event_metadata", "key": key, "operator": operator, "value": value}
     assert found(of_team(session, 3), item) == expected
-
-
-def of_team(session: TeamSession, team_id: int) -> TeamSession:
-    """The same connection on behalf of another team: the embedded engine holds its folder only once."""
-    return TeamSession(session._client, session._address, team_id, session._tables, 60)
