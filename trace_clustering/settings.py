@@ -65,7 +65,7 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     )
     rendering: str = Field(default="", description="Only documents of this rendering; empty: of any.")
     embedding_model: str = Field(default="", description="Only vectors of this model; empty: of any.")
-    trace_filters: list[dict[str, Any]] = Field(
+    trace_filters: list[Any] = Field(
         default=[],
         description="Only traces with an event that satisfies all these property filters: "
         "[{key, value, operator, type}], as PostHog writes them.",

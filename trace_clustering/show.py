@@ -16,6 +16,7 @@ from trace_clustering.text import plain_line
 
 NEAREST_SHOWN = 3
 _TIMEOUT_SECONDS = 60.0
+_MAX_FILTER_LINE = 300
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,12 @@ def clustering_table(clustering: StoredClustering) -> Table:
     total = properties["$ai_total_items_analyzed"]
     window = f"{properties['$ai_window_start']} to {properties['$ai_window_end']}"
     labeler = properties.get("$ai_clustering_labeler", "another program")
+    caption = [plain_line(f"Titles by {labeler}. Shares are of all traces.")]
+    if filters := properties.get("$ai_clustering_params", {}).get("trace_filters"):
+        caption.append(plain_line(f"Only traces with an event where {_told(filters)}.", _MAX_FILTER_LINE))
     table = Table(
         title=Text(plain_line(f"{properties['$ai_clustering_run_id']}: {total} traces from {window}", 200)),
-        caption=Text(plain_line(f"Titles by {labeler}. Shares are of all traces.")),
+        caption=Text("\n".join(caption)),
         title_justify="left",
         caption_justify="left",
         show_lines=True,
@@ -88,3 +92,17 @@ def clustering_table(clustering: StoredClustering) -> Table:
 def _nearest(cluster: dict[str, Any]) -> list[str]:
     ranked = sorted(cluster["traces"], key=lambda trace: cluster["traces"][trace]["rank"])
     return ranked[:NEAREST_SHOWN]
+
+
+def _told(filters: list[dict[str, Any]]) -> str:
+    """Return filters in words; a clustering of another program may lack any of their fields."""
+    return " and ".join(
+        " ".join(
+            _words(part) for part in (item.get("key"), item.get("operator") or "exact", item.get("value"))
+        )
+        for item in filters
+    )
+
+
+def _words(part: object) -> str:
+    return ", ".join(map(str, part)) if isinstance(part, list) else str("" if part is None else part)

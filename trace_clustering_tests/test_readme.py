@@ -21,6 +21,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
         environment.TEAM_IDS,
         environment.STORAGE,
         environment.EXECUTOR,
+        environment.TEAM_SETTINGS,
     ],
 )
 def test_every_setting_is_explained(name: str) -> None:
