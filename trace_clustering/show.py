@@ -1,5 +1,6 @@
 """A stored clustering as a table for the terminal."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -94,15 +95,14 @@ def _nearest(cluster: dict[str, Any]) -> list[str]:
     return ranked[:NEAREST_SHOWN]
 
 
-def _told(filters: list[dict[str, Any]]) -> str:
-    """Return filters in words; a clustering of another program may lack any of their fields."""
-    return " and ".join(
-        " ".join(
-            _words(part) for part in (item.get("key"), item.get("operator") or "exact", item.get("value"))
-        )
-        for item in filters
-    )
+def _told(filters: Any) -> str:  # noqa: ANN401 - another program may have written anything
+    return " and ".join(map(_in_words, filters if isinstance(filters, list) else [filters]))
 
 
-def _words(part: object) -> str:
-    return ", ".join(map(str, part)) if isinstance(part, list) else str("" if part is None else part)
+def _in_words(item: Any) -> str:  # noqa: ANN401
+    if not isinstance(item, dict):
+        return str(item)
+    value = item.get("value")
+    values = [] if value is None else value if isinstance(value, list) else [value]
+    texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
+    return f"{item.get('key')} {item.get('operator') or 'exact'} {', '.join(texts)}".rstrip()
