@@ -49,10 +49,12 @@ class DocumentSelection:
     embedding_model: str = ""
 
 
-# What every query starts from; all values are bound parameters.
+# What every query starts from; all values are bound parameters. The length is taken here, next to the column:
+# further out, ClickHouse would read the whole vectors for it.
 _SELECTED = """
 WITH selected AS (
-    SELECT document_id, embedding, model_name, rendering, timestamp, inserted_at
+    SELECT
+        document_id, embedding, length(embedding) AS dimensions, model_name, rendering, timestamp, inserted_at
     FROM {embeddings:Identifier}
     WHERE team_id = {team_id:Int64}
         AND timestamp >= {window_start:DateTime64(3, 'UTC')} AND timestamp < {window_end:DateTime64(3, 'UTC')}
@@ -62,7 +64,7 @@ WITH selected AS (
                 AND document_type = {legacy_type:String} AND rendering = {legacy_rendering:String})
         AND ({rendering:String} = '' OR rendering = {rendering:String})
         AND ({embedding_model:String} = '' OR model_name = {embedding_model:String})
-        AND length(embedding) > 0
+        AND dimensions > 0
 )
 """
 
@@ -71,7 +73,7 @@ _WINDOW = (
     + """
 SELECT
     uniqExact(document_id) AS traces,
-    arraySort(groupUniqArray(100)(tuple(length(embedding), model_name))) AS dimensions_and_models
+    arraySort(groupUniqArray(100)(tuple(dimensions, model_name))) AS dimensions_and_models
 FROM selected
 """
 )
