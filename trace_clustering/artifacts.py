@@ -97,11 +97,12 @@ class Provenance:
         """Return the provenance of something made from this with further settings."""
         return dataclasses.replace(self, settings=self.settings | settings)
 
-    def with_shortage(self, traces: int) -> Self:
-        """Return the provenance of an empty result, for a window that holds too few traces."""
-        reason = (
-            f"{traces} traces in the window, fewer than the {MIN_TRACES_FOR_CLUSTERING} that clustering needs"
-        )
+    def with_shortage(self, traces: int, traces_in_window: int) -> Self:
+        """Return the provenance of an empty result, for a window that holds too few (matching) traces."""
+        found = f"{traces} traces in the window"
+        if self.settings.get("trace_filters"):
+            found = f"{traces} of {traces_in_window} traces in the window satisfy trace_filters"
+        reason = f"{found}, fewer than the {MIN_TRACES_FOR_CLUSTERING} that clustering needs"
         return dataclasses.replace(self, shortage=reason)
 
     def to_json(self) -> dict[str, Any]:

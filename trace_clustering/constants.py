@@ -1,5 +1,6 @@
 """Every default, under the name the README's table uses."""
 
+from datetime import timedelta
 from typing import Final
 
 WORKFLOW_NAME: Final = "llma-trace-clustering"
@@ -16,6 +17,17 @@ LLMA_TRACE_DOCUMENT_TYPE_LEGACY: Final = "llm-trace-summary"
 LLMA_TRACE_RENDERING_LEGACY: Final = "llma_trace_detailed"
 # Renderings that name a summary mode; any other rendering is the batch run that made the row.
 SUMMARY_MODE_RENDERINGS: Final = ("detailed", "minimal", "llma_trace_detailed", "llma_trace_minimal")
+
+# The events that filters look at; they precede the summary, and with it the window, by this much at most.
+TRACE_EVENT_NAMES: Final = (
+    "$ai_span",
+    "$ai_generation",
+    "$ai_embedding",
+    "$ai_metric",
+    "$ai_feedback",
+    "$ai_trace",
+)
+TRACE_FILTER_MARGIN: Final = timedelta(days=7)
 
 # How they are clustered
 DEFAULT_RANDOM_STATE: Final = 42

@@ -12,6 +12,7 @@ CLICKHOUSE_DSN = "TRACE_CLUSTERING_CLICKHOUSE_DSN"
 TEAM_IDS = "TRACE_CLUSTERING_TEAM_IDS"
 STORAGE = "TRACE_CLUSTERING_STORAGE"
 EXECUTOR = "TRACE_CLUSTERING_EXECUTOR"
+TEAM_SETTINGS = "TRACE_CLUSTERING_TEAM_SETTINGS"
 
 _POSITIVE_INTEGER = re.compile(r"0*[1-9][0-9]{0,18}")
 _LARGEST_TEAM_ID = 2**63 - 1  # Int64 in ClickHouse
@@ -46,13 +47,27 @@ def allowed_team_ids() -> list[int]:
         return list(ALLOWED_TEAM_IDS)
     team_ids = []
     for part in (part.strip() for part in text.split(",")):
-        if not _POSITIVE_INTEGER.fullmatch(part) or int(part) > _LARGEST_TEAM_ID:
+        team_id = parse_team_id(part)
+        if team_id is None:
             raise InvalidSettingsError(
                 f"{TEAM_IDS}={text!r}: {part!r} is not a positive integer; "
                 "give the ids of the teams separated by commas, for example 1,2,112495"
             )
-        team_ids.append(int(part))
+        team_ids.append(team_id)
     return list(dict.fromkeys(team_ids))
+
+
+def parse_team_id(text: str) -> int | None:
+    """Return the team id that a text is; None if it is none."""
+    if not _POSITIVE_INTEGER.fullmatch(text) or int(text) > _LARGEST_TEAM_ID:
+        return None
+    return int(text)
+
+
+def team_settings_file() -> Path | None:
+    """File with the settings of each team's nightly runs; None if there is none."""
+    text = os.environ.get(TEAM_SETTINGS)
+    return Path(text).absolute() if text else None
 
 
 def executor_name() -> Literal["multiprocess", "in_process"]:

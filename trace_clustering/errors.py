@@ -20,6 +20,10 @@ class InvalidSettingsError(InvalidInputError):
     """A run setting or an environment variable has a value that is not allowed."""
 
 
+class InvalidPatternError(InvalidSettingsError):
+    """ClickHouse cannot compile a regular expression."""
+
+
 class InvalidRecordError(InvalidInputError):
     """A trace record of a file cannot be loaded."""
 

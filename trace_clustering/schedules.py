@@ -9,6 +9,10 @@ from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME
 from trace_clustering.environment import allowed_team_ids
 from trace_clustering.jobs import trace_clustering_job
 from trace_clustering.partitions import TEAM_DAY
+from trace_clustering.team_settings import load_team_settings, run_config
+
+# Read when the code location loads, so that a mistake is seen there and not at night.
+SETTINGS_BY_TEAM = load_team_settings()
 
 
 @dg.schedule(
@@ -19,12 +23,13 @@ from trace_clustering.partitions import TEAM_DAY
     tags={"workflow": COORDINATOR_WORKFLOW_NAME},
 )
 def trace_clustering_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """One run per allowed team for yesterday; each fails or succeeds by itself."""
+    """One run per allowed team for yesterday, with its settings; each fails or succeeds by itself."""
     yesterday = (context.scheduled_execution_time - timedelta(days=1)).strftime("%Y-%m-%d")
     for team_id in allowed_team_ids():
         key = dg.MultiPartitionKey({"date": yesterday, "team": str(team_id)})
         if TEAM_DAY.has_partition_key(key):
-            yield dg.RunRequest(run_key=key, partition_key=key)
+            config = run_config(SETTINGS_BY_TEAM[team_id]) if team_id in SETTINGS_BY_TEAM else None
+            yield dg.RunRequest(run_key=key, partition_key=key, run_config=config)
         else:
             # A single unknown partition would void the whole tick.
             context.log.warning(

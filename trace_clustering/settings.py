@@ -1,6 +1,5 @@
 """What one run can be told: a single validated model that every asset shares."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, Self
@@ -9,6 +8,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from trace_clustering import constants
+from trace_clustering.clickhouse.property_filters import PropertyFilter, parse_filters
 from trace_clustering.errors import InvalidSettingsError
 
 
@@ -82,8 +82,10 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     )
     rendering: str = Field(default="", description="Only documents of this rendering; empty: of any.")
     embedding_model: str = Field(default="", description="Only vectors of this model; empty: of any.")
-    trace_filters: list[dict[str, Any]] = Field(
-        default=[], description="Property filters that a trace must satisfy. Not available yet."
+    trace_filters: list[Any] = Field(
+        default=[],
+        description="Only traces with an event that satisfies all these property filters: "
+        "[{key, value, operator, type}], as PostHog writes them.",
     )
     run_label: str = Field(
         default="",
@@ -143,19 +145,10 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     def _explain(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
         with _faults_named("", cls, "a run"):
             settings = validate(values)
-        settings._refuse_what_is_not_available()
         KMeansParams(min_k=settings.min_k, max_k=settings.max_k)
         settings.method_params()
+        settings.property_filters()
         return settings
-
-    def _refuse_what_is_not_available(self) -> None:
-        for name, available in _AVAILABLE.items():
-            value = getattr(self, name)
-            if value != available:
-                raise InvalidSettingsError(
-                    f"settings: {name} = {json.dumps(value)} is not available yet; "
-                    f"use {json.dumps(available)}"
-                )
 
     def method_params(self) -> HDBSCANParams | KMeansParams:
         """Return the parameters of the clustering method, with their defaults filled in."""
@@ -166,6 +159,10 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
             model = KMeansParams
         with _faults_named("clustering_method_params.", model, self.clustering_method):
             return model.model_validate(params)
+
+    def property_filters(self) -> list[PropertyFilter]:
+        """Return `trace_filters`, parsed."""
+        return parse_filters(self.trace_filters)
 
     def of_stage(self, asset: str) -> dict[str, Any]:
         """Return the settings that take effect in one asset, as they were used, ready for JSON."""
@@ -195,9 +192,6 @@ SETTINGS_OF_STAGE = {
     "cluster_assignments": ("clustering_method", "clustering_method_params", "random_state"),
     "projection_2d": ("visualization_method", "random_state"),
 }
-
-# Until the other choices exist, the only accepted value of these settings.
-_AVAILABLE: dict[str, Any] = {"trace_filters": []}
 
 
 @contextmanager

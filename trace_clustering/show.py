@@ -1,5 +1,6 @@
 """A stored clustering as a table for the terminal."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from trace_clustering.text import plain_line
 
 NEAREST_SHOWN = 3
 _TIMEOUT_SECONDS = 60.0
+_MAX_FILTER_LINE = 300
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,12 @@ def clustering_table(clustering: StoredClustering) -> Table:
     total = properties["$ai_total_items_analyzed"]
     window = f"{properties['$ai_window_start']} to {properties['$ai_window_end']}"
     labeler = properties.get("$ai_clustering_labeler", "another program")
+    caption = [plain_line(f"Titles by {labeler}. Shares are of all traces.")]
+    if filters := properties.get("$ai_clustering_params", {}).get("trace_filters"):
+        caption.append(plain_line(f"Only traces with an event where {_told(filters)}.", _MAX_FILTER_LINE))
     table = Table(
         title=Text(plain_line(f"{properties['$ai_clustering_run_id']}: {total} traces from {window}", 200)),
-        caption=Text(plain_line(f"Titles by {labeler}. Shares are of all traces.")),
+        caption=Text("\n".join(caption)),
         title_justify="left",
         caption_justify="left",
         show_lines=True,
@@ -88,3 +93,16 @@ def clustering_table(clustering: StoredClustering) -> Table:
 def _nearest(cluster: dict[str, Any]) -> list[str]:
     ranked = sorted(cluster["traces"], key=lambda trace: cluster["traces"][trace]["rank"])
     return ranked[:NEAREST_SHOWN]
+
+
+def _told(filters: Any) -> str:  # noqa: ANN401 - another program may have written anything
+    return " and ".join(map(_in_words, filters if isinstance(filters, list) else [filters]))
+
+
+def _in_words(item: Any) -> str:  # noqa: ANN401
+    if not isinstance(item, dict):
+        return str(item)
+    value = item.get("value")
+    values = [] if value is None else value if isinstance(value, list) else [value]
+    texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
+    return f"{item.get('key')} {item.get('operator') or 'exact'} {', '.join(texts)}".rstrip()

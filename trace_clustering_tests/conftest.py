@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.environment import CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS
+from trace_clustering.environment import CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS, TEAM_SETTINGS
 
+VARIABLES = (CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS, TEAM_SETTINGS)
 # Real data for acceptance tests; it is no part of the project.
 REAL_DATA = Path(
     os.environ.get("TRACE_CLUSTERING_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data"
@@ -21,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Give every test a home of its own and none of the settings of whoever runs it."""
-    for name in (CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS, "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    for name in (*VARIABLES, "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
 

@@ -154,11 +154,11 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, name: str
 # show
 
 
-def emit(session: TeamSession, run_label: str = "", title: str = "Refunds", prefix: str = "") -> None:
-    """Emit a clustering of six traces: two clusters and noise."""
+def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chosen: Any) -> None:
+    """Emit a clustering of six traces, with chosen settings: two clusters and noise."""
     records = themed_records(per_theme=2, outliers=0)
     ids = np.array([prefix + record.trace_id for record in records], dtype=object)
-    settings = ClusteringSettings(run_label=run_label)
+    settings = ClusteringSettings(**chosen)
     stages = ("embeddings", "reduced_embeddings", "cluster_assignments", "projection_2d")
     used = {name: value for stage in stages for name, value in settings.of_stage(stage).items()}
     provenance = Provenance(session.team_id, WINDOW, used)
@@ -205,6 +205,11 @@ def emit_as_it_is(session: TeamSession, properties: dict[str, Any]) -> None:
 
 HOSTILE = f"{RED}\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\r\n[bold]"
 RUN = "1_trace_20250123_000000"
+FILTERS = [
+    {"key": "$ai_model", "value": ["gpt-5", "gpt-5-mini"]},
+    {"key": "$ai_is_error", "operator": "is_not", "value": True},
+    {"key": "plan", "operator": "is_set"},
+]
 TEAM, HOSTILE_TEAM, FORGED_TEAM, POSTHOG_TEAM = 1, 2, 3, 4
 
 
@@ -216,7 +221,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         records = themed_records(per_theme=2, outliers=0)
         insert_records(session, records, batch_run_id="batch", model_name="made-up")
         emit(session)
-        emit(session, run_label="second", title="Newer refunds")
+        emit(session, run_label="second", title="Newer refunds", trace_filters=FILTERS)
         properties = fetch_cluster_event(session, RUN)
     with engine(home).for_team(HOSTILE_TEAM, timeout_seconds=60) as session:
         hostile = [
@@ -226,7 +231,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         insert_records(session, hostile, batch_run_id="batch", model_name="made-up")
         emit(session, title=HOSTILE, prefix=HOSTILE)
     with engine(home).for_team(FORGED_TEAM, timeout_seconds=60) as session:
-        forged = {"$ai_clustering_run_id": HOSTILE, "$ai_clustering_labeler": HOSTILE}
+        forged = {
+            "$ai_clustering_run_id": HOSTILE,
+            "$ai_clustering_labeler": HOSTILE,
+            "$ai_clustering_params": {"trace_filters": [{"key": HOSTILE, "value": [HOSTILE]}, HOSTILE]},
+        }
         emit_as_it_is(session, properties | forged)
     with engine(home).for_team(POSTHOG_TEAM, timeout_seconds=60) as session:
         own = {name: value for name, value in properties.items() if "labeler" not in name}
@@ -248,6 +257,17 @@ def test_the_newest_clustering_is_shown_with_sizes_shares_and_nearest_traces(hom
     assert "│ 3 │ 50.0% │ refund of a broken kettle 0" in " ".join(lines["Newer refunds"].split())
     assert "│ 2 │ 33.3% │" in " ".join(lines["Passwords"].split())
     assert "│ 1 │ 16.7% │" in " ".join(lines["Outliers"].split())
+
+
+def test_a_clustering_says_which_filters_it_was_made_with(home: Path) -> None:
+    with_filters = output("show", "--team-id", TEAM, DAGSTER_HOME=home)
+    without = output("show", "--team-id", TEAM, "--run-id", RUN, DAGSTER_HOME=home)
+    told = (
+        "Only traces with an event where $ai_model exact gpt-5, gpt-5-mini "
+        "and $ai_is_error is_not true and plan is_set."
+    )
+    assert told in " ".join(with_filters.split())
+    assert "Only traces" not in without
 
 
 def test_a_run_is_shown_by_its_id(home: Path) -> None:

@@ -26,7 +26,7 @@ from trace_clustering.parquet import HEADER_KEY, from_parquet, to_parquet
 from trace_clustering_tests.examples import WINDOW
 
 PROVENANCE = Provenance(1, WINDOW, {"run_label": "trial", "clustering_method_params": {"min_samples": 5}})
-SHORTAGE = PROVENANCE.with_shortage(3)
+SHORTAGE = PROVENANCE.with_shortage(3, 3)
 IDENTITY = {
     "trace_ids": np.array(["a", "b", "čaj ☕"], dtype=object),
     "timestamps": np.array(["2025-01-20T01:02:03.004", "2025-01-21", "2025-01-22"], dtype="datetime64[ms]"),

@@ -1,13 +1,16 @@
 """The README names everything a user can set, and its statements are the ones that are tested."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from trace_clustering import environment
 from trace_clustering.cli import main
+from trace_clustering.clickhouse.filter_values import OPERATORS
 from trace_clustering.definitions import defs
 from trace_clustering.settings import ClusteringSettings, HDBSCANParams
+from trace_clustering.team_settings import load_team_settings
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -21,6 +24,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
         environment.TEAM_IDS,
         environment.STORAGE,
         environment.EXECUTOR,
+        environment.TEAM_SETTINGS,
     ],
 )
 def test_every_setting_is_explained(name: str) -> None:
@@ -42,3 +46,19 @@ def test_every_picture_is_there() -> None:
     assert pictures
     for picture in pictures:
         assert (Path(__file__).parents[1] / picture).is_file()
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_every_operator_of_filters_is_explained(operator: str) -> None:
+    assert f"`{operator}`" in README
+
+
+def test_the_example_of_filters_is_accepted() -> None:
+    example = README.split("```json\n")[1].split("```")[0]
+    assert len(ClusteringSettings(trace_filters=json.loads(example)).property_filters()) == 2
+
+
+def test_the_example_of_team_settings_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "teams.yaml").write_text(README.split("```yaml\n")[1].split("```")[0])
+    monkeypatch.setenv(environment.TEAM_SETTINGS, str(tmp_path / "teams.yaml"))
+    assert list(load_team_settings()) == [1, 112495]

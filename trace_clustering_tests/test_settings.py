@@ -54,7 +54,6 @@ BOUNDS = {
     "max_k": (2, 100),
 }
 PARAMS_BOUNDS = {"min_cluster_size_fraction": (0.01, 0.5), "min_samples": (1, 100)}
-NOT_AVAILABLE = [("trace_filters", [{"key": "$ai_model", "value": "small"}])]
 CHOICES = {
     "embedding_normalization": ("none", "l2"),
     "dimensionality_reduction_method": ("none", "umap", "pca"),
@@ -140,16 +139,6 @@ def test_a_run_label_of_letters_digits_and_marks_is_accepted(label: str) -> None
 def test_any_other_run_label_is_refused(label: str) -> None:
     with pytest.raises(InvalidSettingsError, match="run_label = "):
         ClusteringSettings(run_label=label)
-
-
-@pytest.mark.parametrize(("name", "value"), NOT_AVAILABLE)
-def test_a_choice_that_does_not_exist_yet_is_refused_with_the_one_that_does(name: str, value: object) -> None:
-    with pytest.raises(InvalidSettingsError) as caught:
-        ClusteringSettings(**{name: value})
-    available = json.dumps(DEFAULTS[name][0])
-    assert str(caught.value) == (
-        f"settings: {name} = {json.dumps(value)} is not available yet; use {available}"
-    )
 
 
 @pytest.mark.parametrize(

@@ -21,15 +21,19 @@ def embeddings(
             window,
             max_samples=settings.max_samples,
             documents=DocumentSelection(settings.document_type, settings.rendering, settings.embedding_model),
+            filters=settings.property_filters(),
             random_state=settings.random_state,
         )
-    metadata = {"traces": len(found.trace_ids), "traces_in_window": found.traces_in_window}
+    metadata = {
+        "traces": len(found.trace_ids),
+        "traces_in_window": found.traces_in_window,
+        **({"traces_matching": found.traces_matching} if settings.trace_filters else {}),
+    }
     provenance = Provenance(team_id, window, settings.of_stage("embeddings"))
     if len(found.trace_ids) < MIN_TRACES_FOR_CLUSTERING:
-        context.log.warning(f"Team {team_id} has {len(found.trace_ids)} traces in this window: too few")
-        empty = Embeddings.empty(
-            provenance.with_shortage(len(found.trace_ids)), traces_in_window=found.traces_in_window
-        )
+        short = provenance.with_shortage(len(found.trace_ids), found.traces_in_window)
+        context.log.warning(f"Team {team_id} has too few traces: {short.shortage}")
+        empty = Embeddings.empty(short, traces_in_window=found.traces_in_window)
         return dg.MaterializeResult(value=empty, metadata=metadata)
     context.log.info(f"Read {len(found.trace_ids)} of {found.traces_in_window} traces of team {team_id}")
     return dg.MaterializeResult(

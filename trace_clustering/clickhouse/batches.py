@@ -10,13 +10,15 @@ MAX_ITEMS = 1000
 MAX_BYTES = 48 * 1024
 
 
-def parameter_batches(items: Iterable[T], text: Callable[[T], str]) -> Iterator[list[T]]:
+def parameter_batches(
+    items: Iterable[T], text: Callable[[T], str], *, max_items: int = MAX_ITEMS
+) -> Iterator[list[T]]:
     """Yield the items in order, in lists whose texts fit into one parameter."""
     batch: list[T] = []
     size = 0
     for item in items:
         length = len(text(item).encode(errors="replace"))
-        if batch and (len(batch) == MAX_ITEMS or size + length > MAX_BYTES):
+        if batch and (len(batch) == max_items or size + length > MAX_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(item)

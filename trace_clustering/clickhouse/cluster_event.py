@@ -27,6 +27,7 @@ _REPORTED_SETTINGS = (
     "dimensionality_reduction_ndims",
     "visualization_method",
     "max_samples",
+    "trace_filters",
 )
 _DECIMALS = 6
 

@@ -1,12 +1,15 @@
 """The embeddings of a team's traces in a window."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trace_clustering import constants
 from trace_clustering.artifacts import FloatArray, StringArray, TimeArray, Window
+from trace_clustering.clickhouse.filter_conditions import check_patterns, trace_condition
+from trace_clustering.clickhouse.property_filters import PropertyFilter
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.errors import InvalidEmbeddingsError
 
@@ -24,7 +27,9 @@ class TraceEmbeddings:
     timestamps : array of datetime64[ms], shape (n,)
     vectors : float32 array, shape (n, d)
     traces_in_window : int
-        How many traces there were before sampling.
+        How many traces there were before filtering and sampling.
+    traces_matching : int
+        How many of them satisfied the filters; all, if there are none.
     """
 
     trace_ids: StringArray
@@ -32,6 +37,7 @@ class TraceEmbeddings:
     timestamps: TimeArray
     vectors: FloatArray
     traces_in_window: int
+    traces_matching: int
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,12 @@ class DocumentSelection:
     embedding_model: str = ""
 
 
-# What every query starts from; all values are bound parameters.
+# What every query starts from; all values are bound parameters. The length is taken here, next to the column:
+# further out, ClickHouse would read the whole vectors for it.
 _SELECTED = """
 WITH selected AS (
-    SELECT document_id, embedding, model_name, rendering, timestamp, inserted_at
+    SELECT
+        document_id, embedding, length(embedding) AS dimensions, model_name, rendering, timestamp, inserted_at
     FROM {embeddings:Identifier}
     WHERE team_id = {team_id:Int64}
         AND timestamp >= {window_start:DateTime64(3, 'UTC')} AND timestamp < {window_end:DateTime64(3, 'UTC')}
@@ -56,26 +64,27 @@ WITH selected AS (
                 AND document_type = {legacy_type:String} AND rendering = {legacy_rendering:String})
         AND ({rendering:String} = '' OR rendering = {rendering:String})
         AND ({embedding_model:String} = '' OR model_name = {embedding_model:String})
-        AND length(embedding) > 0
+        AND dimensions > 0
 )
 """
 
-_DIMENSIONS = (
-    _SELECTED
-    + """
-SELECT length(embedding) AS dimensions, arraySort(groupUniqArray(10)(model_name)) AS models
-FROM selected GROUP BY dimensions ORDER BY dimensions LIMIT 10
-"""
-)
-
-_COUNT = _SELECTED + "SELECT uniqExact(document_id) AS traces FROM selected"
-
-# The newest row of a trace counts; the rest of the tuple makes ties fall the same way every time.
-_NEWEST_ROWS = (
+_WINDOW = (
     _SELECTED
     + """
 SELECT
+    uniqExact(document_id) AS traces,
+    arraySort(groupUniqArray(100)(tuple(dimensions, model_name))) AS dimensions_and_models
+FROM selected
+"""
+)
+
+# The newest row of a trace counts; the rest of the tuple makes ties fall the same way every time. The sample
+# is joined, not listed with IN, because it brings the number of matching traces with it: ClickHouse would
+# evaluate the filters a second time to count them.
+_NEWEST_ROWS = """
+SELECT
     document_id AS trace_id,
+    any(sample.traces_matching) AS traces_matching,
     argMax(
         tuple(rendering, timestamp, CAST(embedding, 'Array(Float32)')),
         tuple(inserted_at, timestamp, rendering, model_name)
@@ -84,17 +93,11 @@ SELECT
     newest.2 AS newest_timestamp,
     newest.3 AS vector
 FROM selected
-WHERE document_id IN (
-    SELECT document_id FROM selected
-    GROUP BY document_id
-    ORDER BY cityHash64(document_id, {random_state:UInt64}), document_id
-    LIMIT {max_samples:UInt64}
-)
+INNER JOIN sample USING (document_id)
 GROUP BY document_id
 ORDER BY document_id
 LIMIT {max_samples:UInt64}
 """
-)
 
 
 def fetch_trace_embeddings_for_clustering(
@@ -103,18 +106,22 @@ def fetch_trace_embeddings_for_clustering(
     *,
     max_samples: int = constants.DEFAULT_MAX_SAMPLES,
     documents: DocumentSelection | None = None,
+    filters: Sequence[PropertyFilter] = (),
     random_state: int = constants.DEFAULT_RANDOM_STATE,
 ) -> TraceEmbeddings:
     """Read the vectors of a window, one per trace, at most `max_samples`.
 
-    Of more traces, those with the smallest hash of trace id and seed are taken: the same window and seed
-    give the same sample.
+    Traces that do not satisfy the filters do not count. Of more traces, those with the smallest hash of
+    trace id and seed are taken: the same window and seed give the same sample.
 
     Raises
     ------
     InvalidEmbeddingsError
         If vectors differ in length, or hold NaN or infinity.
+    InvalidPatternError
+        If a filter holds a regular expression that ClickHouse cannot compile.
     """
+    check_patterns(session, filters)
     documents = documents or DocumentSelection()
     selection = {
         "window_start": window.start,
@@ -127,16 +134,35 @@ def fetch_trace_embeddings_for_clustering(
         "rendering": documents.rendering,
         "embedding_model": documents.embedding_model,
     }
-    dimensions = session.query(_DIMENSIONS, **selection)
-    _require_one_length(dimensions)
-    count = session.query(_COUNT, **selection)[0]["traces"]
-    rows = session.query_arrow(_NEWEST_ROWS, **selection, max_samples=max_samples, random_state=random_state)
-    found = _from_arrow(rows, dimensions[0]["dimensions"] if dimensions else 0, count)
+    (in_window,) = session.query(_WINDOW, **selection)
+    dimensions = _one_length(in_window["dimensions_and_models"])
+    condition = trace_condition(filters, window)
+    rows = session.query_arrow(
+        _sampled_rows(condition.sql),
+        **selection,
+        **condition.parameters,
+        max_samples=max_samples,
+        random_state=random_state,
+    )
+    found = _from_arrow(rows, dimensions, in_window["traces"])
     _require_finite(found)
     return found
 
 
-def _from_arrow(rows: "pa.Table", dimensions: int, count: int) -> TraceEmbeddings:
+def _sampled_rows(condition: str) -> str:
+    """Return the statement that reads the traces of a sample of those that satisfy a condition."""
+    return f"""{_SELECTED}, sample AS (
+    SELECT document_id, count() OVER () AS traces_matching
+    FROM selected
+    WHERE {condition}
+    GROUP BY document_id
+    ORDER BY cityHash64(document_id, {{random_state:UInt64}}), document_id
+    LIMIT {{max_samples:UInt64}}
+)
+{_NEWEST_ROWS}"""
+
+
+def _from_arrow(rows: "pa.Table", dimensions: int, traces_in_window: int) -> TraceEmbeddings:
     renderings = rows["newest_rendering"].to_pylist()
     batches = ["" if r in constants.SUMMARY_MODE_RENDERINGS else r for r in renderings]
     return TraceEmbeddings(
@@ -144,17 +170,23 @@ def _from_arrow(rows: "pa.Table", dimensions: int, count: int) -> TraceEmbedding
         batch_run_ids=np.array(batches, dtype=object),
         timestamps=rows["newest_timestamp"].to_numpy().astype("datetime64[ms]"),
         vectors=rows["vector"].combine_chunks().flatten().to_numpy().reshape(len(rows), dimensions),
-        traces_in_window=count,
+        traces_in_window=traces_in_window,
+        traces_matching=rows["traces_matching"][0].as_py() if len(rows) else 0,
     )
 
 
-def _require_one_length(dimensions: list[dict[str, Any]]) -> None:
-    if len(dimensions) > 1:
-        seen = "; ".join(f"{row['dimensions']} ({', '.join(row['models'])})" for row in dimensions)
+def _one_length(dimensions_and_models: list[tuple[int, str]]) -> int:
+    """Return the length that all vectors of the window have, 0 if there are none."""
+    models: dict[int, list[str]] = {}
+    for dimensions, model in dimensions_and_models:
+        models.setdefault(dimensions, []).append(model)
+    if len(models) > 1:
+        seen = "; ".join(f"{dimensions} ({', '.join(names)})" for dimensions, names in models.items())
         raise InvalidEmbeddingsError(
             f"The vectors of this window differ in length: {seen}. "
             "Choose one model with the setting embedding_model"
         )
+    return next(iter(models), 0)
 
 
 def _require_finite(found: TraceEmbeddings) -> None:

@@ -11,6 +11,7 @@ from trace_clustering.errors import (
     ClickHouseQueryError,
     ClickHouseSetupError,
     ClickHouseUnavailableError,
+    InvalidPatternError,
     TraceClusteringError,
 )
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Error codes of ClickHouse: https://github.com/ClickHouse/ClickHouse, src/Common/ErrorCodes.cpp
 _UNKNOWN_TABLE = 60
 _UNKNOWN_DATABASE = 81
+_CANNOT_COMPILE_REGEXP = 427
 _NOT_ALLOWED = {192, 193, 194, 497, 516}
 _TOO_SLOW = {159, 160, 209}
 _BUSY = {202, 203, 210, 241, 439}
@@ -156,6 +158,9 @@ def explain(error: Exception, address: Address) -> TraceClusteringError:
             f"{address.name} lacks a table; run `trace-clustering create-tables`, "
             f"or set database, events_table and embeddings_table of the clickhouse resource: {message}"
         )
+    if code == _CANNOT_COMPILE_REGEXP:
+        reason = message.split("cannot compile re2: ")[-1].split(". Look at")[0]
+        return InvalidPatternError(f"ClickHouse cannot compile the regular expression {reason}")
     if code in _TOO_SLOW | _BUSY:
         return ClickHouseUnavailableError(
             f"{address.name} is too busy or too slow, try again later: {message}"

@@ -45,7 +45,8 @@ def test_a_vector_with_nan_fails_at_once_and_names_the_trace(graph: Graph) -> No
     ("settings", "message"),
     [
         ({"lookback_days": 0}, "lookback_days = 0"),
-        ({"clustering_method": "kmeans"}, 'clustering_method = "kmeans" is not available yet'),
+        ({"min_k": 12}, "min_k = 12 is larger than max_k = 10"),
+        ({"trace_filters": [{"key": "a", "operator": "like"}]}, "trace_filters[0].operator = 'like'"),
         ({"clustering_method_params": {"min_size": 3}}, "clustering_method_params.min_size"),
     ],
 )

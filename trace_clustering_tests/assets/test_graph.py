@@ -108,6 +108,7 @@ def test_one_asset_alone_works_from_what_is_stored_and_never_rewrites_history(
         "dimensionality_reduction_ndims": 100,
         "visualization_method": "umap",
         "max_samples": 1000,
+        "trace_filters": [],
     }
 
 

@@ -14,3 +14,7 @@ def test_every_item_is_in_one_batch_in_order_and_no_batch_is_too_large(text: str
     for batch in batches:
         assert len(batch) <= MAX_ITEMS
         assert len(batch) == 1 or sum(len(item.encode()) for item in batch) <= MAX_BYTES
+
+
+def test_a_batch_holds_at_most_as_many_items_as_asked() -> None:
+    assert list(parameter_batches("abcde", str, max_items=2)) == [["a", "b"], ["c", "d"], ["e"]]

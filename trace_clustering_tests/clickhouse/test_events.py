@@ -35,6 +35,7 @@ PROVENANCE = Provenance(
         "dimensionality_reduction_ndims": 3,
         "visualization_method": "umap",
         "max_samples": 1000,
+        "trace_filters": [{"key": "$ai_model", "value": "it's {a} \\ 🦔"}],
     },
 )
 IDENTITY = {
@@ -144,6 +145,7 @@ class TestContent:
                 "dimensionality_reduction_ndims": 3,
                 "visualization_method": "umap",
                 "max_samples": 1000,
+                "trace_filters": [{"key": "$ai_model", "value": "it's {a} \\ 🦔"}],
             },
         }
         assert [cluster.pop("labeler") for cluster in clusters] == ["keywords", "keywords", "fallback"]

@@ -1,0 +1,136 @@
+"""The settings of each team's nightly runs: one file, read and checked when the code location loads."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from trace_clustering.environment import TEAM_SETTINGS, allowed_team_ids, parse_team_id, team_settings_file
+from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.settings import ClusteringSettings
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads null, booleans and numbers as JSON writes them, and everything else as text.
+
+    YAML's older rules would turn `no` into false, 2025-01-22 into a date and 12:30 into 750.
+    """
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - filled below, for this class alone
+
+
+for _tag, _pattern, _first in (
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("bool", r"true|false", ["t", "f"]),
+    ("int", r"-?(0|[1-9][0-9]*)", list("-0123456789")),
+    ("float", r"-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?", list("-0123456789")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
+
+
+def load_team_settings() -> dict[int, dict[str, Any]]:
+    """Read the file that `TRACE_CLUSTERING_TEAM_SETTINGS` names.
+
+    Returns
+    -------
+    dict
+        By team, what to put under `resources: settings: config:` of its runs. Empty if there is no file.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If the file cannot be read, or says something a run would refuse; file, team and setting are named.
+    """
+    path = team_settings_file()
+    if path is None:
+        return {}
+    try:
+        return dict(_teams(path))
+    except OSError as error:
+        raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} is not YAML: {error}") from None
+
+
+def _teams(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    loader = _Loader(path.read_text(encoding="utf-8-sig"))
+    root = loader.get_single_node()
+    if root is None:
+        return
+    if not isinstance(root, yaml.MappingNode):
+        raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} must map team ids to settings")
+    seen: set[int] = set()
+    for key, value in root.value:
+        team_id = _team_id(key, path)
+        place = f"{path}, team {team_id}"
+        if team_id in seen:
+            raise InvalidSettingsError(f"{place} appears twice; put its settings in one place")
+        seen.add(team_id)
+        _refuse_repeated_keys(value, place)
+        yield team_id, _checked(loader.construct_object(value, deep=True), place)
+
+
+def _team_id(key: yaml.Node, path: Path) -> int:
+    team_id = parse_team_id(key.value) if isinstance(key, yaml.ScalarNode) else None
+    if team_id is None:
+        line = key.start_mark.line + 1
+        raise InvalidSettingsError(
+            f"{path}, line {line}: {key.value!r} is not the id of a team, which is a positive integer"
+        )
+    if team_id not in (allowed := allowed_team_ids()):
+        raise InvalidSettingsError(
+            f"{path}, team {team_id} is not clustered, only {', '.join(map(str, allowed))} are; "
+            "add it to TRACE_CLUSTERING_TEAM_IDS or take it out"
+        )
+    return team_id
+
+
+def _refuse_repeated_keys(node: yaml.Node, place: str) -> None:
+    """YAML itself lets the last of several equal keys win, and a setting would be ignored."""
+    nodes, visited = [node], set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in visited:  # an alias
+            continue
+        visited.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            nodes += [value for _, value in node.value]
+            if repeated := [key for key in keys if keys.count(key) > 1]:
+                line = node.start_mark.line + 1
+                raise InvalidSettingsError(f"{place}: {repeated[0]} is there twice, from line {line} on")
+
+
+def _checked(settings: Any, place: str) -> dict[str, Any]:  # noqa: ANN401
+    if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
+        raise InvalidSettingsError(f"{place}: must map names of settings to values, not {settings!r}")
+    try:
+        ClusteringSettings(**settings)
+        # Only Dagster itself knows what it will take for a number or a text when the run starts.
+        dg.validate_run_config(_any_job(), run_config(settings))
+    except InvalidSettingsError as error:
+        raise InvalidSettingsError(f"{place}: {error}") from None
+    except dg.DagsterInvalidConfigError as error:
+        raise InvalidSettingsError(f"{place}: {'; '.join(e.message for e in error.errors)}") from None
+    return settings
+
+
+def run_config(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration of a run with these settings."""
+    return {"resources": {"settings": {"config": settings}}}
+
+
+def _any_job() -> dg.JobDefinition:
+    @dg.op(required_resource_keys={"settings"})
+    def step() -> None: ...
+
+    @dg.job(resource_defs={"settings": ClusteringSettings()})
+    def job() -> None:
+        step()
+
+    return job
