@@ -190,6 +190,7 @@ def emit(session: TeamSession, run_label: str = "", title: str = "Refunds", pref
         titles=np.array([title, "Passwords", "Outliers"], dtype=object),
         descriptions=np.array(["", "", ""], dtype=object),
         labelers=np.array(["keywords", "keywords", "fallback"], dtype=object),
+        accuracies=np.full(3, np.nan, dtype=np.float32),
     )
     emit_cluster_events(session, build_cluster_event(assignments, projection, labels, {}))
 
