@@ -4,7 +4,7 @@ import dagster as dg
 import numpy as np
 
 from trace_clustering.artifacts import ClusterAssignments, ClusterLabels, Projection2D
-from trace_clustering.assets.checks import titles_distinct
+from trace_clustering.assets.checks import clusters_named, titles_distinct
 from trace_clustering.assets.conventions import TWO_ATTEMPTS, clustering_asset, require_same_clusters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
@@ -20,7 +20,7 @@ from trace_clustering.labeling.store import LabelStore, fingerprint
     kinds={"python", "clickhouse", "openai"},
     code_version="2",
     retry_policy=TWO_ATTEMPTS,
-    checks=["titles_distinct"],
+    checks=["titles_distinct", "clusters_named"],
 )
 def cluster_labels(
     context: dg.AssetExecutionContext,
@@ -36,7 +36,9 @@ def cluster_labels(
     provenance = projection_2d.provenance
     if provenance.shortage:
         empty = ClusterLabels.empty(provenance)
-        return dg.MaterializeResult(value=empty, check_results=[titles_distinct(empty)])
+        return dg.MaterializeResult(
+            value=empty, check_results=[titles_distinct(empty), clusters_named(empty)]
+        )
     with clickhouse.for_team(provenance.team_id, timeout_seconds=LLM_ACTIVITY_TIMEOUT) as session:
         summaries = fetch_trace_summaries(
             session,
@@ -73,7 +75,7 @@ def cluster_labels(
             "labels_reused": agent.reused if agent else 0,
             "labels": _table(labels),
         },
-        check_results=[titles_distinct(labels)],
+        check_results=[titles_distinct(labels), clusters_named(labels)],
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import openai
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_openai import ChatOpenAI
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from trace_clustering.labeling.ends import EndpointDownError, LimitReachedError
 from trace_clustering.labeling.faults import Fault, fault_of
@@ -108,7 +108,12 @@ class Endpoint:
     ) -> AIMessage:
         seconds = min(self._connection.request_timeout, self.budget.seconds_left())
         model = self._model.bind_tools(tools).bind(max_completion_tokens=allowed)
-        answer = self._run(model.ainvoke(list(messages)), seconds)
+        try:
+            answer = self._run(model.ainvoke(list(messages)), seconds)
+        except (
+            ValidationError
+        ):  # tool arguments that are JSON, but no object: the library has no place for them
+            return AIMessage("")
         if not isinstance(answer, AIMessage):
             raise TypeError(f"the answer is a {type(answer).__name__}")
         return answer

@@ -38,12 +38,12 @@ class Evidence:
 
     clusters: dict[int, ClusterEvidence]
     summaries: dict[str, TraceSummary]
+    titles: dict[str, str]
     traces: int
 
     def title(self, trace_id: str) -> str:
         """Return the title of a trace as one plain line."""
-        summary = self.summaries.get(trace_id)
-        return (plain_line(summary["title"]) if summary else "") or "Untitled"
+        return self.titles.get(trace_id) or "Untitled"
 
 
 def gather_evidence(
@@ -84,7 +84,8 @@ def gather_evidence(
             ),
         )
     seen = {trace: summary for trace, summary in summaries.items() if trace not in held_out}
-    return Evidence(clusters, seen, len(assignments))
+    titles = {trace: plain_line(summary["title"]) for trace, summary in seen.items()}
+    return Evidence(clusters, seen, titles, len(assignments))
 
 
 def _nearest_clusters(centroids: np.ndarray) -> dict[int, list[int]]:

@@ -65,7 +65,7 @@ class LabelingGraph:
         limits = self._limits
         if state["iterations"] >= limits.iterations:
             return {"ended": f"it made all its iterations (max_iterations = {limits.iterations})"}
-        if state["remaining_steps"] < 2:  # one for the tools, and one to end in
+        if state["remaining_steps"] < 3:  # for the tools, and to end in good order
             return {"ended": f"it made all its steps (recursion_limit = {limits.graph_steps})"}
         messages = request_messages(self._opening, state["turns"], self._stand_in, self._room)
         try:

@@ -92,8 +92,8 @@ def _pick(terms: np.ndarray, weights: np.ndarray, limit: int) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """Return a rough stem, enough to see that `refund` and `refunds` are one word."""
-    for ending in ("ies", "ing", "ed", "es", "s"):
+    """Return a rough stem, enough to see that `refund` and `refunds`, `kettle` and `kettles` are one word."""
+    for ending in ("ies", "ing", "ed", "es", "s", "e", "y"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word

@@ -81,7 +81,7 @@ class LLM(dg.ConfigurableResource[Any]):
         default=constants.LABELING_AGENT_MAX_ITERATIONS, ge=1, description="Most answers of the model."
     )
     recursion_limit: int = Field(
-        default=constants.LABELING_AGENT_RECURSION_LIMIT, ge=3, description="Most steps of the agent's graph."
+        default=constants.LABELING_AGENT_RECURSION_LIMIT, ge=4, description="Most steps of the agent's graph."
     )
     max_requests: int = Field(default=100, ge=1, description="Most requests, those that failed included.")
     max_prompt_tokens: int = Field(default=1_000_000, ge=1, description="Most prompt tokens.")

@@ -38,8 +38,8 @@ them from the nearest clusters. Only what the traces show.
 Write in the language that most traces are in."""
 
 GO_ON = (
-    "Go on by calling tools. When every cluster has a label that tells it from the others, "
-    "call finalize_labels."
+    "Go on by calling tools, with arguments that are a JSON object. When every cluster has a label "
+    "that tells it from the others, call finalize_labels."
 )
 
 VERIFIER = """\

@@ -232,7 +232,7 @@ def finalize_labels(desk: Desk, arguments: NoArguments, room: int) -> str:  # no
     if draft.refuse_to_end():
         return fitted(lambda _: [{"finalized": False}, *problems], (0,), room)
     draft.finalized = True
-    return compact({"finalized": True, "labelled": len(draft.labels), "clusters": len(draft.sizes)})
+    return compact([{"finalized": True, "labelled": len(draft.labels), "clusters": len(draft.sizes)}])
 
 
 @dataclass(frozen=True)
@@ -284,8 +284,8 @@ def _what_was_wrong(error: ValidationError | RefusedError) -> str:
     if isinstance(error, RefusedError):
         return str(error)
     return "; ".join(
-        f"{'.'.join(map(str, fault['loc'])) or 'arguments'}: {fault['msg']}, "
-        f"not {cut(repr(fault['input']), 60)}"
+        f"{'.'.join(map(str, fault['loc'])) or 'arguments'}: {fault['msg']}"
+        + ("" if fault["type"] == "missing" else f", not {cut(repr(fault['input']), 60)}")
         for fault in error.errors(include_url=False, include_context=False)[:5]
     )
 
