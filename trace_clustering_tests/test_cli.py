@@ -189,8 +189,16 @@ def emit(session: TeamSession, run_label: str = "", title: str = "Refunds", pref
         sizes=np.array([3, 2, 1]),
         titles=np.array([title, "Passwords", "Outliers"], dtype=object),
         descriptions=np.array(["", "", ""], dtype=object),
-        labelers=np.array(["keywords", "keywords", "fallback"], dtype=object),
-        accuracies=np.full(3, np.nan, dtype=np.float32),
+        labelers=np.array(["agent", "agent", "fallback"], dtype=object),
+        accuracies=np.array([0.75, np.nan, 0], dtype=np.float32),
+        labeling={
+            "model": "small",
+            "ended": "finalized by the agent",
+            "requests": 6,
+            "prompt_tokens": 5000,
+            "completion_tokens": 700,
+            "cost_usd": 0.0123,
+        },
     )
     emit_cluster_events(session, build_cluster_event(assignments, projection, labels, {}))
 
@@ -227,10 +235,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         insert_records(session, hostile, batch_run_id="batch", model_name="made-up")
         emit(session, title=HOSTILE, prefix=HOSTILE)
     with engine(home).for_team(FORGED_TEAM, timeout_seconds=60) as session:
-        forged = {"$ai_clustering_run_id": HOSTILE, "$ai_clustering_labeler": HOSTILE}
+        forged = {
+            "$ai_clustering_run_id": HOSTILE,
+            "$ai_clustering_labeler": HOSTILE,
+            "$ai_clustering_labeling": {"requests": 1, "model": HOSTILE, "ended": HOSTILE},
+        }
         emit_as_it_is(session, properties | forged)
     with engine(home).for_team(POSTHOG_TEAM, timeout_seconds=60) as session:
-        own = {name: value for name, value in properties.items() if "labeler" not in name}
+        own = {name: value for name, value in properties.items() if "labeling" not in name}
+        del own["$ai_clustering_labeler"]
         emit_as_it_is(session, own)
     return home
 
@@ -246,9 +259,15 @@ def test_the_newest_clustering_is_shown_with_sizes_shares_and_nearest_traces(hom
     assert f"{RUN}_second: 6 traces" in shown
     lines = {line.split("│")[2].strip(): line for line in shown.splitlines() if line.count("│") > 4}
     assert list(lines)[:1] == ["Newer refunds"]
-    assert "│ 3 │ 50.0% │ refund of a broken kettle 0" in " ".join(lines["Newer refunds"].split())
-    assert "│ 2 │ 33.3% │" in " ".join(lines["Passwords"].split())
-    assert "│ 1 │ 16.7% │" in " ".join(lines["Outliers"].split())
+    assert "│ 3 │ 50.0% │ 75% │ refund of a broken kettle 0" in " ".join(lines["Newer refunds"].split())
+    assert "│ 2 │ 33.3% │ │" in " ".join(lines["Passwords"].split())
+    assert "│ 1 │ 16.7% │ 0% │" in " ".join(lines["Outliers"].split())
+
+
+def test_it_is_shown_how_the_titles_came_about(home: Path) -> None:
+    shown = " ".join(output("show", "--team-id", TEAM, DAGSTER_HOME=home).split())
+    assert "Titles by agent, 1 by fallback (small: 6 requests, 5000 prompt and 700 completion tokens" in shown
+    assert "0.0123 US dollars; finalized by the agent)" in shown
 
 
 def test_a_run_is_shown_by_its_id(home: Path) -> None:

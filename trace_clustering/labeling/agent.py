@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trace_clustering.artifacts import ClusterAssignments, ClusterLabel, Projection2D, TraceSummary
 from trace_clustering.errors import LLMUnavailableError
-from trace_clustering.labeling.draft import Draft, RefusedError
+from trace_clustering.labeling.draft import Desk, Draft, RefusedError
 from trace_clustering.labeling.ends import EndpointDownError
 from trace_clustering.labeling.evidence import Evidence, gather_evidence, hold_out
 from trace_clustering.labeling.labels import AgentLabels
@@ -127,7 +127,6 @@ class _Run:
         """Let the agent set labels, until it has finished or may not go on."""
         from trace_clustering.labeling.endpoint import Endpoint
         from trace_clustering.labeling.graph import LabelingGraph
-        from trace_clustering.labeling.tools import Desk
 
         self._ended, self.accuracies = "", None
         self._save()

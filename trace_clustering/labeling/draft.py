@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from trace_clustering.artifacts import ClusterLabel
 from trace_clustering.constants import NOISE_CLUSTER_ID, NOISE_TITLE
+from trace_clustering.labeling.evidence import Evidence
 from trace_clustering.labeling.titles import similar_titles, title_words
 from trace_clustering.text import MAX_TITLE_LENGTH, plain_line
 
@@ -15,6 +17,14 @@ MOST_REFUSALS = 3
 
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s*")
 _SAYS_NOTHING = re.compile(r"(cluster|group|topic|category)?[\s#:_-]*-?\d*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the tools work with: what can be looked at, and the labels so far."""
+
+    evidence: Evidence
+    draft: "Draft"
 
 
 class RefusedError(ValueError):

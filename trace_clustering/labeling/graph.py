@@ -10,11 +10,12 @@ from langgraph.graph import END, START, StateGraph
 
 from trace_clustering.labeling import prompts
 from trace_clustering.labeling.answers import refusal, size_in_request
+from trace_clustering.labeling.draft import Desk
 from trace_clustering.labeling.endpoint import Endpoint
 from trace_clustering.labeling.ends import LimitReachedError
 from trace_clustering.labeling.history import answered, orderly, request_messages
 from trace_clustering.labeling.state import AgentState
-from trace_clustering.labeling.tools import TOOLS, Desk, call_tool, finalize_labels
+from trace_clustering.labeling.tools import FINALIZE, TOOLS, call_tool
 
 FINALIZED = "finalized by the agent"
 # Answers in a row without a tool call, after which the model is left alone.
@@ -23,7 +24,6 @@ MOST_IDLE_ANSWERS = 3
 _SCHEMAS = [tool.schema() for tool in TOOLS.values()]
 _AROUND_THE_MESSAGES = len(json.dumps(_SCHEMAS)) + 400
 _SHARE_OF_ANSWERS = 0.45
-_FINALIZE = finalize_labels.__name__
 
 
 class LabelingGraph:
@@ -85,7 +85,7 @@ class LabelingGraph:
         answers: dict[str, str] = {}
         left = int(self._room * _SHARE_OF_ANSWERS)
         # Finalizing comes last, wherever it stands: what is called beside it counts.
-        for number, call in enumerate(sorted(calls, key=lambda call: call["name"] == _FINALIZE)):
+        for number, call in enumerate(sorted(calls, key=lambda call: call["name"] == FINALIZE)):
             room = left // (len(calls) - number)
             text = self._answer(call, state["unreadable"], room)
             answers[call["id"] or ""] = text
