@@ -25,6 +25,7 @@ class Graph:
         self.instance = instance
         self.clickhouse = ClickHouse(dsn=f"chdb://{folder / 'clickhouse'}")
         self.llm = LLM()
+        self.llm_config: dict[str, Any] = {}  # what the launchpad says instead
 
     def load(self, team_id: int, records: Sequence[TraceRecord], batch_run_id: str = "batch-1") -> None:
         with self.clickhouse.for_team(team_id, timeout_seconds=60) as session:
@@ -44,7 +45,7 @@ class Graph:
                 "llm": self.llm,
                 "io_manager": ArtifactStorage(base=str(self.folder / "artifacts")),
             },
-            run_config={"resources": {"settings": {"config": settings}}},
+            run_config={"resources": {"settings": {"config": settings}} | self.llm_config},
             raise_on_error=False,
         )
 

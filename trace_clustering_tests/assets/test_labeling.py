@@ -116,6 +116,19 @@ def test_a_re_run_of_the_step_keeps_labels_and_event(clustered: Graph, serve: Se
     assert before[0]["$ai_clustering_labeler"] == "agent"
 
 
+def test_a_wrong_limit_fails_before_any_asset_runs(
+    clustered: Graph, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(finalizes_at_once())
+    monkeypatch.setattr(clustered, "llm_config", {"llm": {"config": {"max_requests": 0}}})
+    result = clustered.materialize(PARTITION, ["cluster_labels"])
+    assert not result.success
+    assert "STEP_START" not in event_types(result)
+    (refusal,) = [e for e in result.all_events if e.event_type_value == "RESOURCE_INIT_FAILURE"]
+    assert "max_requests = 0" in refusal.engine_event_data.error.message
+    assert server.requests == []
+
+
 def test_the_second_attempt_helps_when_the_endpoint_was_down(clustered: Graph, serve: Serve) -> None:
     script = in_turn(Fails(503), Fails(503), says(OVERVIEW), labels_all, says(FINALIZE))
     serve(script, max_retries=1)
@@ -198,9 +211,21 @@ def test_the_key_is_nowhere_but_in_the_header(
     monkeypatch.setenv("KEY_OF_THE_TEAM", KEY)
     some = says(bulk([label(0, "Broken kettles")]))
     script = in_turn(Fails(500, ECHO), some, Fails(200, ECHO), some, Fails(401, ECHO))
-    server = serve(script, api_key=dg.EnvVar("KEY_OF_THE_TEAM"))
+    server = serve(script)
+    prices = {"another": {"prompt": 0.5, "completion": 2}}
+    config = {
+        "base_url": server.base_url,
+        "api_key": {"env": "KEY_OF_THE_TEAM"},
+        "model": "another",
+        "prices": prices,
+        "max_cost_usd": 5.0,
+        "temperature": None,
+    }
+    monkeypatch.setattr(clustered, "llm_config", {"llm": {"config": config}})
     result = clustered.materialize(PARTITION, LAST_TWO)
     assert result.success
+    assert {request.body["model"] for request in server.requests} == {"another"}
+    assert metadata_of(result)["labeling"]["cost_usd"] > 0
     assert {request.authorization for request in server.requests} == {f"Bearer {KEY}"}
 
     run = clustered.instance.get_run_by_id(result.run_id)
@@ -208,7 +233,7 @@ def test_the_key_is_nowhere_but_in_the_header(
     files = [path for path in (clustered.folder / "artifacts").rglob("*") if path.is_file()]
     artifacts = [repr(from_parquet(path.read_bytes())) for path in files if path.suffix == ".parquet"]
     texts = {
-        "run config": repr(run),
+        "run": repr(run),
         "run snapshot": repr(clustered.instance.get_job_snapshot(run.job_snapshot_id)),
         "Dagster's log": "".join(dg.serialize_value(log.dagster_event or log.user_message) for log in logs),
         "artifacts": "".join(artifacts),
@@ -220,5 +245,6 @@ def test_the_key_is_nowhere_but_in_the_header(
     }
     assert "(key) is not welcome" in texts["artifacts"]
     assert "(key) is not welcome" in texts["event"]
+    assert "KEY_OF_THE_TEAM" in texts["run"]
     assert [name for name, text in texts.items() if KEY in text] == []
-    assert all(texts[name] for name in ("run config", "run snapshot", "Dagster's log", "stored files"))
+    assert all(texts[name] for name in ("run", "run snapshot", "Dagster's log", "stored files"))
