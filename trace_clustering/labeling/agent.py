@@ -161,8 +161,8 @@ class _Run:
         missing = self._draft.unlabelled()
         if missing or self._trouble:
             self._log.warning(
-                f"Labeling: {len(missing)} of {len(self._draft.sizes)} clusters have no label of the agent, "
-                f"which ended because {ended}"
+                f"Labeling: {len(missing)} of {len(self._draft.sizes)} clusters have no label of the agent. "
+                f"How it ended: {ended}"
             )
         return AgentLabels(
             labels=dict(self._draft.labels),

@@ -13,7 +13,11 @@ from trace_clustering.labeling.titles import distinct_titles, with_each_term
 from trace_clustering.text import plain_line
 
 # The report of labels that no agent had a part in.
-NO_AGENT: dict[str, Any] = {"model": "", "ended": "no language model is configured", **asdict(Usage())}
+NO_AGENT: dict[str, Any] = {
+    "model": "",
+    "ended": "no language model was asked: there is no key and no address, or labeler is keywords",
+    **asdict(Usage()),
+}
 
 
 @dataclass(frozen=True)

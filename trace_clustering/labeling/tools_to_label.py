@@ -31,7 +31,7 @@ def bulk_set_labels(desk: Desk, arguments: Labels, room: int) -> str:
         except ValidationError as error:
             refused.append({"item": number, "error": cut(what_was_wrong(error), 300)})
         except RefusedError as error:
-            refused.append({"item": number, "error": str(error)})
+            refused.append({"item": number, "error": cut(str(error), 300)})
     if done:
         desk.draft.keep()
     summary = [{"set": len(set(done)), "without_label": desk.draft.unlabelled()[:50]}]

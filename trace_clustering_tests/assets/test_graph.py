@@ -47,7 +47,7 @@ def test_the_metadata_tells_what_was_found(run: tuple[Graph, dg.ExecuteInProcess
         "![Map of 1_trace_20250123_000000](data:image/png"
     )
     assert metadata_of(result, "cluster_labels")["labelers"] == {"keywords": 3}
-    assert metadata_of(result, "cluster_labels")["labeling"]["ended"] == "no language model is configured"
+    assert metadata_of(result, "cluster_labels")["labeling"]["ended"].startswith("no language model")
     assert metadata_of(result, "emitted_cluster_event")["outcome"] == "emitted"
 
 

@@ -45,7 +45,9 @@ def _two_phases() -> Generator[Any, Request, None]:
     request = yield says(SAMPLES)
     samples = {row["cluster_id"]: row["sample_titles"] for row in request.results()[0]}
     titles = {
-        cluster: "Outliers" if cluster == -1 else _common_words(samples[cluster]) or f"Topic {cluster}"
+        cluster: "Outliers"
+        if cluster == -1
+        else _common_words(samples[cluster]) or _of_terms(overview[cluster])
         for cluster in overview
     }
     request = yield says(
@@ -86,7 +88,11 @@ def _common_words(titles: list[str]) -> str:
     """Return the words that most of the titles share, in the order of the first."""
     sets = [set(title.lower().split()) for title in titles]
     words = [word for word in (titles[0].split() if titles else []) if _share(word.lower(), sets) >= 0.6]
-    return " ".join(words[:8])
+    return " ".join(words[:8]) if len(words) > 1 else ""
+
+
+def _of_terms(row: dict[str, Any]) -> str:
+    return f"Questions about {' and '.join(row.get('terms', [])[:3]) or 'other things'}"
 
 
 def _share(word: str, sets: list[set[str]]) -> float:
