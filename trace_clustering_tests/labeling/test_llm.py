@@ -52,7 +52,7 @@ def test_a_cap_on_money_needs_the_price_of_every_model_that_is_asked() -> None:
     [
         "localhost:11434",
         "ftp://host/v1",
-        "https://",
+        "https:///v1",
         f"https://{KEY}@host/v1",
         f"https://host/v1?key={KEY}",
         "http://h:x/",

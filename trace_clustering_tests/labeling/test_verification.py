@@ -109,9 +109,9 @@ def test_the_check_keeps_to_the_limits(labeling: Labeling) -> None:
 
 
 def test_large_checks_take_few_bounded_requests(labeling: Labeling) -> None:
-    labeling.assignments, labeling.projection, labeling.summaries = clustering(40, 80, noise=40)
+    labeling.assignments, labeling.projection, labeling.summaries = clustering(40, 40, noise=40)
     script = in_turn(*AGENT, judge(by_words))
-    result, server = labeling.run(script, verify_labels=True, verification_samples=20)
+    result, server = labeling.run(script, verify_labels=True, verification_samples=10)
     checks = [request for request in server.requests if is_verification(request)]
     assert 2 <= len(checks) <= 10
     assert max(request.characters for request in checks) <= 60_000
