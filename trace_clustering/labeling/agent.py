@@ -152,7 +152,8 @@ class _Run:
         from trace_clustering.labeling.verification import verify_labels
 
         with Endpoint(connection, self._budget, self._log) as endpoint:
-            self.accuracies = verify_labels(endpoint, self._draft.labels, held_out, summaries, self._log)
+            found = verify_labels(endpoint, self._draft.labels, held_out, summaries, self._log)
+        self.accuracies = found or None  # where nothing was found, the next run may try again
         self._save()
 
     def result(self) -> AgentLabels:

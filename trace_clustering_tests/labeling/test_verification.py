@@ -100,6 +100,8 @@ def test_a_check_that_fails_loses_no_label(labeling: Labeling, answer: Any) -> N
     assert result.accuracies == {}
     assert result.report["ended"] == "finalized by the agent"
     assert np.isnan(labeling.put_together(result).accuracies).all()
+    again, _ = labeling.run(judge(by_words), verify_labels=True)
+    assert len(again.accuracies) == 5
 
 
 def test_the_check_keeps_to_the_limits(labeling: Labeling) -> None:
