@@ -81,6 +81,7 @@ def gather_evidence(
             neighbours=tuple(
                 Neighbour(other, _closest(assignments, projection, visible[other], centre))
                 for other in nearest.get(cluster, [])
+                if other in visible  # k-means may keep a centroid that lost its members
             ),
         )
     seen = {trace: summary for trace, summary in summaries.items() if trace not in held_out}

@@ -1,3 +1,4 @@
+import importlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +15,9 @@ from trace_clustering.labeling.llm import LLM
 from trace_clustering.labeling.store import LabelStore, fingerprint
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.llm_server import KEY, LLMServer, Model
+
+# The first import of these takes seconds, which are not to count against the time limits of a test.
+importlib.import_module("trace_clustering.labeling.graph")
 
 ONLY_ATTEMPT = Attempt(is_first=True, is_last=True, seconds=600)
 

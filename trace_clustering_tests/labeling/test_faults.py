@@ -58,7 +58,8 @@ LAST_OF_TWO = Attempt(is_first=False, is_last=True, seconds=600)
 )
 def test_a_fault_of_the_endpoint_is_tried_again(labeling: Labeling, fault: Reply) -> None:
     script = (fault, says(OVERVIEW), fault, labels_all, says(FINALIZE))
-    result, server = labeling.run(in_turn(*script), request_timeout_seconds=0.5)
+    patience = 1.5 if isinstance(fault, Hangs) else 60
+    result, server = labeling.run(in_turn(*script), request_timeout_seconds=patience)
     assert len(result.labels) == 5
     assert result.report["ended"] == "finalized by the agent"
     assert result.report["requests"] == len(server.requests) == 5
@@ -126,6 +127,18 @@ def test_a_spent_quota_is_a_refusal(labeling: Labeling) -> None:
     result, server = labeling.run(in_turn(spent), FIRST_OF_TWO)
     assert len(server.requests) == 1
     assert "no credit left" in result.report["ended"]
+
+
+def test_an_endpoint_is_given_the_time_it_asks_for(
+    labeling: Labeling, caplog: pytest.LogCaptureFixture
+) -> None:
+    busy = Fails(429, '{"error": {"message": "slow down"}}', {"Retry-After": "0.3"})
+    labeling.run(in_turn(busy, Fails(500), says(OVERVIEW), labels_all, says(FINALIZE)))
+    first, second = [
+        record.getMessage() for record in caplog.records if "trying again" in record.getMessage()
+    ]
+    assert "429: slow down; trying again in 0.3 s (1 of 4)" in first
+    assert "500: something broke; trying again in 0.02 s (2 of 4)" in second
 
 
 def test_an_endpoint_that_asks_for_more_time_than_is_left_is_not_waited_for(labeling: Labeling) -> None:
