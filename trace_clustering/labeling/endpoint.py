@@ -110,9 +110,8 @@ class Endpoint:
         model = self._model.bind_tools(tools).bind(max_completion_tokens=allowed)
         try:
             answer = self._run(model.ainvoke(list(messages)), seconds)
-        except (
-            ValidationError
-        ):  # tool arguments that are JSON, but no object: the library has no place for them
+        except ValidationError:
+            # Tool arguments that are JSON, but no object: the library has no place for them.
             return AIMessage("")
         if not isinstance(answer, AIMessage):
             raise TypeError(f"the answer is a {type(answer).__name__}")

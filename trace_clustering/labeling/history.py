@@ -20,6 +20,7 @@ from trace_clustering.labeling.answers import compact, cut
 MOST_CALLS = 20  # of one answer
 _LONGEST_TEXT = 2_000
 _LONGEST_ID = 64
+_NOTHING = "(no answer)"  # some endpoints refuse a message without any content
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -50,7 +51,8 @@ def orderly(answer: AIMessage) -> tuple[AIMessage, dict[str, str]]:
             unreadable[identity] = "the arguments are not a JSON object; call the tool again with one"
             arguments = {}
         calls.append(ToolCall(name=name, args=arguments, id=identity))
-    return AIMessage(content=cut(_plain_text(answer.text), _LONGEST_TEXT), tool_calls=calls), unreadable
+    text = cut(_plain_text(answer.text), _LONGEST_TEXT) or ("" if calls else _NOTHING)
+    return AIMessage(content=text, tool_calls=calls), unreadable
 
 
 def request_messages(

@@ -262,6 +262,8 @@ def broken_rule(messages: Iterable[dict[str, Any]]) -> str:
             continue
         if open_calls:
             return "every tool call must be followed by a tool message"
+        if message["role"] == "assistant" and not (message["content"] or message.get("tool_calls")):
+            return "an answer needs content or tool calls"
         for call in message.get("tool_calls") or []:
             if not isinstance(call["id"], str) or not call["id"] or call["id"] in open_calls:
                 return "every tool call needs an id of its own"
