@@ -281,7 +281,12 @@ class ClusterLabels(Artifact):
         Members of each cluster.
     titles, descriptions : array of str, shape (m,)
     labelers : array of str, shape (m,)
-        What made each label: `keywords` or `fallback`.
+        What made each label: `agent`, `keywords` or `fallback`.
+    accuracies : float32 array, shape (m,)
+        Where labels were verified, the share of held-out members that a model assigned to their own cluster
+        by its label; NaN elsewhere.
+    labeling : dict
+        How the labels came about: model, how the agent ended, requests, tokens, cost in US dollars.
     """
 
     cluster_ids: IntArray = column("int64")
@@ -289,6 +294,8 @@ class ClusterLabels(Artifact):
     titles: StringArray = column("object")
     descriptions: StringArray = column("object")
     labelers: StringArray = column("object")
+    accuracies: FloatArray = column("float32")
+    labeling: dict[str, Any] = field(default_factory=dict)
 
     def members_per_cluster(self) -> dict[int, int]:
         """Return the number of traces of every cluster, as it was when the labels were made."""

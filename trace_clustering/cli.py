@@ -43,11 +43,16 @@ _team_id = click.option(
     default=None,
     help="Team that the demo traces are loaded for.  [default: 112495]",
 )
-def demo(team_id: int | None) -> None:
+@click.option(
+    "--agent",
+    is_flag=True,
+    help="Let a language model name the clusters; it needs OPENAI_API_KEY or OPENAI_BASE_URL.",
+)
+def demo(team_id: int | None, agent: bool) -> None:
     """Load traces of a made-up product, cluster them through Dagster, show the clusters."""
     from trace_clustering.demo.run import run_demo
 
-    run_demo(_console(), team_id)
+    run_demo(_console(), team_id, agent=agent)
 
 
 @main.command()

@@ -12,6 +12,7 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.executors import executor
 from trace_clustering.io_managers import ArtifactStorage
 from trace_clustering.jobs import trace_clustering_job
+from trace_clustering.labeling.llm import LLM
 from trace_clustering.schedules import trace_clustering_daily_schedule
 from trace_clustering.settings import ClusteringSettings
 
@@ -29,6 +30,7 @@ defs = dg.Definitions(
     resources={
         "settings": ClusteringSettings(),
         "clickhouse": ClickHouse(),
+        "llm": LLM(),
         "io_manager": ArtifactStorage(),
     },
     executor=executor(),

@@ -68,3 +68,7 @@ class DeadlineExceededError(FaultError):
 
 class ComputeProcessError(FaultError):
     """The process of a computation died without an answer, most likely out of memory."""
+
+
+class LLMUnavailableError(FaultError):
+    """The endpoint of the language model does not answer, and no cluster has a label yet."""

@@ -18,13 +18,15 @@ class ArtifactIOManager(dg.UPathIOManager):
 
     extension = ".parquet"
 
+    @property
+    def base(self) -> UPath:
+        """Folder of all artifacts."""
+        return UPath(self._base_path)
+
     def dump_to_path(self, context: dg.OutputContext, obj: Artifact, path: UPath) -> None:
         """Write an artifact so that a crash leaves the old file or the new one."""
         content = to_parquet(obj)
-        if path.protocol in ("", "file", "local"):
-            write_atomically(Path(path.path), content)
-        else:
-            path.write_bytes(content)  # object stores show an upload only once it is complete
+        write_whole(path, content)
         context.add_output_metadata({"bytes": len(content)})
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> Artifact:
@@ -55,6 +57,14 @@ class ArtifactStorage(dg.ConfigurableIOManagerFactory[ArtifactIOManager]):
     def create_io_manager(self, context: object) -> ArtifactIOManager:  # noqa: ARG002
         """Return the IO manager for the configured place."""
         return ArtifactIOManager(base_path=UPath(self.base or storage_base()))
+
+
+def write_whole(path: UPath, content: bytes) -> None:
+    """Write a file anywhere so that a crash leaves the old content or the new."""
+    if path.protocol in ("", "file", "local"):
+        write_atomically(Path(path.path), content)
+    else:
+        path.write_bytes(content)  # object stores show an upload only once it is complete
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -59,12 +59,14 @@ def fetch_clustering(clickhouse: ClickHouse, team_id: int, run_id: str = "") -> 
 
 
 def clustering_table(clustering: StoredClustering) -> Table:
-    """Return a clustering as a table: id, title, size, share and nearest traces of every cluster."""
+    """Return a clustering as a table: id, title, size, share and nearest traces of every cluster.
+
+    Where labels were verified, the share of held-out traces that they led to their own cluster is shown too.
+    """
     properties, titles = clustering.properties, clustering.titles
     total = properties["$ai_total_items_analyzed"]
     window = f"{properties['$ai_window_start']} to {properties['$ai_window_end']}"
-    labeler = properties.get("$ai_clustering_labeler", "another program")
-    caption = [plain_line(f"Titles by {labeler}. Shares are of all traces.")]
+    caption = [plain_line(f"{_how_labelled(properties)} Shares are of all traces.", 300)]
     if filters := properties.get("$ai_clustering_params", {}).get("trace_filters"):
         caption.append(plain_line(f"Only traces with an event where {_told(filters)}.", _MAX_FILTER_LINE))
     table = Table(
@@ -78,6 +80,9 @@ def clustering_table(clustering: StoredClustering) -> Table:
     table.add_column("Title", ratio=2)
     table.add_column("Traces", justify="right")
     table.add_column("Share", justify="right")
+    verified = any(cluster.get("label_accuracy") is not None for cluster in properties["$ai_clusters"])
+    if verified:
+        table.add_column("Verified", justify="right")
     table.add_column("Nearest traces", ratio=3, no_wrap=True, overflow="ellipsis")
     for cluster in sorted(properties["$ai_clusters"], key=lambda c: (c["cluster_id"] < 0, -c["size"])):
         table.add_row(
@@ -85,9 +90,31 @@ def clustering_table(clustering: StoredClustering) -> Table:
             Text(plain_line(cluster["title"])),
             str(cluster["size"]),
             f"{cluster['size'] / total:.1%}",
+            *([_percent(cluster.get("label_accuracy"))] if verified else []),
             Text("\n".join(plain_line(titles.get(trace) or trace) for trace in _nearest(cluster))),
         )
     return table
+
+
+def _how_labelled(properties: dict[str, Any]) -> str:
+    """Return by what titles were made, and what it took; events of other programs do not say."""
+    labeler = properties.get("$ai_clustering_labeler", "another program")
+    fallbacks = sum(cluster.get("labeler") == "fallback" for cluster in properties["$ai_clusters"])
+    besides = f", {fallbacks} by fallback" if fallbacks and labeler != "fallback" else ""
+    labeling = properties.get("$ai_clustering_labeling")
+    if not isinstance(labeling, dict) or not labeling.get("requests"):
+        return f"Titles by {labeler}{besides}."
+    cost = labeling.get("cost_usd")
+    return (
+        f"Titles by {labeler}{besides} ({labeling.get('model')}: {labeling['requests']} requests, "
+        f"{labeling.get('prompt_tokens')} prompt and {labeling.get('completion_tokens')} completion tokens"
+        + ("" if cost is None else f", {cost} US dollars")
+        + f"; {labeling.get('ended')})."
+    )
+
+
+def _percent(share: Any) -> str:  # noqa: ANN401 - any JSON
+    return f"{share:.0%}" if isinstance(share, (int, float)) else ""
 
 
 def _nearest(cluster: dict[str, Any]) -> list[str]:

@@ -5,12 +5,17 @@ import pytest
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.environment import CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS, TEAM_SETTINGS
+from trace_clustering.labeling.llm import API_KEY, BASE_URL
 
-VARIABLES = (CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS, TEAM_SETTINGS)
 # Real data for acceptance tests; it is no part of the project.
 REAL_DATA = Path(
     os.environ.get("TRACE_CLUSTERING_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data"
 )
+
+VARIABLES = (CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS, TEAM_SETTINGS, API_KEY, BASE_URL)
+# No test may reach, or pay for, what belongs to whoever runs it; module-wide fixtures come before any other.
+for _name in VARIABLES:
+    os.environ.pop(_name, None)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -22,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Give every test a home of its own and none of the settings of whoever runs it."""
-    for name in (*VARIABLES, "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
 

@@ -189,7 +189,16 @@ def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chose
         sizes=np.array([3, 2, 1]),
         titles=np.array([title, "Passwords", "Outliers"], dtype=object),
         descriptions=np.array(["", "", ""], dtype=object),
-        labelers=np.array(["keywords", "keywords", "fallback"], dtype=object),
+        labelers=np.array(["agent", "agent", "fallback"], dtype=object),
+        accuracies=np.array([0.75, np.nan, 0], dtype=np.float32),
+        labeling={
+            "model": "small",
+            "ended": "finalized by the agent",
+            "requests": 6,
+            "prompt_tokens": 5000,
+            "completion_tokens": 700,
+            "cost_usd": 0.0123,
+        },
     )
     emit_cluster_events(session, build_cluster_event(assignments, projection, labels, {}))
 
@@ -235,10 +244,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "$ai_clustering_run_id": HOSTILE,
             "$ai_clustering_labeler": HOSTILE,
             "$ai_clustering_params": {"trace_filters": [{"key": HOSTILE, "value": [HOSTILE]}, HOSTILE]},
+            "$ai_clustering_labeling": {"requests": 1, "model": HOSTILE, "ended": HOSTILE},
         }
         emit_as_it_is(session, properties | forged)
     with engine(home).for_team(POSTHOG_TEAM, timeout_seconds=60) as session:
-        own = {name: value for name, value in properties.items() if "labeler" not in name}
+        own = {name: value for name, value in properties.items() if "labeling" not in name}
+        del own["$ai_clustering_labeler"]
         emit_as_it_is(session, own)
     return home
 
@@ -254,9 +265,15 @@ def test_the_newest_clustering_is_shown_with_sizes_shares_and_nearest_traces(hom
     assert f"{RUN}_second: 6 traces" in shown
     lines = {line.split("│")[2].strip(): line for line in shown.splitlines() if line.count("│") > 4}
     assert list(lines)[:1] == ["Newer refunds"]
-    assert "│ 3 │ 50.0% │ refund of a broken kettle 0" in " ".join(lines["Newer refunds"].split())
-    assert "│ 2 │ 33.3% │" in " ".join(lines["Passwords"].split())
-    assert "│ 1 │ 16.7% │" in " ".join(lines["Outliers"].split())
+    assert "│ 3 │ 50.0% │ 75% │ refund of a broken kettle 0" in " ".join(lines["Newer refunds"].split())
+    assert "│ 2 │ 33.3% │ │" in " ".join(lines["Passwords"].split())
+    assert "│ 1 │ 16.7% │ 0% │" in " ".join(lines["Outliers"].split())
+
+
+def test_it_is_shown_how_the_titles_came_about(home: Path) -> None:
+    shown = " ".join(output("show", "--team-id", TEAM, DAGSTER_HOME=home).split())
+    assert "Titles by agent, 1 by fallback (small: 6 requests, 5000 prompt and 700 completion tokens" in shown
+    assert "0.0123 US dollars; finalized by the agent)" in shown
 
 
 def test_a_clustering_says_which_filters_it_was_made_with(home: Path) -> None:

@@ -81,7 +81,9 @@ FULL = {
         sizes=np.array([2, 1]),
         titles=texts("Refunds", "Outliers"),
         descriptions=texts("- 2 of 3 traces\n- For example: čaj ☕", ""),
-        labelers=texts("keywords", "fallback"),
+        labelers=texts("agent", "fallback"),
+        accuracies=floats(0.75, np.nan),
+        labeling={"model": "small", "cost_usd": None},
     ),
     "EventReceipt": EventReceipt(
         provenance=PROVENANCE,
@@ -130,6 +132,7 @@ COLUMNS = {
         "titles": TEXT,
         "descriptions": TEXT,
         "labelers": TEXT,
+        "accuracies": NUMBER,
     },
     "EventReceipt": {"event_uuids": TEXT, "run_ids": TEXT, "outcomes": TEXT, "payload_bytes": INTEGER},
 }
@@ -151,8 +154,9 @@ def assert_same(given: Artifact, back: Artifact) -> None:
         one, other = getattr(given, field.name), getattr(back, field.name)
         if isinstance(one, np.ndarray):
             assert (other.shape, other.dtype) == (one.shape, one.dtype), field.name
-            one, other = one.tolist(), other.tolist()
-        assert other == one, field.name
+            np.testing.assert_array_equal(other, one, err_msg=field.name)  # for which NaN is NaN
+        else:
+            assert other == one, field.name
 
 
 @pytest.mark.parametrize("artifact", EVERY)

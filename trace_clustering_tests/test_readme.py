@@ -9,6 +9,7 @@ from trace_clustering import environment
 from trace_clustering.cli import main
 from trace_clustering.clickhouse.filter_values import OPERATORS
 from trace_clustering.definitions import defs
+from trace_clustering.labeling.llm import API_KEY, BASE_URL, LLM
 from trace_clustering.settings import ClusteringSettings, HDBSCANParams
 from trace_clustering.team_settings import load_team_settings
 
@@ -20,11 +21,14 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     [
         *ClusteringSettings.model_fields,
         *HDBSCANParams.model_fields,
+        *LLM.model_fields,
         environment.CLICKHOUSE_DSN,
         environment.TEAM_IDS,
         environment.STORAGE,
         environment.EXECUTOR,
         environment.TEAM_SETTINGS,
+        API_KEY,
+        BASE_URL,
     ],
 )
 def test_every_setting_is_explained(name: str) -> None:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from trace_clustering.artifacts import ClusterAssignments, ClusterLabels
 from trace_clustering.clickhouse.cluster_event import ClusterEvent
-from trace_clustering.constants import DEGENERATE_DOMINANT_CLUSTER_FRACTION
+from trace_clustering.constants import DEGENERATE_DOMINANT_CLUSTER_FRACTION, NOISE_CLUSTER_ID
 
 
 def clusters_found(assignments: ClusterAssignments) -> dg.AssetCheckResult:
@@ -37,6 +37,17 @@ def titles_distinct(labels: ClusterLabels) -> dg.AssetCheckResult:
         passed=len(set(titles)) == len(titles),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"repeated": sorted({title for title in titles if titles.count(title) > 1})},
+    )
+
+
+def clusters_named(labels: ClusterLabels) -> dg.AssetCheckResult:
+    """Pass if every cluster but noise has a title that somebody or its own words gave it."""
+    nameless = labels.cluster_ids[(labels.labelers == "fallback") & (labels.cluster_ids != NOISE_CLUSTER_ID)]
+    return dg.AssetCheckResult(
+        check_name="clusters_named",
+        passed=len(nameless) == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"without_a_name": nameless.tolist(), "ended": labels.labeling.get("ended", "")},
     )
 
 

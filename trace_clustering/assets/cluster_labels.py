@@ -1,32 +1,44 @@
+import time
+
 import dagster as dg
+import numpy as np
 
 from trace_clustering.artifacts import ClusterAssignments, ClusterLabels, Projection2D
-from trace_clustering.assets.checks import titles_distinct
+from trace_clustering.assets.checks import clusters_named, titles_distinct
 from trace_clustering.assets.conventions import TWO_ATTEMPTS, clustering_asset, require_same_clusters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.constants import LLM_ACTIVITY_TIMEOUT
+from trace_clustering.io_managers import ArtifactIOManager
+from trace_clustering.labeling.agent import Attempt, run_labeling_agent
 from trace_clustering.labeling.labels import generate_cluster_labels
+from trace_clustering.labeling.llm import LLM
+from trace_clustering.labeling.store import LabelStore, fingerprint
 
 
 @clustering_asset(
-    kinds={"python", "clickhouse"},
-    code_version="1",
+    kinds={"python", "clickhouse", "openai"},
+    code_version="2",
     retry_policy=TWO_ATTEMPTS,
-    checks=["titles_distinct"],
+    checks=["titles_distinct", "clusters_named"],
 )
 def cluster_labels(
     context: dg.AssetExecutionContext,
     clickhouse: ClickHouse,
+    llm: LLM,
+    io_manager: dg.ResourceParam[ArtifactIOManager],
     cluster_assignments: ClusterAssignments,
     projection_2d: Projection2D,
 ) -> dg.MaterializeResult[ClusterLabels]:
     """A title and a description for every cluster, written so that siblings are told apart."""
+    deadline = time.monotonic() + LLM_ACTIVITY_TIMEOUT
     require_same_clusters(cluster_assignments, projection_2d)
     provenance = projection_2d.provenance
     if provenance.shortage:
         empty = ClusterLabels.empty(provenance)
-        return dg.MaterializeResult(value=empty, check_results=[titles_distinct(empty)])
+        return dg.MaterializeResult(
+            value=empty, check_results=[titles_distinct(empty), clusters_named(empty)]
+        )
     with clickhouse.for_team(provenance.team_id, timeout_seconds=LLM_ACTIVITY_TIMEOUT) as session:
         summaries = fetch_trace_summaries(
             session,
@@ -34,25 +46,41 @@ def cluster_labels(
             cluster_assignments.trace_ids,
             cluster_assignments.batch_run_ids,
         )
-    context.log.info(
-        f"Labeling {len(projection_2d.cluster_ids)} clusters by keywords, from {len(summaries)} summaries"
+    agent = run_labeling_agent(
+        cluster_assignments,
+        projection_2d,
+        summaries,
+        llm=llm,
+        store=LabelStore(io_manager.base, provenance, fingerprint(cluster_assignments, llm.model)),
+        attempt=Attempt(
+            is_first=context.retry_number == 0,
+            is_last=context.retry_number >= TWO_ATTEMPTS.max_retries,
+            seconds=deadline - time.monotonic(),
+        ),
+        log=context.log,
     )
-    labels = generate_cluster_labels(cluster_assignments, summaries)
+    labels = generate_cluster_labels(cluster_assignments, summaries, agent)
+    if agent is None:
+        context.log.info(
+            f"{len(labels.cluster_ids)} clusters are labelled by keywords, from {len(summaries)} summaries: "
+            f"{labels.labeling['ended']}"
+        )
     return dg.MaterializeResult(
         value=labels,
         metadata={
             "clusters": len(labels.cluster_ids),
             "summaries": len(summaries),
             "labelers": {name: list(labels.labelers).count(name) for name in sorted(set(labels.labelers))},
+            "labeling": labels.labeling,
+            "labels_reused": agent.reused if agent else 0,
             "labels": _table(labels),
         },
-        check_results=[titles_distinct(labels)],
+        check_results=[titles_distinct(labels), clusters_named(labels)],
     )
 
 
 def _table(labels: ClusterLabels) -> dg.TableMetadataValue:
     total = int(labels.sizes.sum())
-    rows = zip(labels.cluster_ids, labels.sizes, labels.titles, labels.descriptions, strict=True)
     return dg.MetadataValue.table(
         [
             dg.TableRecord(
@@ -61,9 +89,19 @@ def _table(labels: ClusterLabels) -> dg.TableMetadataValue:
                     "title": title,
                     "traces": int(size),
                     "share": round(int(size) / total, 4),
+                    "labeler": labeler,
+                    "accuracy": "" if np.isnan(accuracy) else f"{accuracy:.0%}",
                     "description": description,
                 }
             )
-            for cluster, size, title, description in rows
+            for cluster, size, title, description, labeler, accuracy in zip(
+                labels.cluster_ids,
+                labels.sizes,
+                labels.titles,
+                labels.descriptions,
+                labels.labelers,
+                labels.accuracies,
+                strict=True,
+            )
         ]
     )

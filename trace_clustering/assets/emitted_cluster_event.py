@@ -12,7 +12,7 @@ from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT
 
 
 @clustering_asset(
-    kinds={"clickhouse"}, code_version="1", retry_policy=THREE_ATTEMPTS, checks=["event_reads_back"]
+    kinds={"clickhouse"}, code_version="2", retry_policy=THREE_ATTEMPTS, checks=["event_reads_back"]
 )
 def emitted_cluster_event(
     context: dg.AssetExecutionContext,

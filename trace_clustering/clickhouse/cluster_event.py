@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from trace_clustering.artifacts import (
     ClusterAssignments,
     ClusterLabels,
@@ -49,7 +51,11 @@ class TraceClusterMetadata:
 
 @dataclass(frozen=True)
 class ClusterData:
-    """One cluster in the event; `centroid` lies in the clustering space and is empty for noise."""
+    """One cluster in the event.
+
+    `centroid` lies in the clustering space and is empty for noise. `label_accuracy` is the share of held-out
+    members that a model assigned to the cluster by its label, None where labels were not verified.
+    """
 
     cluster_id: int
     size: int
@@ -60,6 +66,7 @@ class ClusterData:
     centroid_x: float
     centroid_y: float
     labeler: str
+    label_accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class ClusterEvent:
 
     provenance: Provenance
     clusters: list[ClusterData]
+    labeling: dict[str, Any]
 
     @property
     def uuid(self) -> uuid.UUID:
@@ -92,6 +100,7 @@ class ClusterEvent:
                 "$ai_total_items_analyzed": sum(cluster.size for cluster in self.clusters),
                 "$ai_clustering_params": {name: settings[name] for name in _REPORTED_SETTINGS},
                 "$ai_clustering_labeler": self.labeler,
+                "$ai_clustering_labeling": self.labeling,
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
             },
             allow_nan=False,
@@ -141,13 +150,18 @@ def build_cluster_event(
                 centroid_x=_number(x),
                 centroid_y=_number(y),
                 labeler=labels.labelers[label],
+                label_accuracy=_known(labels.accuracies[label]),
             )
         )
-    return ClusterEvent(projection.provenance, clusters)
+    return ClusterEvent(projection.provenance, clusters, labels.labeling)
 
 
 def _number(value: Any) -> float:  # noqa: ANN401 - any numpy scalar
     return round(float(value), _DECIMALS)
+
+
+def _known(share: Any) -> float | None:  # noqa: ANN401 - any numpy scalar
+    return None if np.isnan(share) else round(float(share), 4)
 
 
 def _trace_time(summary: TraceSummary | None, embedded: datetime) -> str:

@@ -22,8 +22,10 @@ class DemoFailedError(TraceClusteringError):
     """The run of the demo failed; Dagster's log says why."""
 
 
-def run_demo(console: Console, team_id: int | None = None) -> None:
+def run_demo(console: Console, team_id: int | None = None, *, agent: bool = False) -> None:
     """Load the demo traces, materialize all assets for one team and day, and print the clusters.
+
+    A language model is only asked for titles if `agent` says so: a key that lies around must cost nothing.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def run_demo(console: Console, team_id: int | None = None) -> None:
     home.mkdir(parents=True, exist_ok=True)
     os.environ["DAGSTER_HOME"] = str(home)  # Dagster insists on an absolute folder that exists
     _load(console, team_id)
-    _materialize(console, team_id)
+    _materialize(console, team_id, "agent" if agent else "keywords")
     _show(console, team_id, home)
 
 
@@ -64,7 +66,7 @@ def _load(console: Console, team_id: int) -> None:
     )
 
 
-def _materialize(console: Console, team_id: int) -> None:
+def _materialize(console: Console, team_id: int, labeler: str) -> None:
     import dagster as dg
 
     from trace_clustering.definitions import defs
@@ -78,7 +80,10 @@ def _materialize(console: Console, team_id: int) -> None:
         result = job.execute_in_process(
             instance=instance,
             partition_key=partition,
-            run_config={"loggers": {"progress": {"config": {}}}},
+            run_config={
+                "loggers": {"progress": {"config": {}}},
+                "resources": {"llm": {"config": {"labeler": labeler}}},
+            },
             raise_on_error=False,
         )
     if not result.success:

@@ -84,16 +84,16 @@ def _pick(terms: np.ndarray, weights: np.ndarray, limit: int) -> list[str]:
     for index in np.lexsort((terms, -weights)):
         if weights[index] <= 0 or len(picked) == limit:
             break
-        stems = {_stem(word) for word in terms[index].split()}
+        stems = {stem(word) for word in terms[index].split()}
         if not stems & words:
             picked.append(str(terms[index]))
             words |= stems
     return picked
 
 
-def _stem(word: str) -> str:
-    """Return a rough stem, enough to see that `refund` and `refunds` are one word."""
-    for ending in ("ies", "ing", "ed", "es", "s"):
+def stem(word: str) -> str:
+    """Return a rough stem, enough to see that `refund` and `refunds`, `kettle` and `kettles` are one word."""
+    for ending in ("ies", "ing", "ed", "es", "s", "e", "y"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word

@@ -1,30 +1,69 @@
-"""One title and one description for every cluster, all titles distinct."""
+"""One title and one description for every cluster, all titles distinct, whoever made them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 from trace_clustering.artifacts import ClusterAssignments, ClusterLabel, ClusterLabels, TraceSummary
-from trace_clustering.constants import NOISE_CLUSTER_ID, NOISE_TITLE
 from trace_clustering.labeling.keywords import TERMS_IN_TITLE, cluster_document, distinguishing_terms
-from trace_clustering.text import MAX_TITLE_LENGTH, plain_line
+from trace_clustering.labeling.limits import Usage
+from trace_clustering.labeling.titles import distinct_titles, with_each_term
+from trace_clustering.text import plain_line
+
+# The report of labels that no agent had a part in.
+NO_AGENT: dict[str, Any] = {
+    "model": "",
+    "ended": "no language model was asked: there is no key and no address, or labeler is keywords",
+    **asdict(Usage()),
+}
+
+
+@dataclass(frozen=True)
+class AgentLabels:
+    """What the agent leaves behind, whether or not it came to its end.
+
+    Attributes
+    ----------
+    labels : dict
+        The clusters it labelled.
+    report : dict
+        How the labels came about: model, how the agent ended, requests, tokens, cost.
+    accuracies : dict
+        Where labels were verified: the share of held-out members that was assigned to their cluster.
+    reused : int
+        How many of the labels an earlier attempt or run had left behind.
+    """
+
+    labels: Mapping[int, ClusterLabel]
+    report: dict[str, Any]
+    accuracies: Mapping[int, float] = field(default_factory=dict)
+    reused: int = 0
 
 
 def generate_cluster_labels(
-    assignments: ClusterAssignments, summaries: dict[str, TraceSummary]
+    assignments: ClusterAssignments, summaries: dict[str, TraceSummary], agent: AgentLabels | None = None
 ) -> ClusterLabels:
-    """Label every cluster by the terms that set it apart from the others.
+    """Label every cluster.
 
-    A cluster whose traces have no summaries falls back to `Cluster N`; noise is always `Outliers`.
+    Without an agent, titles are the terms that set a cluster apart from the others. With one, they are
+    the agent's. A cluster that nobody could name is `Cluster N`, noise is always `Outliers`; their
+    descriptions still say how large they are and what sets them apart. Of titles that say the same, the later
+    gets one of its terms added, or its number at last.
 
     Parameters
     ----------
     assignments : ClusterAssignments
     summaries : dict
         Summaries by trace id; some may be missing.
+    agent : AgentLabels, optional
+        What an agent wrote; labels may be missing. None if no language model is configured.
 
     Returns
     -------
     ClusterLabels
-        Ascending cluster ids, noise last; `labelers` says `keywords` or `fallback`.
+        Ascending cluster ids, noise last; `labelers` says `agent`, `keywords` or `fallback`.
     """
     cluster_ids = assignments.cluster_ids()
     members = {cluster: assignments.ranked_members(cluster) for cluster in cluster_ids}
@@ -35,48 +74,40 @@ def generate_cluster_labels(
     terms = dict(
         zip(cluster_ids, distinguishing_terms([cluster_document(known[c]) for c in cluster_ids]), strict=True)
     )
-    titles = _distinct_titles(terms)
-    labels = [
-        ClusterLabel(titles[c], _description(len(members[c]), len(assignments), terms[c], known[c]))
-        for c in cluster_ids
-    ]
+    descriptions = {c: _facts(len(members[c]), len(assignments), terms[c], known[c]) for c in cluster_ids}
+    if agent is None:
+        labeler, candidates = "keywords", {c: _titles_of_terms(terms[c]) for c in cluster_ids if terms[c]}
+    else:
+        labeler, candidates = (
+            "agent",
+            {c: _agents_title(label, terms[c]) for c, label in agent.labels.items()},
+        )
+        descriptions |= {c: label.description for c, label in agent.labels.items()}
+    titles = distinct_titles({c: candidates.get(c, [f"Cluster {c}"]) for c in cluster_ids})
+    accuracies = agent.accuracies if agent else {}
     return ClusterLabels(
         provenance=assignments.provenance,
         cluster_ids=np.array(cluster_ids, dtype=np.int64),
         sizes=np.array([len(members[c]) for c in cluster_ids], dtype=np.int64),
-        titles=np.array([label.title for label in labels], dtype=object),
-        descriptions=np.array([label.description for label in labels], dtype=object),
-        labelers=np.array(["keywords" if terms[c] else "fallback" for c in cluster_ids], dtype=object),
+        titles=np.array([titles[c] for c in cluster_ids], dtype=object),
+        descriptions=np.array([descriptions[c] for c in cluster_ids], dtype=object),
+        labelers=np.array([labeler if c in candidates else "fallback" for c in cluster_ids], dtype=object),
+        accuracies=np.array([accuracies.get(c, np.nan) for c in cluster_ids], dtype=np.float32),
+        labeling=agent.report if agent else NO_AGENT,
     )
 
 
-def _distinct_titles(terms: dict[int, list[str]]) -> dict[int, str]:
-    """Return a title per cluster; of equal ones, the later gets further terms, or its number at last."""
-    titles: dict[int, str] = {}
-    for cluster, found in terms.items():
-        if cluster == NOISE_CLUSTER_ID:
-            titles[cluster] = NOISE_TITLE
-            continue
-        taken = {title.casefold() for title in titles.values()} | {NOISE_TITLE.casefold()}
-        candidates = [_title(found[:count]) for count in range(TERMS_IN_TITLE, len(found) + 1)]
-        candidates += [_title(found[:TERMS_IN_TITLE])] if found else []
-        fresh = [title for title in candidates if title and title.casefold() not in taken]
-        fallback = _numbered(candidates[-1], cluster) if candidates else f"Cluster {cluster}"
-        titles[cluster] = fresh[0] if fresh else fallback
-    return titles
+def _titles_of_terms(terms: list[str]) -> list[str]:
+    """Return titles of ever more terms; the first is meant, the others tell it from equal ones."""
+    lines = [plain_line(", ".join(terms[:n])) for n in range(min(TERMS_IN_TITLE, len(terms)), len(terms) + 1)]
+    return [line[:1].upper() + line[1:] for line in lines]
 
 
-def _numbered(title: str, cluster: int) -> str:
-    suffix = f" ({cluster})"
-    return plain_line(title, MAX_TITLE_LENGTH - len(suffix)) + suffix
+def _agents_title(label: ClusterLabel, terms: list[str]) -> list[str]:
+    return [label.title, *with_each_term(label.title, terms)]
 
 
-def _title(terms: list[str]) -> str:
-    line = plain_line(", ".join(terms))
-    return line[:1].upper() + line[1:]
-
-
-def _description(size: int, total: int, terms: list[str], summaries: list[TraceSummary]) -> str:
+def _facts(size: int, total: int, terms: list[str], summaries: list[TraceSummary]) -> str:
     lines = [f"- {size} of {total} traces ({size / total:.0%})"]
     if terms:
         lines.append(f"- Distinguishing terms: {plain_line(', '.join(terms), 300)}")

@@ -10,6 +10,7 @@ from trace_clustering.clickhouse.load import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.definitions import defs
 from trace_clustering.io_managers import ArtifactStorage
+from trace_clustering.labeling.llm import LLM
 from trace_clustering.records import TraceRecord
 from trace_clustering.settings import ClusteringSettings
 
@@ -23,6 +24,8 @@ class Graph:
         self.folder = folder
         self.instance = instance
         self.clickhouse = ClickHouse(dsn=f"chdb://{folder / 'clickhouse'}")
+        self.llm = LLM()
+        self.llm_config: dict[str, Any] = {}  # what the launchpad says instead
 
     def load(self, team_id: int, records: Sequence[TraceRecord], batch_run_id: str = "batch-1") -> None:
         with self.clickhouse.for_team(team_id, timeout_seconds=60) as session:
@@ -39,9 +42,10 @@ class Graph:
             resources={
                 "settings": ClusteringSettings(),
                 "clickhouse": self.clickhouse,
+                "llm": self.llm,
                 "io_manager": ArtifactStorage(base=str(self.folder / "artifacts")),
             },
-            run_config={"resources": {"settings": {"config": settings}}},
+            run_config={"resources": {"settings": {"config": settings}} | self.llm_config},
             raise_on_error=False,
         )
 

@@ -47,13 +47,19 @@ def test_the_metadata_tells_what_was_found(run: tuple[Graph, dg.ExecuteInProcess
         "![Map of 1_trace_20250123_000000](data:image/png"
     )
     assert metadata_of(result, "cluster_labels")["labelers"] == {"keywords": 3}
+    assert metadata_of(result, "cluster_labels")["labeling"]["ended"].startswith("no language model")
     assert metadata_of(result, "emitted_cluster_event")["outcome"] == "emitted"
 
 
 def test_all_checks_pass(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
     _, result = run
     evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
-    assert evaluations == {"clusters_found": True, "titles_distinct": True, "event_reads_back": True}
+    assert evaluations == {
+        "clusters_found": True,
+        "titles_distinct": True,
+        "clusters_named": True,
+        "event_reads_back": True,
+    }
 
 
 def test_the_statement_of_the_design_reads_the_event(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:

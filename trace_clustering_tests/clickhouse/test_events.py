@@ -71,6 +71,8 @@ CLUSTER_LABELS = ClusterLabels(
     titles=np.array(["Outliers", "Refunds", NASTY], dtype=object),
     descriptions=np.array(["Fit nowhere.", "About money.", NASTY], dtype=object),
     labelers=np.array(["fallback", "keywords", "keywords"], dtype=object),
+    accuracies=np.array([np.nan, 0.75, 1], dtype=np.float32),
+    labeling={"model": "small", "cost_usd": None},
 )
 DESIGN_QUERY = """
 SELECT timestamp, JSONExtractString(properties, '$ai_clustering_run_id') AS run_id,
@@ -131,6 +133,7 @@ class TestContent:
         properties = json.loads(cluster_event(run_label="try").properties())
         clusters = properties.pop("$ai_clusters")
         assert properties.pop("$ai_clustering_labeler") == "keywords"
+        assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
         assert properties == {
             "$ai_clustering_run_id": "1_trace_20250123_000000_try",
             "$ai_clustering_level": "trace",
@@ -149,6 +152,7 @@ class TestContent:
             },
         }
         assert [cluster.pop("labeler") for cluster in clusters] == ["keywords", "keywords", "fallback"]
+        assert [cluster.pop("label_accuracy") for cluster in clusters] == [1, 0.75, None]
         time = "2025-01-20T12:00:00.250000Z"
         assert clusters == [
             {

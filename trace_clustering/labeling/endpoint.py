@@ -1,0 +1,151 @@
+"""One OpenAI-compatible endpoint: requests within a budget, and faults tried again."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import openai
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr, ValidationError
+
+from trace_clustering.labeling.ends import EndpointDownError, LimitReachedError
+from trace_clustering.labeling.faults import Fault, fault_of
+from trace_clustering.labeling.history import size
+from trace_clustering.labeling.limits import CHARACTERS_PER_TOKEN, Budget, Price
+
+_LONGEST_DELAY = 60.0
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where an endpoint is, how to speak to it, and what it costs; the key stays out of its repr."""
+
+    model: str
+    base_url: str
+    api_key: SecretStr
+    temperature: float | None
+    request_timeout: float
+    retries: int
+    retry_delay: float
+    price: Price | None
+
+
+class Endpoint:
+    """Chat completions of one model, paid from one budget. Use it as a context.
+
+    Requests run on an event loop of their own, in a thread, because only there can a request be ended in
+    time whose answer trickles in byte by byte.
+    """
+
+    def __init__(self, connection: Connection, budget: Budget, log: logging.Logger) -> None:
+        self.budget = budget
+        self._connection = connection
+        self._log = log
+
+    def __enter__(self) -> Self:
+        connection = self._connection
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="llm-endpoint", daemon=True)
+        self._thread.start()
+        # A client of its own: the shared one of the library would stay bound to the first loop that used it.
+        self._http = openai.DefaultAsyncHttpxClient()
+        self._model = ChatOpenAI(
+            model=connection.model,
+            base_url=connection.base_url,
+            api_key=connection.api_key,
+            temperature=connection.temperature,
+            timeout=connection.request_timeout,
+            max_retries=0,  # ours know the budget
+            use_responses_api=False,
+            http_async_client=self._http,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(TimeoutError):  # connections that do not close end with the loop
+            self._run(self._http.aclose(), seconds=5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def ask(self, messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]]) -> AIMessage:
+        """Return the model's answer; faults are tried again as long as the budget allows.
+
+        Raises
+        ------
+        LimitReachedError
+            If a limit does not allow (another) request.
+        EndpointDownError
+            If the endpoint still fails after the last attempt; its `refused` says that no attempt can help.
+        """
+        characters = sum(map(size, messages)) + len(str(tools))
+        estimate = characters // CHARACTERS_PER_TOKEN
+        price = self._connection.price
+        attempt = 0
+        while True:
+            allowed = self.budget.allow(estimate, price)
+            self.budget.count_request()
+            try:
+                answer = self._request(messages, tools, allowed)
+            except Exception as error:  # whatever a client library makes of whatever an endpoint sends
+                fault = fault_of(error, self._connection.api_key.get_secret_value())
+            else:
+                self._count(answer, estimate)
+                return answer
+            if fault.may_be_billed:
+                self.budget.count_tokens(estimate, 0, price, estimated=True)
+            self._wait_or_give_up(fault, attempt)
+            attempt += 1
+
+    def _request(
+        self, messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]], allowed: int
+    ) -> AIMessage:
+        seconds = min(self._connection.request_timeout, self.budget.seconds_left())
+        model = self._model.bind_tools(tools).bind(max_completion_tokens=allowed)
+        try:
+            answer = self._run(model.ainvoke(list(messages)), seconds)
+        except ValidationError:
+            # Tool arguments that are JSON, but no object: the library has no place for them.
+            return AIMessage("")
+        if not isinstance(answer, AIMessage):
+            raise TypeError(f"the answer is a {type(answer).__name__}")
+        return answer
+
+    def _run(self, work: Coroutine[Any, Any, Any], seconds: float) -> Any:  # noqa: ANN401 - what the work returns
+        async def within_time() -> Any:  # noqa: ANN401
+            async with asyncio.timeout(seconds):
+                return await work
+
+        future = asyncio.run_coroutine_threadsafe(within_time(), self._loop)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # where the run was interrupted from outside
+
+    def _count(self, answer: AIMessage, estimate: int) -> None:
+        usage, price = answer.usage_metadata, self._connection.price
+        if usage and (usage["input_tokens"] or usage["output_tokens"]):
+            self.budget.count_tokens(usage["input_tokens"], usage["output_tokens"], price, estimated=False)
+        else:
+            characters = len(answer.text) + len(str(answer.tool_calls)) + len(str(answer.invalid_tool_calls))
+            self.budget.count_tokens(estimate, characters // CHARACTERS_PER_TOKEN, price, estimated=True)
+
+    def _wait_or_give_up(self, fault: Fault, attempt: int) -> None:
+        connection = self._connection
+        delay = max(min(connection.retry_delay * 2**attempt, _LONGEST_DELAY), fault.retry_after)
+        if self.budget.seconds_left() <= 0:
+            raise LimitReachedError(f"its time is over; at last {fault.reason}")
+        if fault.refused or attempt >= connection.retries:
+            raise EndpointDownError(fault.reason, refused=fault.refused)
+        if delay >= self.budget.seconds_left():
+            raise EndpointDownError(f"{fault.reason} (and asks for more time than is left)", refused=False)
+        self._log.warning(
+            f"Labeling: {fault.reason}; trying again in {delay:g} s ({attempt + 1} of {connection.retries})"
+        )
+        time.sleep(delay)

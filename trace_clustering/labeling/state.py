@@ -1,0 +1,34 @@
+"""The state of the agent's graph. The labels themselves are in the draft, which outlives the graph."""
+
+import operator
+from typing import Annotated, NotRequired, TypedDict
+
+from langchain_core.messages import BaseMessage
+from langgraph.managed import RemainingSteps
+
+
+class AgentState(TypedDict):
+    """What one step of the graph leaves to the next.
+
+    Attributes
+    ----------
+    turns : list of messages
+        All answers of the model and what was said to them.
+    iterations : int
+        Answers of the model so far.
+    idle : int
+        Answers in a row that called no tool.
+    unreadable : dict
+        Calls of the last answer whose arguments could not be read, and why.
+    ended : str
+        Why the work is over; empty while it goes on.
+    remaining_steps : int
+        Steps that LangGraph allows after this one.
+    """
+
+    turns: Annotated[list[BaseMessage], operator.add]
+    iterations: int
+    idle: int
+    unreadable: dict[str, str]
+    ended: str
+    remaining_steps: NotRequired[RemainingSteps]

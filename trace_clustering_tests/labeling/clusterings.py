@@ -1,0 +1,75 @@
+"""Made-up clusterings, as they come out of the steps before the labels."""
+
+import itertools
+
+import numpy as np
+
+from trace_clustering.artifacts import ClusterAssignments, Projection2D, Provenance, TraceSummary
+from trace_clustering_tests.examples import WINDOW
+
+VERBS = ("Refund", "Repair", "Import", "Translate", "Cancel", "Schedule", "Price", "Archive")
+OBJECTS = ("kettle orders", "tax invoices", "newsletter drafts", "customer records", "shipping labels")
+
+
+def clustering(
+    clusters: int = 4, per_cluster: int = 10, noise: int = 4
+) -> tuple[ClusterAssignments, Projection2D, dict[str, TraceSummary]]:
+    """Return clusters of traces with summaries of a usual length; siblings share a verb or an object."""
+    random = np.random.default_rng(5)
+    labels = np.concatenate([np.repeat(np.arange(clusters), per_cluster), np.full(noise, -1)]).astype(
+        np.int64
+    )
+    n = len(labels)
+    centroids = random.normal(0, 5, (clusters, 10)).astype(np.float32)
+    coordinates = (
+        random.normal(0, 1, (n, 2)).astype(np.float32) + 10 * np.eye(max(clusters, 2), 2)[labels % 2]
+    )
+    identity = {
+        "trace_ids": np.array([f"0190f5a2-7c1e-4b7e-9d3a-{row:012d}" for row in range(n)], dtype=object),
+        "timestamps": np.full(n, "2025-01-20", dtype="datetime64[ms]"),
+        "batch_run_ids": np.full(n, "", dtype=object),
+    }
+    provenance = Provenance(1, WINDOW, {"run_label": ""})
+    cluster_ids = [*range(clusters), *([-1] if noise else [])]
+    assignments = ClusterAssignments(
+        provenance=provenance,
+        **identity,
+        labels=labels,
+        probabilities=np.ones(n, dtype=np.float32),
+        nearest_clusters=labels,
+        distances_to_nearest=np.linspace(0, 1, n, dtype=np.float32),
+        distances_to_centroid=np.linspace(0, 1, n, dtype=np.float32),
+        centroids=centroids,
+    )
+    projection = Projection2D(
+        provenance=provenance,
+        **identity,
+        labels=labels,
+        coordinates=coordinates.astype(np.float32),
+        cluster_ids=cluster_ids,
+        centroid_coordinates=np.array(
+            [coordinates[labels == cluster].mean(axis=0) for cluster in cluster_ids], dtype=np.float32
+        ),
+    )
+    topics = list(itertools.product(VERBS, OBJECTS))
+    summaries = {}
+    for row, (trace_id, cluster) in enumerate(zip(identity["trace_ids"], labels, strict=True)):
+        verb, thing = topics[cluster % len(topics)] if cluster >= 0 else (f"Oddity{row}", "of no kind")
+        summaries[trace_id] = summary(trace_id, f"{verb} {thing} for the shop of merchant {row}")
+    return assignments, projection, summaries
+
+
+def summary(trace_id: str, title: str) -> TraceSummary:
+    return TraceSummary(
+        trace_id=trace_id,
+        title=title,
+        flow_diagram=" -> ".join(["user asks", "assistant looks up the order", "tool answers"] * 4),
+        bullets=[
+            f"{title}: the assistant looks it up, explains what to do, and does it, step {n}."
+            for n in range(5)
+        ],
+        interesting_notes=[
+            f"The user had asked about this before and was sent elsewhere ({n})." for n in range(3)
+        ],
+        trace_timestamp="2025-01-20T00:00:00Z",
+    )
