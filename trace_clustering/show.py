@@ -75,6 +75,7 @@ def clustering_table(clustering: StoredClustering) -> Table:
         title_justify="left",
         caption_justify="left",
         show_lines=True,
+        expand=True,  # only then the two wide columns share the room as they should
     )
     table.add_column("Cluster", justify="right")
     table.add_column("Title", ratio=2)
