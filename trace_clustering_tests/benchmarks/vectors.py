@@ -1,0 +1,34 @@
+"""What is clustered: made-up groups of any size, and the real labelled sets."""
+
+from pathlib import Path
+
+import numpy as np
+
+from trace_clustering_tests.conftest import REAL_DATA
+
+
+def made_up(n: int, d: int) -> np.ndarray:
+    """Return vectors in 40 random groups, shape (n, d), float32."""
+    random = np.random.default_rng(n + d)
+    centres = random.normal(0, 1, (40, d)).astype(np.float32)
+    vectors = centres[random.integers(0, len(centres), n)]
+    for start in range(0, n, 1000):  # not a second matrix of the same size
+        block = vectors[start : start + 1000]
+        block += random.normal(0, 1, block.shape).astype(np.float32)
+    return vectors
+
+
+def real(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors, shape (n, d), and labels, shape (n,), of a labelled set.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the set is absent; `TRACE_CLUSTERING_TEST_DATA` names the folder.
+    """
+    import pyarrow.parquet as pq
+
+    path: Path = REAL_DATA / f"{name}.parquet"
+    table = pq.read_table(path, columns=["embedding", "label"])
+    vectors = table["embedding"].combine_chunks().flatten().to_numpy()
+    return vectors.reshape(len(table), -1).astype(np.float32), np.array(table["label"].to_pylist())
