@@ -176,6 +176,7 @@ def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chose
         distances_to_nearest=np.arange(6, dtype=np.float32),
         distances_to_centroid=np.arange(6, dtype=np.float32),
         centroids=np.eye(2, dtype=np.float32),
+        stabilities=np.array([0.9, np.nan], dtype=np.float32),
     )
     projection = Projection2D(
         **identity,

@@ -28,15 +28,16 @@ def clusters_of(clickhouse: ClickHouse, records: list[TraceRecord]) -> dict[str,
         for start in range(0, len(records), 250):
             insert_records(session, records[start : start + 250], batch_run_id="batch", model_name="m")
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
-    points = reduce_embeddings(
+    space = reduce_embeddings(
         found.vectors,
         normalization=settings.embedding_normalization,
         method=settings.dimensionality_reduction_method,
         n_components=settings.dimensionality_reduction_ndims,
         random_state=settings.random_state,
+        ensemble_size=settings.wanted_members(),
     )
     labels = cluster_points(
-        points,
+        space,
         method=settings.clustering_method,
         params=settings.method_params().model_dump(),
         random_state=settings.random_state,

@@ -40,7 +40,8 @@ def test_all_six_assets_are_materialized_for_the_partition(
 def test_the_metadata_tells_what_was_found(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
     _, result = run
     assert metadata_of(result, "embeddings")["traces"] == 90
-    assert metadata_of(result, "reduced_embeddings")["dimensions"] == 16
+    assert metadata_of(result, "reduced_embeddings")["dimensions"] == 100
+    assert metadata_of(result, "reduced_embeddings")["ensemble_size"] == 10
     assert metadata_of(result, "cluster_assignments")["clusters"] == 3
     assert metadata_of(result, "cluster_assignments")["noise_share"] == 0
     assert str(metadata_of(result, "projection_2d")["map"]).startswith(
@@ -108,6 +109,7 @@ def test_one_asset_alone_works_from_what_is_stored_and_never_rewrites_history(
             "min_samples": 5,
             "cluster_selection_method": "eom",
             "max_cluster_size": None,
+            "ensemble_size": 10,
         },
         "embedding_normalization": "l2",
         "dimensionality_reduction_method": "umap",
@@ -129,7 +131,8 @@ def test_a_setting_of_one_run_reaches_the_assets_and_the_event(
     assert len(labelled) == 1
     assert labelled[0]["$ai_total_items_analyzed"] == 80
     used = labelled[0]["$ai_clustering_params"]["clustering_method_params"]
-    assert used == params | {"cluster_selection_method": "eom", "max_cluster_size": None}
+    chosen = {"cluster_selection_method": "eom", "max_cluster_size": None, "ensemble_size": 10}
+    assert used == params | chosen
     assert len(graph.event_properties()) == 2
 
 

@@ -21,7 +21,7 @@ def loaded(module_graph: Graph) -> Graph:
     [
         (
             {"dimensionality_reduction_method": "none", "visualization_method": "pca"},
-            {"cluster_selection_method": "eom", "max_cluster_size": None},
+            {"cluster_selection_method": "eom", "max_cluster_size": None, "ensemble_size": 1},
         ),
         (
             {"dimensionality_reduction_method": "pca", "embedding_normalization": "none"},
