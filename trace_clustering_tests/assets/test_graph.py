@@ -84,6 +84,16 @@ def test_the_clusters_are_the_themes_and_say_so(run: tuple[Graph, dg.ExecuteInPr
         assert any(word.lower() in theme for word in cluster["title"].replace(",", "").split())
 
 
+def test_themes_that_are_well_apart_are_stable(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+    graph, result = run
+    stabilities = {str(c["cluster_id"]): c["stability"] for c in graph.newest_event()["clusters"]}
+    assert len(stabilities) == 3
+    assert min(stabilities.values()) > 0.9
+    assert metadata_of(result, "cluster_assignments")["stabilities"] == stabilities
+    rows = [record.data for record in metadata_of(result, "cluster_labels")["labels"].records]
+    assert [row["stability"].endswith("%") for row in rows] == [True, True, True]
+
+
 def test_a_retry_of_the_last_steps_adds_no_event(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
     graph, _ = run
     again = graph.materialize(PARTITION, ["cluster_assignments", "cluster_labels", "emitted_cluster_event"])

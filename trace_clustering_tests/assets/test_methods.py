@@ -57,6 +57,13 @@ def test_a_run_of_other_methods_ends_in_an_event_that_says_so(
     }.items()
 
 
+def test_a_single_layout_says_nothing_about_stability(loaded: Graph) -> None:
+    assert loaded.materialize(PARTITION, run_label="single", ensemble_size=1).success
+    (event,) = [e for e in loaded.event_properties() if e["$ai_clustering_run_id"].endswith("single")]
+    assert event["$ai_clustering_params"]["clustering_method_params"]["ensemble_size"] == 1
+    assert [cluster["stability"] for cluster in event["$ai_clusters"]] == [None, None, None]
+
+
 def test_too_large_a_min_k_for_the_window_fails_at_once_with_the_number_of_traces(loaded: Graph) -> None:
     result = loaded.materialize(PARTITION, clustering_method="kmeans", min_k=50, max_k=60, max_samples=30)
     assert not result.success
