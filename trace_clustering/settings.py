@@ -113,7 +113,7 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         ge=1,
         le=constants.MAX_ENSEMBLE_SIZE,
         description="How many layouts by umap share these dimensions (1 to 20). hdbscan clusters each, and "
-        "what most of them agree on counts. No effect on other methods.",
+        "what they agree on counts. No effect on other methods.",
     )
     clustering_method: Literal["hdbscan", "kmeans"] = Field(
         default=constants.DEFAULT_CLUSTERING_METHOD,

@@ -17,7 +17,7 @@ from trace_clustering.algorithms.kmeans_clustering import perform_kmeans_with_op
 from trace_clustering.algorithms.neighbors import nearest_neighbors
 from trace_clustering.algorithms.normalize import normalize_l2
 from trace_clustering.algorithms.reduce import reduce_dimensions_for_clustering, reduce_dimensions_pca
-from trace_clustering.constants import DEFAULT_UMAP_N_NEIGHBORS, NOISE_CLUSTER_ID
+from trace_clustering.constants import NOISE_CLUSTER_ID, STABILITY_NEIGHBORS
 
 Normalization = Literal["none", "l2"]
 ReductionMethod = Literal["none", "umap", "pca"]
@@ -35,8 +35,8 @@ class ClusteringSpace:
     members : int
         How many layouts, m; 1 without an ensemble.
     neighbors : int32 array, shape (n, k)
-        Each vector's nearest ones as the members saw them, itself first; nothing but itself without an
-        ensemble, where nobody needs them.
+        Each vector's nearest ones, itself first; nothing but itself without an ensemble, where nobody needs
+        them.
     """
 
     points: NDArray[np.float32]
@@ -95,7 +95,7 @@ def reduce_embeddings(
     if method == "umap":
         members = ensemble_members(len(vectors), ensemble_size, n_components)
         if members > 1:
-            near = nearest_neighbors(vectors, min(DEFAULT_UMAP_N_NEIGHBORS, len(vectors) - 1))
+            near = nearest_neighbors(vectors, min(1 + STABILITY_NEIGHBORS, len(vectors)))
             points = lay_out_ensemble(vectors, near, members, n_components, random_state=random_state)
             return ClusteringSpace(points, members, near[0])
         vectors = reduce_dimensions_for_clustering(vectors, n_components, random_state=random_state)

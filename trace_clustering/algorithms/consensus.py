@@ -21,8 +21,10 @@ from trace_clustering.constants import (
     NOISE_CLUSTER_ID,
 )
 
-# Points belong together if most clusterings say so.
-_MAJORITY = 0.5
+# Groups belong together if more than a third of the clusterings say so. Half of them are too many to ask:
+# a point that is noise in some votes for nothing there, and groups that lose its votes split by chance.
+_LEAST_TOGETHER = 1 / 3
+_TIE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +62,8 @@ def perform_consensus_clustering(
 ) -> ConsensusResult:
     """Cluster every layout of an ensemble with HDBSCAN, and points by how often they were together.
 
-    Average linkage joins groups as long as their points share a cluster in half of the layouts. Groups below
-    the smallest size are noise. A collapse is judged in every layout by itself.
+    Average linkage joins groups as long as their points share a cluster in more than a third of the layouts.
+    Groups below the smallest size are noise. A collapse is judged in every layout by itself.
 
     Parameters
     ----------
@@ -116,7 +118,7 @@ def co_association(clusterings: Sequence[NDArray[np.int64]]) -> NDArray[np.float
 
 
 def consensus_labels(together: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
-    """Group points by average linkage of their co-association, cut where it falls below one half.
+    """Group points by average linkage of their co-association, cut where it falls to a third.
 
     Parameters
     ----------
@@ -136,7 +138,7 @@ def consensus_labels(together: NDArray[np.float32], min_size: int) -> NDArray[np
     if n < 2:
         return np.full(n, NOISE_CLUSTER_ID)
     apart = np.concatenate([1 - together[row, row + 1 :].astype(np.float64) for row in range(n - 1)])
-    groups = fcluster(linkage(apart, "average"), _MAJORITY, "distance")
+    groups = fcluster(linkage(apart, "average"), 1 - _LEAST_TOGETHER - _TIE, "distance")
     _, first, group, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
     large = np.flatnonzero(sizes >= min_size)
     ids = np.full(len(sizes), NOISE_CLUSTER_ID)

@@ -13,6 +13,7 @@ from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_MIN_DIST,
     DEFAULT_UMAP_N_COMPONENTS,
+    DEFAULT_UMAP_N_NEIGHBORS,
     ENSEMBLE_MAX_POINTS,
     ENSEMBLE_UMAP_EPOCHS,
 )
@@ -34,6 +35,7 @@ def lay_out_ensemble(
     neighbors: tuple[NDArray[np.int32], NDArray[np.float32]],
     members: int,
     n_components: int = DEFAULT_UMAP_N_COMPONENTS,
+    n_neighbors: int = DEFAULT_UMAP_N_NEIGHBORS,
     min_dist: float = DEFAULT_UMAP_MIN_DIST,
     random_state: int = DEFAULT_RANDOM_STATE,
 ) -> NDArray[np.float32]:
@@ -53,6 +55,8 @@ def lay_out_ensemble(
     n_components : int
         Dimensions of all layouts together. Each has `n_components // m`, at most `max(2, n - 2)` and `d`;
         what the division leaves over is not used.
+    n_neighbors : int
+        Size of the neighbourhoods, the point itself included; at most `n - 1` and k is used.
     min_dist : float
         0 packs points as densely as they are.
     random_state : int
@@ -64,7 +68,9 @@ def lay_out_ensemble(
         The layouts side by side, r columns each.
     """
     n, d = embeddings.shape
-    lay_out = _layouts(embeddings, neighbors, min(n_components // members, max(2, n - 2), d), min_dist)
+    k = min(n_neighbors, n - 1, neighbors[0].shape[1])
+    nearest = np.ascontiguousarray(neighbors[0][:, :k]), np.ascontiguousarray(neighbors[1][:, :k])
+    lay_out = _layouts(embeddings, nearest, min(n_components // members, max(2, n - 2), d), min_dist)
     seeds = np.random.SeedSequence(random_state).generate_state(members)
     with ThreadPoolExecutor(min(members, os.cpu_count() or 1)) as threads:
         return np.hstack(list(threads.map(lay_out, seeds.tolist())))

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
+_LEAST_ASKED = 15
+
 
 def mean_co_associations(together: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return every point's mean co-association with the other members of its cluster; 0 for noise.
@@ -35,9 +37,10 @@ def cluster_stabilities(
 
     The score is the product of two means over the members. One is their co-association with each other. It
     alone is no proof: layouts of one neighbour graph put what belongs nowhere into one heap, time and again.
-    The other asks for evidence from before any layout: of a member's nearest neighbours in the embedding
-    space, as many as the cluster has other members at most, how many more were with it than were not
-    (together less apart). A heap of chance has neighbours everywhere.
+    The other asks for evidence from before any layout: how much more often a member's nearest neighbours in
+    the embedding space were with it than not (together less apart). A heap of chance has neighbours
+    everywhere. Asked are half as many as the cluster has members: of a group the nearer half is its own,
+    whereas chance too has some of a few next neighbours. Of small clusters up to 15 other members are asked.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ def cluster_stabilities(
         Co-association.
     labels : int64 array, shape (n,)
     neighbors : int32 array, shape (n, k)
-        Nearest rows, the row itself first.
+        Nearest rows, the row itself first; at most k - 1 are asked.
 
     Returns
     -------
@@ -56,7 +59,8 @@ def cluster_stabilities(
     stabilities = np.zeros(len(clusters), dtype=np.float32)
     for cluster in clusters:
         members = np.flatnonzero(labels == cluster)
-        nearest = neighbors[members, 1 : len(members)]
+        asked = min(len(members) - 1, max(_LEAST_ASKED, len(members) // 2))
+        nearest = neighbors[members, 1 : 1 + asked]
         margins = 2 * together[members[:, None], nearest].astype(np.float64) - 1
         stabilities[cluster] = means[members].mean(dtype=np.float64) * max(0.0, margins.mean())
     return stabilities

@@ -58,7 +58,7 @@ def test_layouts_share_the_dimensions(n: int, size: int, n_components: int, colu
     assert (found.points.shape, found.points.dtype) == ((n, columns), np.float32)
     assert found.members == size
     assert np.isfinite(found.points).all()
-    assert found.neighbors.shape == (n, min(15, n - 1))
+    assert found.neighbors.shape == (n, min(51, n))
 
 
 def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,23 +24,33 @@ def test_a_point_belongs_to_its_cluster_as_much_as_it_was_with_the_others() -> N
 
 
 @pytest.mark.parametrize(
-    ("neighbors", "stability"),
+    ("labels", "neighbors", "stability"),
     [
-        # of the neighbours, as many as the cluster has other members: 0.8, 0.6, 0.8, 0.7, 0.6, 0.7
-        ([[0, 1, 2, 3], [1, 0, 2, 3], [2, 0, 1, 3], [3, 0, 1, 2]], 0.7 * 0.4),
-        # 0.8, 0, 0.8, 0.1, 0.7, 0: more were apart from it than with it
-        ([[0, 1, 3, 2], [1, 0, 3, 2], [2, 1, 3, 0], [3, 0, 1, 2]], 0),
-        # 0.8, 0.8, 0.7: one is known of each
-        ([[0, 1], [1, 0], [2, 1], [3, 0]], 0.7 * (2 * 2.3 / 3 - 1)),
+        # As many neighbours are asked as there are other members: 0.8, 0.6, 0.8, 0.7, 0.6 and 0.7.
+        ([0, 0, 0, -1], [[0, 1, 2, 3], [1, 0, 2, 3], [2, 0, 1, 3], [3, 0, 1, 2]], 0.7 * 0.4),
+        # 0.8, 0, 0.8, 0.1, 0.7 and 0: more were apart from it than with it.
+        ([0, 0, 0, -1], [[0, 1, 3, 2], [1, 0, 3, 2], [2, 1, 3, 0], [3, 0, 1, 2]], 0),
+        # Only one neighbour of each is known: 0.8, 0.8, 0.7 and 0.
+        ([0, 0, 0, 0], [[0, 1], [1, 0], [2, 1], [3, 0]], 1.1 / 3 * (2 * 2.3 / 4 - 1)),
     ],
 )
 def test_a_cluster_is_as_stable_as_its_members_and_their_neighbours_say(
-    neighbors: list[list[int]], stability: float
+    labels: list[int], neighbors: list[list[int]], stability: float
 ) -> None:
-    labels = np.array([0, 0, 0, -1])
-    found = cluster_stabilities(TOGETHER, labels, np.array(neighbors, dtype=np.int32))
+    found = cluster_stabilities(TOGETHER, np.array(labels), np.array(neighbors, dtype=np.int32))
     assert found.dtype == np.float32
     assert found == pytest.approx([stability], abs=1e-6)
+
+
+def test_of_a_large_cluster_half_as_many_neighbours_are_asked_as_it_has_members() -> None:
+    labels = np.repeat([0, -1], [40, 20])
+    together = (labels[:, None] == labels).astype(np.float32) * (labels >= 0)
+    fellows = np.array([[row, *(other for other in range(40) if other != row)] for row in range(40)])
+    strangers = np.tile(np.arange(40, 60), (40, 1))
+    for own, stability in ((20, 1), (10, 0), (15, 0.5)):
+        nearest = np.hstack([fellows[:, : own + 1], strangers])
+        found = cluster_stabilities(together, labels, np.vstack([nearest, nearest[:20]]).astype(np.int32))
+        assert found.tolist() == [stability]
 
 
 def test_nothing_but_noise_has_no_stabilities() -> None:
@@ -57,7 +67,9 @@ def clustered(vectors: np.ndarray, seed: int) -> ClusteredPoints:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("dimensions", "spread", "size"), [(16, 0.2, 100), (64, 0.5, 100), (384, 0.3, 60)])
+@pytest.mark.parametrize(
+    ("dimensions", "spread", "size"), [(8, 0.1, 60), (16, 0.2, 100), (64, 0.4, 100), (384, 0.3, 60)]
+)
 def test_true_groups_score_high_and_clusters_of_random_points_low(
     dimensions: int, spread: float, size: int, seed: int
 ) -> None:
