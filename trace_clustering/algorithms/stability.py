@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
+_DRAWN = 3
 _LEAST_ASKED = 15
 
 
@@ -37,10 +38,10 @@ def cluster_stabilities(
 
     The score is the product of two means over the members. One is their co-association with each other. It
     alone is no proof: layouts of one neighbour graph put what belongs nowhere into one heap, time and again.
-    The other asks for evidence from before any layout: how much more often a member's nearest neighbours in
-    the embedding space were with it than not (together less apart). A heap of chance has neighbours
-    everywhere. Asked are half as many as the cluster has members: of a group the nearer half is its own,
-    whereas chance too has some of a few next neighbours. Of small clusters up to 15 other members are asked.
+    The other asks for evidence from before any layout: how surely three of a member's nearest neighbours in
+    the embedding space, drawn at random, were all with it. A heap of chance has neighbours everywhere.
+    Drawn is from half as many as the cluster has members: of a group the nearer half is its own, whereas
+    chance too has some of a few next neighbours. For small clusters it is up to 15 other members.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def cluster_stabilities(
         Co-association.
     labels : int64 array, shape (n,)
     neighbors : int32 array, shape (n, k)
-        Nearest rows, the row itself first; at most k - 1 are asked.
+        Nearest rows, the row itself first; at least two of them.
 
     Returns
     -------
@@ -61,6 +62,6 @@ def cluster_stabilities(
         members = np.flatnonzero(labels == cluster)
         asked = min(len(members) - 1, max(_LEAST_ASKED, len(members) // 2))
         nearest = neighbors[members, 1 : 1 + asked]
-        margins = 2 * together[members[:, None], nearest].astype(np.float64) - 1
-        stabilities[cluster] = means[members].mean(dtype=np.float64) * max(0.0, margins.mean())
+        with_it = together[members[:, None], nearest].mean(axis=1, dtype=np.float64)
+        stabilities[cluster] = means[members].mean(dtype=np.float64) * (with_it**_DRAWN).mean()
     return stabilities
