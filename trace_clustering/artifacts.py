@@ -30,6 +30,11 @@ def matrix() -> Any:  # noqa: ANN401
     return field(metadata={"column": False, "dtype": "float32", "ndim": 2})
 
 
+def vector() -> Any:  # noqa: ANN401
+    """Declare a few float32 numbers, NaN among them, that are not about the rows of the artifact."""
+    return field(metadata={"column": False, "dtype": "float32", "ndim": 1})
+
+
 def iso_time(moment: datetime) -> str:
     """Return a moment as ISO 8601 text in UTC with a `Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -189,9 +194,17 @@ class ReducedEmbeddings(TraceArtifact):
     Attributes
     ----------
     points : float32 array, shape (n, r)
+        With an ensemble, the layouts of its m members side by side.
+    neighbors : int32 array, shape (n, k)
+        Rows of each trace's nearest ones among the embeddings, itself first; nothing but itself without an
+        ensemble.
+    members : int
+        How many layouts, m; 1 without an ensemble.
     """
 
     points: FloatArray = column("float32", ndim=2)
+    neighbors: NDArray[np.int32] = column("int32", ndim=2)
+    members: int = 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -212,6 +225,9 @@ class ClusterAssignments(TraceArtifact):
         Distance to the centroid of the own cluster; for noise, to the nearest centroid.
     centroids : float32 array, shape (k, r)
         Mean of the members of cluster 0 .. k-1 in the clustering space. Noise has none.
+    stabilities : float32 array, shape (k,)
+        How surely the members of cluster 0 .. k-1 are found together again, from 0 to 1; NaN where that is
+        not known: without an ensemble, and by k-means.
     """
 
     labels: IntArray = column("int64")
@@ -220,6 +236,7 @@ class ClusterAssignments(TraceArtifact):
     distances_to_nearest: FloatArray = column("float32")
     distances_to_centroid: FloatArray = column("float32")
     centroids: FloatArray = matrix()
+    stabilities: FloatArray = vector()
 
     @property
     def noise_share(self) -> float:
@@ -236,6 +253,12 @@ class ClusterAssignments(TraceArtifact):
         """Return the ids of all clusters in ascending order, noise last if there is any."""
         found = [int(cluster) for cluster in np.unique(self.labels)]
         return [c for c in found if c != NOISE_CLUSTER_ID] + [c for c in found if c == NOISE_CLUSTER_ID]
+
+    def stability(self, cluster_id: int) -> float | None:
+        """Return how surely a cluster's members are found together again; None if unknown, and for noise."""
+        if cluster_id == NOISE_CLUSTER_ID or np.isnan(self.stabilities[cluster_id]):
+            return None
+        return round(float(self.stabilities[cluster_id]), 4)
 
     def ranked_members(self, cluster_id: int) -> IntArray:
         """Return the rows of a cluster from rank 0 on: nearest to the centroid, for noise farthest first."""

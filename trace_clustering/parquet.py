@@ -44,7 +44,7 @@ def to_parquet(artifact: Artifact) -> bytes:
         if f.metadata.get("column"):
             columns[f.name] = _to_arrow(value, f.metadata["dtype"])
         elif f.name != "provenance":
-            header[f.name] = value.tolist() if isinstance(value, np.ndarray) else value
+            header[f.name] = _to_json(value) if isinstance(value, np.ndarray) else value
     table = pa.table(columns).replace_schema_metadata(
         {HEADER_KEY: json.dumps(header, allow_nan=False, sort_keys=True)}
     )
@@ -76,13 +76,19 @@ def from_parquet(content: bytes) -> Artifact:
                 values[f.name] = _from_arrow(table.column(f.name), f.metadata["dtype"])
             elif f.metadata:
                 rows = header[f.name]
-                width = len(rows[0]) if rows else 0
-                values[f.name] = np.array(rows, dtype=f.metadata["dtype"]).reshape(len(rows), width)
+                values[f.name] = np.array(rows, dtype=f.metadata["dtype"])  # null becomes NaN
+                if f.metadata["ndim"] == 2:
+                    values[f.name] = values[f.name].reshape(len(rows), len(rows[0]) if rows else 0)
             elif f.name != "provenance":
                 values[f.name] = header[f.name]
     except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         raise ValueError(f"not an artifact of trace_clustering, or a damaged one: {error}") from error
     return kind(**values)
+
+
+def _to_json(values: np.ndarray) -> list[Any]:
+    """Return the numbers of a header; NaN, which JSON does not have, becomes null."""
+    return [None if number != number else number for number in values.tolist()]
 
 
 def _to_arrow(values: np.ndarray, dtype: str) -> "pa.Array":

@@ -108,6 +108,13 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         description="Dimensions of the clustering space (2 to 500) by umap or pca; fewer when there are few "
         "traces.",
     )
+    ensemble_size: int = Field(
+        default=constants.DEFAULT_ENSEMBLE_SIZE,
+        ge=1,
+        le=constants.MAX_ENSEMBLE_SIZE,
+        description="How many layouts by umap share these dimensions (1 to 20). hdbscan clusters each, and "
+        "what they agree on counts. No effect on other methods.",
+    )
     clustering_method: Literal["hdbscan", "kmeans"] = Field(
         default=constants.DEFAULT_CLUSTERING_METHOD,
         description="How groups are found: hdbscan, by density and with noise; or kmeans, without noise.",
@@ -160,6 +167,11 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         with _faults_named("clustering_method_params.", model, self.clustering_method):
             return model.model_validate(params)
 
+    def wanted_members(self) -> int:
+        """Return `ensemble_size` where it has an effect, else 1."""
+        methods = (self.dimensionality_reduction_method, self.clustering_method)
+        return self.ensemble_size if methods == ("umap", "hdbscan") else 1
+
     def property_filters(self) -> list[PropertyFilter]:
         """Return `trace_filters`, parsed."""
         return parse_filters(self.trace_filters)
@@ -167,6 +179,8 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     def of_stage(self, asset: str) -> dict[str, Any]:
         """Return the settings that take effect in one asset, as they were used, ready for JSON."""
         used = {name: getattr(self, name) for name in SETTINGS_OF_STAGE[asset]}
+        if "ensemble_size" in used:
+            used["ensemble_size"] = self.wanted_members()
         if "clustering_method_params" in used:
             used["clustering_method_params"] = self.method_params().model_dump()
         return used
@@ -187,6 +201,7 @@ SETTINGS_OF_STAGE = {
         "embedding_normalization",
         "dimensionality_reduction_method",
         "dimensionality_reduction_ndims",
+        "ensemble_size",
         "random_state",
     ),
     "cluster_assignments": ("clustering_method", "clustering_method_params", "random_state"),

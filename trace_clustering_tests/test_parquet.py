@@ -58,15 +58,20 @@ def assignments(labels: list[int], centroids: np.ndarray) -> ClusterAssignments:
         distances_to_nearest=floats(0.25, 0.5, 0.75),
         distances_to_centroid=floats(0.25, 0.5, 0.75),
         centroids=centroids,
+        stabilities=floats(0.9375, np.nan)[: len(centroids)],
     )
 
 
 FULL = {
     "Embeddings": embeddings(),
     "ReducedEmbeddings": ReducedEmbeddings(
-        provenance=PROVENANCE, **IDENTITY, points=floats(1, 2, 3, 4, 5, 6).reshape(3, 2)
+        provenance=PROVENANCE,
+        **IDENTITY,
+        points=floats(1, 2, 3, 4, 5, 6).reshape(3, 2),
+        neighbors=np.array([[0, 1], [1, 0], [2, 1]], dtype=np.int32),
+        members=2,
     ),
-    "ClusterAssignments": assignments([0, 0, -1], floats(1.5, 2.5).reshape(1, 2)),
+    "ClusterAssignments": assignments([0, 1, -1], floats(1.5, 2.5, 3.5, 4.5).reshape(2, 2)),
     "Projection2D": Projection2D(
         provenance=PROVENANCE,
         **IDENTITY,
@@ -113,10 +118,11 @@ TIME = ("TIMESTAMP WITH TIME ZONE", "Nullable(DateTime64(3, 'UTC'))")
 INTEGER = ("BIGINT", "Nullable(Int64)")
 NUMBER = ("FLOAT", "Nullable(Float32)")
 VECTOR = ("FLOAT[]", "Array(Nullable(Float32))")
+ROWS = ("INTEGER[]", "Array(Nullable(Int32))")
 TRACE = {"trace_ids": TEXT, "timestamps": TIME, "batch_run_ids": TEXT}
 COLUMNS = {
     "Embeddings": TRACE | {"vectors": VECTOR},
-    "ReducedEmbeddings": TRACE | {"points": VECTOR},
+    "ReducedEmbeddings": TRACE | {"points": VECTOR, "neighbors": ROWS},
     "ClusterAssignments": TRACE
     | {
         "labels": INTEGER,

@@ -1,5 +1,6 @@
 """Real traces: what the default settings reach on them. Skipped where the data sets are absent."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -28,15 +29,16 @@ def clusters_of(clickhouse: ClickHouse, records: list[TraceRecord]) -> dict[str,
         for start in range(0, len(records), 250):
             insert_records(session, records[start : start + 250], batch_run_id="batch", model_name="m")
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
-    points = reduce_embeddings(
+    space = reduce_embeddings(
         found.vectors,
         normalization=settings.embedding_normalization,
         method=settings.dimensionality_reduction_method,
         n_components=settings.dimensionality_reduction_ndims,
         random_state=settings.random_state,
+        ensemble_size=settings.wanted_members(),
     )
     labels = cluster_points(
-        points,
+        space,
         method=settings.clustering_method,
         params=settings.method_params().model_dump(),
         random_state=settings.random_state,
@@ -55,6 +57,33 @@ def test_intents_are_found_the_same_whatever_the_order_of_the_rows(real_data: Pa
     labels = dict(zip(truth["trace_id"], truth["label"], strict=True))
     assert len(found) == 1000
     assert adjusted_rand_score([labels[trace] for trace in found], list(found.values())) >= 0.70
+
+
+def test_intents_are_found_the_same_whatever_the_seed_and_as_true_as_by_one_layout(real_data: Path) -> None:
+    table = pq.read_table(real_data / "clinc35_1000.parquet", columns=["embedding", "label"])
+    vectors = np.stack(table["embedding"].to_numpy())
+    truth = table["label"].to_pylist()
+
+    def clusters(seed: int, ensemble_size: int) -> np.ndarray:
+        order = np.random.default_rng(seed).permutation(len(vectors))
+        space = reduce_embeddings(
+            vectors[order],
+            normalization="l2",
+            method="umap",
+            n_components=100,
+            random_state=seed,
+            ensemble_size=ensemble_size,
+        )
+        labels = np.empty(len(vectors), dtype=np.int64)
+        labels[order] = cluster_points(space, method="hdbscan", params={}, random_state=seed).labels
+        return labels
+
+    plain, ensembles = ([clusters(seed, size) for seed in range(6)] for size in (1, 10))
+    agreement = [adjusted_rand_score(one, other) for one, other in itertools.combinations(ensembles, 2)]
+    assert np.mean(agreement) >= 0.97
+    truths = [[adjusted_rand_score(truth, labels) for labels in found] for found in (ensembles, plain)]
+    # Single runs differ by more than the methods do.
+    assert np.mean(truths[0]) >= np.mean(truths[1]) - np.std(truths[1])
 
 
 def test_real_agent_runs_become_an_event(real_data: Path, graph: Graph) -> None:  # noqa: F811

@@ -23,6 +23,7 @@ DEFAULTS = {
     "embedding_normalization": ("l2", "DEFAULT_EMBEDDING_NORMALIZATION"),
     "dimensionality_reduction_method": ("umap", "DEFAULT_DIMENSIONALITY_REDUCTION_METHOD"),
     "dimensionality_reduction_ndims": (100, "DEFAULT_UMAP_N_COMPONENTS"),
+    "ensemble_size": (10, "DEFAULT_ENSEMBLE_SIZE"),
     "clustering_method": ("hdbscan", "DEFAULT_CLUSTERING_METHOD"),
     "clustering_method_params": ({}, None),
     "min_k": (2, "DEFAULT_MIN_K"),
@@ -49,6 +50,7 @@ BOUNDS = {
     "lookback_days": (1, 90),
     "max_samples": (20, 10_000),
     "dimensionality_reduction_ndims": (2, 500),
+    "ensemble_size": (1, 20),
     "random_state": (0, 2**32 - 1),
     "min_k": (2, 50),
     "max_k": (2, 100),
@@ -231,6 +233,18 @@ def test_each_stage_records_the_settings_that_take_effect_in_it() -> None:
 def test_for_kmeans_the_numbers_of_clusters_are_recorded_as_its_parameters() -> None:
     settings = ClusteringSettings(clustering_method="kmeans", max_k=7)
     assert settings.of_stage("cluster_assignments")["clustering_method_params"] == {"min_k": 2, "max_k": 7}
+
+
+@pytest.mark.parametrize(
+    ("reduction", "clustering", "used"),
+    [("umap", "hdbscan", 6), ("umap", "kmeans", 1), ("pca", "hdbscan", 1), ("none", "hdbscan", 1)],
+)
+def test_an_ensemble_is_recorded_where_it_has_an_effect(reduction: str, clustering: str, used: int) -> None:
+    settings = ClusteringSettings(
+        dimensionality_reduction_method=reduction, clustering_method=clustering, ensemble_size=6
+    )
+    assert settings.wanted_members() == used
+    assert settings.of_stage("reduced_embeddings")["ensemble_size"] == used
 
 
 class TestInARun:

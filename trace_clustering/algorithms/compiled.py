@@ -33,6 +33,8 @@ def import_umap() -> ModuleType:
     with _forgiving_caches():
         import umap
 
+        # One layout's steps touch nothing of another's, so threads may work on several.
+        umap.layouts._nb_optimize_layout_euclidean_single_epoch.targetoptions["nogil"] = True
         for dispatcher in _dispatchers():
             dispatcher.enable_caching()
     return umap  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
 import dagster as dg
 
-from trace_clustering.algorithms.compute import cluster_points
+from trace_clustering.algorithms.compute import ClusteringSpace, cluster_points
 from trace_clustering.artifacts import ClusterAssignments, ReducedEmbeddings
 from trace_clustering.assets.checks import clusters_found
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
@@ -11,7 +11,7 @@ from trace_clustering.settings import ClusteringSettings
 
 @clustering_asset(
     kinds={"python", "hdbscan", "scikitlearn"},
-    code_version="2",
+    code_version="3",
     retry_policy=THREE_ATTEMPTS,
     checks=["clusters_found"],
 )
@@ -26,7 +26,7 @@ def cluster_assignments(
     params = settings.method_params().model_dump()
     found = run_with_deadline(
         cluster_points,
-        reduced_embeddings.points,
+        ClusteringSpace(reduced_embeddings.points, reduced_embeddings.members, reduced_embeddings.neighbors),
         method=settings.clustering_method,
         params=params,
         random_state=settings.random_state,
@@ -42,6 +42,7 @@ def cluster_assignments(
         distances_to_nearest=found.distances_to_nearest,
         distances_to_centroid=found.distances_to_own,
         centroids=found.centroids,
+        stabilities=found.stabilities,
     )
     noise = int((found.labels == NOISE_CLUSTER_ID).sum())
     context.log.info(
@@ -57,6 +58,7 @@ def cluster_assignments(
             "noise_share": round(assignments.noise_share, 4),
             "largest_cluster_share": round(assignments.largest_cluster_share, 4),
             "found_by": found.found_by,
+            "stabilities": {str(c): assignments.stability(c) for c in range(len(found.centroids))},
         },
         check_results=[clusters_found(assignments)],
     )

@@ -73,13 +73,13 @@ def cluster_labels(
             "labelers": {name: list(labels.labelers).count(name) for name in sorted(set(labels.labelers))},
             "labeling": labels.labeling,
             "labels_reused": agent.reused if agent else 0,
-            "labels": _table(labels),
+            "labels": _table(labels, cluster_assignments),
         },
         check_results=[titles_distinct(labels), clusters_named(labels)],
     )
 
 
-def _table(labels: ClusterLabels) -> dg.TableMetadataValue:
+def _table(labels: ClusterLabels, assignments: ClusterAssignments) -> dg.TableMetadataValue:
     total = int(labels.sizes.sum())
     return dg.MetadataValue.table(
         [
@@ -89,6 +89,7 @@ def _table(labels: ClusterLabels) -> dg.TableMetadataValue:
                     "title": title,
                     "traces": int(size),
                     "share": round(int(size) / total, 4),
+                    "stability": "" if (known := assignments.stability(cluster)) is None else f"{known:.0%}",
                     "labeler": labeler,
                     "accuracy": "" if np.isnan(accuracy) else f"{accuracy:.0%}",
                     "description": description,

@@ -8,7 +8,7 @@ from trace_clustering.deadline import run_with_deadline
 from trace_clustering.settings import ClusteringSettings
 
 
-@clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="2", retry_policy=THREE_ATTEMPTS)
+@clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="3", retry_policy=THREE_ATTEMPTS)
 def reduced_embeddings(
     context: dg.AssetExecutionContext, settings: ClusteringSettings, embeddings: Embeddings
 ) -> dg.MaterializeResult[ReducedEmbeddings]:
@@ -20,16 +20,27 @@ def reduced_embeddings(
         f"Reducing {len(embeddings)} vectors of {embeddings.vectors.shape[1]} dimensions "
         f"({settings.dimensionality_reduction_method})"
     )
-    points = run_with_deadline(
+    space = run_with_deadline(
         reduce_embeddings,
         embeddings.vectors,
         normalization=settings.embedding_normalization,
         method=settings.dimensionality_reduction_method,
         n_components=settings.dimensionality_reduction_ndims,
+        ensemble_size=settings.wanted_members(),
         random_state=settings.random_state,
         seconds=COMPUTE_ACTIVITY_TIMEOUT,
     )
     return dg.MaterializeResult(
-        value=ReducedEmbeddings(provenance=provenance, **embeddings.identity(), points=points),
-        metadata={"traces": len(points), "dimensions": points.shape[1]},
+        value=ReducedEmbeddings(
+            provenance=provenance,
+            **embeddings.identity(),
+            points=space.points,
+            neighbors=space.neighbors,
+            members=space.members,
+        ),
+        metadata={
+            "traces": len(space.points),
+            "dimensions": space.points.shape[1],
+            "ensemble_size": space.members,
+        },
     )

@@ -55,6 +55,7 @@ class ClusterData:
 
     `centroid` lies in the clustering space and is empty for noise. `label_accuracy` is the share of held-out
     members that a model assigned to the cluster by its label, None where labels were not verified.
+    `stability` is how surely the members are found together again, from 0 to 1, None where that is unknown.
     """
 
     cluster_id: int
@@ -67,6 +68,7 @@ class ClusterData:
     centroid_y: float
     labeler: str
     label_accuracy: float | None
+    stability: float | None
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def build_cluster_event(
                 centroid_y=_number(y),
                 labeler=labels.labelers[label],
                 label_accuracy=_known(labels.accuracies[label]),
+                stability=assignments.stability(cluster_id),
             )
         )
     return ClusterEvent(projection.provenance, clusters, labels.labeling)

@@ -3,19 +3,24 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.compute import ClusteredPoints, cluster_points, reduce_embeddings
+from trace_clustering.algorithms.compute import (
+    ClusteredPoints,
+    ClusteringSpace,
+    cluster_points,
+    reduce_embeddings,
+)
 from trace_clustering.algorithms.distances import calculate_trace_distances
 from trace_clustering_tests.examples import themed_vectors
 
 
 def clustered(points: np.ndarray, method: str = "hdbscan") -> ClusteredPoints:
-    return cluster_points(points, method=method, params={}, random_state=42)
+    return cluster_points(ClusteringSpace.single(points), method=method, params={}, random_state=42)
 
 
 def reduced(vectors: np.ndarray, method: str = "umap", normalization: str = "l2") -> np.ndarray:
     return reduce_embeddings(
         vectors, normalization=normalization, method=method, n_components=100, random_state=42
-    )
+    ).points
 
 
 def test_each_point_is_told_its_nearest_and_its_own_centroid() -> None:
@@ -77,7 +82,11 @@ def test_without_normalization_and_reduction_the_vectors_are_the_points() -> Non
 
 def test_hdbscan_tells_how_it_selected_and_kmeans_how_many_it_found() -> None:
     points = themed_vectors(outliers=0)
-    assert clustered(points).found_by == {"cluster_selection_method": "eom", "max_cluster_size": None}
+    assert clustered(points).found_by == {
+        "cluster_selection_method": "eom",
+        "max_cluster_size": None,
+        "ensemble_size": 1,
+    }
     assert clustered(points, "kmeans").found_by == {"k": 3}
 
 
@@ -89,7 +98,7 @@ def test_every_point_of_kmeans_is_a_member_for_sure() -> None:
 
 
 def test_parameters_reach_the_method() -> None:
-    points = themed_vectors(outliers=0)
+    points = ClusteringSpace.single(themed_vectors(outliers=0))
     few = cluster_points(points, method="kmeans", params={"min_k": 2, "max_k": 2}, random_state=42)
     assert len(few.centroids) == 2
     coarse = {"min_cluster_size_fraction": 0.5, "min_samples": 5}

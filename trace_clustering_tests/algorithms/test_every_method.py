@@ -14,19 +14,33 @@ NORMALIZATIONS = ("none", "l2")
 REDUCTIONS = ("none", "pca", "umap")
 CLUSTERINGS = ("hdbscan", "kmeans")
 MAPS = ("umap", "pca", "tsne")
+ENSEMBLES = (1, 3, 10)
 
 
 def assert_whole_run(
-    vectors: np.ndarray, normalization: str, reduction: str, clustering: str, visualization: str
+    vectors: np.ndarray,
+    normalization: str,
+    reduction: str,
+    clustering: str,
+    visualization: str,
+    ensemble_size: int = 1,
 ) -> None:
     n = len(vectors)
-    points = reduce_embeddings(
-        vectors, normalization=normalization, method=reduction, n_components=100, random_state=42
+    space = reduce_embeddings(
+        vectors,
+        normalization=normalization,
+        method=reduction,
+        n_components=100,
+        random_state=42,
+        ensemble_size=ensemble_size,
     )
+    points = space.points
     assert (len(points), points.dtype) == (n, np.float32)
     assert np.isfinite(points).all()
+    assert space.members == (ensemble_size if reduction == "umap" else 1)
+    assert space.neighbors[:, 0].tolist() == list(range(n))
 
-    found = cluster_points(points, method=clustering, params={}, random_state=42)
+    found = cluster_points(space, method=clustering, params={}, random_state=42)
     clusters = sorted(set(found.labels.tolist()) - {-1})
     assert clusters == list(range(len(clusters)))
     assert found.centroids.shape == (len(clusters), points.shape[1])
@@ -41,6 +55,11 @@ def assert_whole_run(
         assert values.shape == (n,)
         assert np.isfinite(values).all()
     assert np.isfinite(found.centroids).all()
+    assert (found.stabilities.shape, found.stabilities.dtype) == ((len(clusters),), np.float32)
+    if space.members > 1 and clustering == "hdbscan":
+        assert ((found.stabilities >= 0) & (found.stabilities <= 1)).all()
+    else:
+        assert np.isnan(found.stabilities).all()
     assert ((found.probabilities >= 0) & (found.probabilities <= 1)).all()
     assert (found.probabilities[found.labels == -1] == 0).all()
 
@@ -72,11 +91,17 @@ def awkward_vectors(draw: st.DrawFn) -> np.ndarray:
     st.sampled_from(REDUCTIONS),
     st.sampled_from(CLUSTERINGS),
     st.sampled_from(MAPS),
+    st.sampled_from(ENSEMBLES),
 )
 def test_awkward_vectors_pass_through_all_methods(
-    vectors: np.ndarray, normalization: str, reduction: str, clustering: str, visualization: str
+    vectors: np.ndarray,
+    normalization: str,
+    reduction: str,
+    clustering: str,
+    visualization: str,
+    ensemble: int,
 ) -> None:
-    assert_whole_run(vectors, normalization, reduction, clustering, visualization)
+    assert_whole_run(vectors, normalization, reduction, clustering, visualization, ensemble)
 
 
 def groups(n: int, d: int) -> np.ndarray:
@@ -91,12 +116,22 @@ def test_every_number_of_points_passes_through_all_methods(n: int, reduction: st
     assert_whole_run(groups(n, 48), "l2", reduction, clustering, MAPS[n % 3])
 
 
+@pytest.mark.parametrize("n", [20, 21, 22, 31, 64, 257])
+def test_every_number_of_points_passes_through_an_ensemble(n: int) -> None:
+    assert_whole_run(groups(n, 48), "l2", "umap", "hdbscan", MAPS[n % 3], 10)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("reduction", "clustering", "visualization"),
-    [("umap", "hdbscan", "umap"), ("pca", "kmeans", "tsne"), ("none", "hdbscan", "pca")],
+    ("reduction", "clustering", "visualization", "ensemble"),
+    [
+        ("umap", "hdbscan", "umap", 1),
+        ("umap", "hdbscan", "pca", 10),
+        ("pca", "kmeans", "tsne", 1),
+        ("none", "hdbscan", "pca", 1),
+    ],
 )
 def test_five_thousand_points_pass_through_all_methods(
-    reduction: str, clustering: str, visualization: str
+    reduction: str, clustering: str, visualization: str, ensemble: int
 ) -> None:
-    assert_whole_run(groups(5000, 16), "l2", reduction, clustering, visualization)
+    assert_whole_run(groups(5000, 16), "l2", reduction, clustering, visualization, ensemble)

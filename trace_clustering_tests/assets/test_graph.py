@@ -40,7 +40,8 @@ def test_all_six_assets_are_materialized_for_the_partition(
 def test_the_metadata_tells_what_was_found(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
     _, result = run
     assert metadata_of(result, "embeddings")["traces"] == 90
-    assert metadata_of(result, "reduced_embeddings")["dimensions"] == 16
+    assert metadata_of(result, "reduced_embeddings")["dimensions"] == 100
+    assert metadata_of(result, "reduced_embeddings")["ensemble_size"] == 10
     assert metadata_of(result, "cluster_assignments")["clusters"] == 3
     assert metadata_of(result, "cluster_assignments")["noise_share"] == 0
     assert str(metadata_of(result, "projection_2d")["map"]).startswith(
@@ -83,6 +84,16 @@ def test_the_clusters_are_the_themes_and_say_so(run: tuple[Graph, dg.ExecuteInPr
         assert any(word.lower() in theme for word in cluster["title"].replace(",", "").split())
 
 
+def test_themes_that_are_well_apart_are_stable(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+    graph, result = run
+    stabilities = {str(c["cluster_id"]): c["stability"] for c in graph.newest_event()["clusters"]}
+    assert len(stabilities) == 3
+    assert min(stabilities.values()) > 0.9
+    assert metadata_of(result, "cluster_assignments")["stabilities"] == stabilities
+    rows = [record.data for record in metadata_of(result, "cluster_labels")["labels"].records]
+    assert [row["stability"].endswith("%") for row in rows] == [True, True, True]
+
+
 def test_a_retry_of_the_last_steps_adds_no_event(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
     graph, _ = run
     again = graph.materialize(PARTITION, ["cluster_assignments", "cluster_labels", "emitted_cluster_event"])
@@ -108,6 +119,7 @@ def test_one_asset_alone_works_from_what_is_stored_and_never_rewrites_history(
             "min_samples": 5,
             "cluster_selection_method": "eom",
             "max_cluster_size": None,
+            "ensemble_size": 10,
         },
         "embedding_normalization": "l2",
         "dimensionality_reduction_method": "umap",
@@ -129,7 +141,8 @@ def test_a_setting_of_one_run_reaches_the_assets_and_the_event(
     assert len(labelled) == 1
     assert labelled[0]["$ai_total_items_analyzed"] == 80
     used = labelled[0]["$ai_clustering_params"]["clustering_method_params"]
-    assert used == params | {"cluster_selection_method": "eom", "max_cluster_size": None}
+    chosen = {"cluster_selection_method": "eom", "max_cluster_size": None, "ensemble_size": 10}
+    assert used == params | chosen
     assert len(graph.event_properties()) == 2
 
 

@@ -21,7 +21,7 @@ def loaded(module_graph: Graph) -> Graph:
     [
         (
             {"dimensionality_reduction_method": "none", "visualization_method": "pca"},
-            {"cluster_selection_method": "eom", "max_cluster_size": None},
+            {"cluster_selection_method": "eom", "max_cluster_size": None, "ensemble_size": 1},
         ),
         (
             {"dimensionality_reduction_method": "pca", "embedding_normalization": "none"},
@@ -55,6 +55,13 @@ def test_a_run_of_other_methods_ends_in_an_event_that_says_so(
         **used,
         "clustering_method_params": ...,
     }.items()
+
+
+def test_a_single_layout_says_nothing_about_stability(loaded: Graph) -> None:
+    assert loaded.materialize(PARTITION, run_label="single", ensemble_size=1).success
+    (event,) = [e for e in loaded.event_properties() if e["$ai_clustering_run_id"].endswith("single")]
+    assert event["$ai_clustering_params"]["clustering_method_params"]["ensemble_size"] == 1
+    assert [cluster["stability"] for cluster in event["$ai_clusters"]] == [None, None, None]
 
 
 def test_too_large_a_min_k_for_the_window_fails_at_once_with_the_number_of_traces(loaded: Graph) -> None:

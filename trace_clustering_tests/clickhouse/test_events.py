@@ -53,6 +53,7 @@ ASSIGNMENTS = ClusterAssignments(
     distances_to_nearest=np.array([0.3, 5, 0, 0.1, 7, 0.2], dtype=np.float32),
     distances_to_centroid=np.array([0.3, 5, 0, 0.1, 7, 0.2], dtype=np.float32),
     centroids=np.array([[0.1, 0.2, 0.3], [-1, 0, 1]], dtype=np.float32),
+    stabilities=np.array([np.nan, 0.9375], dtype=np.float32),
 )
 PROJECTION = Projection2D(
     provenance=PROVENANCE,
@@ -153,6 +154,7 @@ class TestContent:
         }
         assert [cluster.pop("labeler") for cluster in clusters] == ["keywords", "keywords", "fallback"]
         assert [cluster.pop("label_accuracy") for cluster in clusters] == [1, 0.75, None]
+        assert [cluster.pop("stability") for cluster in clusters] == [None, 0.9375, None]
         time = "2025-01-20T12:00:00.250000Z"
         assert clusters == [
             {
@@ -228,6 +230,7 @@ class TestContent:
                 labels=np.full(6, -1),
                 distances_to_centroid=np.zeros(6, dtype=np.float32),
                 centroids=np.empty((0, 3), dtype=np.float32),
+                stabilities=np.empty(0, dtype=np.float32),
             ),
             replace(
                 PROJECTION, labels=np.full(6, -1), cluster_ids=[-1], centroid_coordinates=np.ones((1, 2))

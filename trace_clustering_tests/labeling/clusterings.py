@@ -40,6 +40,7 @@ def clustering(
         distances_to_nearest=np.linspace(0, 1, n, dtype=np.float32),
         distances_to_centroid=np.linspace(0, 1, n, dtype=np.float32),
         centroids=centroids,
+        stabilities=np.ones(clusters, dtype=np.float32),
     )
     projection = Projection2D(
         provenance=provenance,

@@ -27,6 +27,7 @@ def assignments(*labels: int) -> ClusterAssignments:
         distances_to_nearest=np.arange(n, 0, -1, dtype=np.float32),
         distances_to_centroid=np.arange(n, 0, -1, dtype=np.float32),
         centroids=np.zeros((clusters, 2), dtype=np.float32),
+        stabilities=np.ones(clusters, dtype=np.float32),
     )
 
 

@@ -1,0 +1,120 @@
+"""What enough clusterings say counts."""
+
+import numpy as np
+import pytest
+
+from trace_clustering.algorithms.consensus import (
+    ConsensusResult,
+    co_association,
+    consensus_labels,
+    perform_consensus_clustering,
+)
+from trace_clustering.algorithms.neighbors import nearest_neighbors
+from trace_clustering.errors import InvalidEmbeddingsError, InvalidSettingsError
+from trace_clustering_tests.examples import themed_vectors
+
+
+def together(*clusterings: str) -> np.ndarray:
+    """Return the co-association of clusterings written as one letter per point, a dot for noise."""
+    return co_association(
+        [np.array([".abc".index(letter) - 1 for letter in letters]) for letters in clusterings]
+    )
+
+
+def agreed(*clusterings: str, min_size: int = 2) -> list[int]:
+    return consensus_labels(together(*clusterings), min_size).tolist()
+
+
+def test_co_association_is_the_share_of_clusterings_with_both_in_one_cluster() -> None:
+    assert together("aab.", "bb..").tolist() == [
+        [1, 1, 0, 0],
+        [1, 1, 0, 0],
+        [0, 0, 0.5, 0],  # it was noise once, and noise is together with nothing
+        [0, 0, 0, 0],
+    ]
+
+
+def test_clusterings_that_agree_are_the_consensus_whatever_they_call_their_clusters() -> None:
+    assert agreed("aabbcc", "ccbbaa", "bbaacc") == [0, 0, 1, 1, 2, 2]
+
+
+def test_more_than_a_third_of_the_clusterings_must_have_groups_together() -> None:
+    assert agreed("aaaabbbb", "aaaabbbb", "aaaaaaaa") == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert agreed("aaaabbbb", "aaaaaaaa", "aaaaaaaa") == [0] * 8
+    assert agreed("aaaabbbb", "aaaaaaaa") == [0] * 8
+    assert agreed(*["aabb"] * 7, *["aaaa"] * 3) == [0, 0, 1, 1]
+    assert agreed(*["aabb"] * 6, *["aaaa"] * 4) == [0] * 4
+
+
+def test_clusters_are_numbered_by_their_first_points() -> None:
+    assert agreed("cbacba", "cbacba") == [0, 1, 2, 0, 1, 2]
+
+
+def test_points_that_are_nearly_always_noise_and_groups_that_are_too_small_are_noise() -> None:
+    assert agreed("aa.a", "aaaa", "aa..") == [0, 0, -1, 0]
+    assert agreed("aaabb", "aaabb", min_size=3) == [0, 0, 0, -1, -1]
+    assert agreed("....", "....") == [-1] * 4
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_points_are_noise(n: int) -> None:
+    assert consensus_labels(np.ones((n, n), dtype=np.float32), 1).tolist() == [-1] * n
+
+
+def layouts(*heaps: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return 10 points per group, for each layout with every group in the heap that it says."""
+    random = np.random.default_rng(1)
+    columns = [
+        10 * np.eye(4)[np.repeat(of_groups, 10)] + random.normal(0, 0.1, (10 * len(of_groups), 4))
+        for of_groups in heaps
+    ]
+    groups = np.repeat(np.eye(len(heaps[0]), dtype=np.float32), 10, axis=0)
+    return np.hstack(columns).astype(np.float32), nearest_neighbors(groups, 10)[0]
+
+
+def consensus(*heaps: list[int]) -> ConsensusResult:
+    points, neighbors = layouts(*heaps)
+    return perform_consensus_clustering(points, len(heaps), neighbors)
+
+
+def test_layouts_that_agree_give_certain_clusters() -> None:
+    found = consensus([0, 1, 2], [2, 0, 1], [3, 1, 0])
+    assert found.labels.tolist() == np.repeat([0, 1, 2], 10).tolist()
+    assert (found.probabilities == 1).all()
+    assert found.stabilities.tolist() == [1, 1, 1]
+    assert found.centroids.shape == (3, 12)
+    assert (found.selection.method, found.selection.max_cluster_size) == ("eom", None)
+
+
+def test_a_layout_that_joins_two_groups_is_outvoted() -> None:
+    found = consensus([0, 1, 2, 3], [0, 1, 2, 3], [0, 0, 1, 2])
+    assert found.labels.tolist() == np.repeat([0, 1, 2, 3], 10).tolist()
+    assert found.stabilities.tolist() == [1, 1, 1, 1]
+
+
+def test_groups_that_most_layouts_join_are_one_cluster_and_less_certain() -> None:
+    found = consensus([0, 0, 1, 2], [0, 0, 1, 2], [0, 1, 2, 3])
+    assert found.labels.tolist() == np.repeat([0, 0, 1, 2], 10).tolist()
+    expected = (9 + 10 * 2 / 3) / 19  # always with nine, in two of three layouts with ten more
+    assert found.probabilities[:20] == pytest.approx(expected)
+    assert found.stabilities == pytest.approx([expected, 1, 1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 20])
+def test_identical_points_hold_no_clusters(n: int) -> None:
+    found = perform_consensus_clustering(
+        np.ones((n, 6), dtype=np.float32), 3, np.zeros((n, 1), dtype=np.int32)
+    )
+    assert found.labels.tolist() == [-1] * n
+    assert found.probabilities.tolist() == [0] * n
+    assert (found.centroids.shape, found.stabilities.shape) == ((0, 6), (0,))
+
+
+def test_no_points_and_shares_out_of_bounds_are_refused_as_by_hdbscan() -> None:
+    nothing = np.empty((0, 6), dtype=np.float32)
+    with pytest.raises(InvalidEmbeddingsError, match="Cannot cluster empty embeddings array"):
+        perform_consensus_clustering(nothing, 3, np.empty((0, 1), dtype=np.int32))
+    with pytest.raises(InvalidSettingsError, match=r"min_cluster_size_fraction = 0\.9"):
+        perform_consensus_clustering(
+            themed_vectors(), 2, np.zeros((96, 1), dtype=np.int32), min_cluster_size_fraction=0.9
+        )
