@@ -61,8 +61,7 @@ def fetch_clustering(clickhouse: ClickHouse, team_id: int, run_id: str = "") -> 
 def clustering_table(clustering: StoredClustering) -> Table:
     """Return a clustering as a table: id, title, size, share and nearest traces of every cluster.
 
-    Where that is known: how stable clusters are, and, if labels were verified, the share of held-out
-    traces that they led to their own cluster.
+    Where labels were verified, the share of held-out traces that they led to their own cluster is shown too.
     """
     properties, titles = clustering.properties, clustering.titles
     total = properties["$ai_total_items_analyzed"]
@@ -82,13 +81,9 @@ def clustering_table(clustering: StoredClustering) -> Table:
     table.add_column("Title", ratio=2)
     table.add_column("Traces", justify="right")
     table.add_column("Share", justify="right")
-    shares = [
-        (name, key)
-        for name, key in (("Stable", "stability"), ("Verified", "label_accuracy"))
-        if any(cluster.get(key) is not None for cluster in properties["$ai_clusters"])
-    ]
-    for name, _ in shares:
-        table.add_column(name, justify="right")
+    verified = any(cluster.get("label_accuracy") is not None for cluster in properties["$ai_clusters"])
+    if verified:
+        table.add_column("Verified", justify="right")
     table.add_column("Nearest traces", ratio=3, no_wrap=True, overflow="ellipsis")
     for cluster in sorted(properties["$ai_clusters"], key=lambda c: (c["cluster_id"] < 0, -c["size"])):
         table.add_row(
@@ -96,7 +91,7 @@ def clustering_table(clustering: StoredClustering) -> Table:
             Text(plain_line(cluster["title"])),
             str(cluster["size"]),
             f"{cluster['size'] / total:.1%}",
-            *(_percent(cluster.get(key)) for _, key in shares),
+            *([_percent(cluster.get("label_accuracy"))] if verified else []),
             Text("\n".join(plain_line(titles.get(trace) or trace) for trace in _nearest(cluster))),
         )
     return table

@@ -10,19 +10,20 @@ from trace_clustering.settings import ClusteringSettings
 def cluster(vectors: np.ndarray, seed: int) -> np.ndarray:
     """Normalize, reduce, cluster, measure distances and draw the map; return the labels, shape (n,)."""
     settings = ClusteringSettings(random_state=seed)
-    points = reduce_embeddings(
+    space = reduce_embeddings(
         vectors,
         normalization=settings.embedding_normalization,
         method=settings.dimensionality_reduction_method,
         n_components=settings.dimensionality_reduction_ndims,
+        ensemble_size=settings.wanted_members(),
         random_state=settings.random_state,
     )
     found = cluster_points(
-        points,
+        space,
         method=settings.clustering_method,
         params=settings.method_params().model_dump(),
         random_state=settings.random_state,
     )
-    coordinates = compute_2d_coordinates(points, settings.visualization_method, random_state=seed)
+    coordinates = compute_2d_coordinates(space.points, settings.visualization_method, random_state=seed)
     mean_coordinates(coordinates, found.labels, list(range(len(found.centroids))))
     return found.labels
