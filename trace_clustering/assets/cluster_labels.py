@@ -69,18 +69,19 @@ def cluster_labels(
         value=labels,
         metadata={
             "clusters": len(labels.cluster_ids),
+            "labels": _table(labels),
             "summaries": len(summaries),
             "labelers": {name: list(labels.labelers).count(name) for name in sorted(set(labels.labelers))},
             "labeling": labels.labeling,
             "labels_reused": agent.reused if agent else 0,
-            "labels": _table(labels, cluster_assignments),
         },
         check_results=[titles_distinct(labels), clusters_named(labels)],
     )
 
 
-def _table(labels: ClusterLabels, assignments: ClusterAssignments) -> dg.TableMetadataValue:
+def _table(labels: ClusterLabels) -> dg.TableMetadataValue:
     total = int(labels.sizes.sum())
+    verified = not np.isnan(labels.accuracies).all()
     return dg.MetadataValue.table(
         [
             dg.TableRecord(
@@ -89,9 +90,8 @@ def _table(labels: ClusterLabels, assignments: ClusterAssignments) -> dg.TableMe
                     "title": title,
                     "traces": int(size),
                     "share": round(int(size) / total, 4),
-                    "stability": "" if (known := assignments.stability(cluster)) is None else f"{known:.0%}",
                     "labeler": labeler,
-                    "accuracy": "" if np.isnan(accuracy) else f"{accuracy:.0%}",
+                    **({"accuracy": "" if np.isnan(accuracy) else f"{accuracy:.0%}"} if verified else {}),
                     "description": description,
                 }
             )
