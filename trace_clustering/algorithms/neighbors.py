@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-# Squared distances below this share of the squared lengths are rounding errors.
-_ROUNDING = 1e-12
+from trace_clustering.algorithms.distances import ROUNDING, centred_points
+
 # Numbers in a block of distances: 32 MB.
 _BLOCK = 1 << 22
 
@@ -38,15 +38,13 @@ def nearest_neighbors(points: NDArray[np.float32], k: int) -> tuple[NDArray[np.i
         raise ValueError(f"k = {k}: must be from 1 to the {n} points")
     indices = np.empty((n, k), dtype=np.int32)
     distances = np.empty((n, k), dtype=np.float32)
-    centred = points.astype(np.float64)
-    centred -= centred.mean(axis=0)
-    squares = np.einsum("ij,ij->i", centred, centred)
+    centred, squares = centred_points(points)
     rows_at_a_time = max(1, _BLOCK // n)
     for start in range(0, n, rows_at_a_time):
         rows = np.arange(start, min(start + rows_at_a_time, n))
         lengths = squares[rows, None] + squares
         found = lengths - 2 * (centred[rows] @ centred.T)
-        found[found < _ROUNDING * lengths] = 0
+        found[found < ROUNDING * lengths] = 0
         # The bits of floats that are not negative are in their order: distance and row make one number.
         bits = np.sqrt(found).astype(np.float32).view(np.uint32)
         keys = (bits.astype(np.uint64) << np.uint64(32)) | np.arange(n, dtype=np.uint64)
