@@ -3,7 +3,6 @@
 import functools
 import logging
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 _LOG = logging.getLogger(__name__)
-_PACKAGES = ("umap", "pynndescent")
 _LOCK_TIMEOUT_SECONDS = 10.0
 
 
@@ -25,19 +23,23 @@ def import_umap() -> ModuleType:
     says, else in the user's cache folder, else in a temporary folder of the user's own. Where none of them
     can be written, everything is compiled as before.
     """
-    import numba
-
-    config: Any = numba.config
-    if not config.CACHE_DIR and (folder := _cache_folder()):
-        config.CACHE_DIR = str(folder)
     with _forgiving_caches():
         import umap
-
-        # One layout's steps touch nothing of another's, so threads may work on several.
-        umap.layouts._nb_optimize_layout_euclidean_single_epoch.targetoptions["nogil"] = True
-        for dispatcher in _dispatchers():
-            dispatcher.enable_caching()
+    # One layout's steps touch nothing of another's, so threads may work on several.
+    umap.layouts._nb_optimize_layout_euclidean_single_epoch.targetoptions["nogil"] = True
     return umap  # type: ignore[no-any-return]
+
+
+@functools.cache
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of our own as numba compiles it at its first call, kept on disk like those of umap.
+
+    While it runs, other threads do too.
+    """
+    with _forgiving_caches():
+        import numba
+
+        return numba.njit(nogil=True)(function)
 
 
 def _cache_folder() -> Path | None:
@@ -63,24 +65,15 @@ def _cache_folder() -> Path | None:
     return None
 
 
-def _dispatchers() -> Iterator[Any]:
-    """Yield the compiled functions that the modules of both packages define."""
-    from numba.core.registry import CPUDispatcher
-
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in _PACKAGES:
-            for value in list(vars(module).values()):
-                if isinstance(value, CPUDispatcher) and value.py_func.__module__ == name:
-                    yield value
-
-
 @contextmanager
 def _forgiving_caches() -> Iterator[None]:
-    """Let numba, while this lasts, give functions caches whose troubles only cost the time to compile.
+    """Let numba, while this lasts, give all functions caches whose troubles only cost the time to compile.
 
-    Its own let two processes that save at the same time mix up their files, and end the computation if a
-    folder cannot be written, a file is damaged, or the disk is full.
+    Without it few functions ask for one. Numba's own let two processes that save at the same time mix up
+    their files, and end the computation if a folder cannot be written, a file is damaged, or the disk is
+    full.
     """
+    import numba
     from filelock import FileLock, Timeout
     from numba.core import dispatcher
     from numba.core.caching import FunctionCache, NullCache
@@ -113,10 +106,16 @@ def _forgiving_caches() -> Iterator[None]:
             return NullCache()
 
     makers: list[Any] = [dispatcher, ufuncbuilder]
+    config: Any = numba.config
+    if not config.CACHE_DIR and (folder := _cache_folder()):
+        config.CACHE_DIR = str(folder)
+    njit = numba.njit
     for maker in makers:
         maker.FunctionCache = forgiving_cache
+    numba.njit = functools.partial(njit, cache=True)  # type: ignore[assignment]
     try:
         yield
     finally:
+        numba.njit = njit
         for maker in makers:
             maker.FunctionCache = FunctionCache

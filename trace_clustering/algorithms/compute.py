@@ -16,7 +16,11 @@ from trace_clustering.algorithms.hdbscan_clustering import HDBSCANResult, perfor
 from trace_clustering.algorithms.kmeans_clustering import perform_kmeans_with_optimal_k
 from trace_clustering.algorithms.neighbors import nearest_neighbors
 from trace_clustering.algorithms.normalize import normalize_l2
-from trace_clustering.algorithms.reduce import reduce_dimensions_for_clustering, reduce_dimensions_pca
+from trace_clustering.algorithms.reduce import (
+    compress_for_search,
+    reduce_dimensions_for_clustering,
+    reduce_dimensions_pca,
+)
 from trace_clustering.constants import NOISE_CLUSTER_ID, STABILITY_NEIGHBORS
 
 Normalization = Literal["none", "l2"]
@@ -95,8 +99,10 @@ def reduce_embeddings(
     if method == "umap":
         members = ensemble_members(len(vectors), ensemble_size, n_components)
         if members > 1:
-            near = nearest_neighbors(vectors, min(1 + STABILITY_NEIGHBORS, len(vectors)))
-            points = lay_out_ensemble(vectors, near, members, n_components, random_state=random_state)
+            compressed = compress_for_search(vectors, random_state)
+            near = nearest_neighbors(compressed, min(1 + STABILITY_NEIGHBORS, len(vectors)))
+            dimensions = min(n_components, members * vectors.shape[1])
+            points = lay_out_ensemble(near, members, dimensions, random_state=random_state)
             return ClusteringSpace(points, members, near[0])
         vectors = reduce_dimensions_for_clustering(vectors, n_components, random_state=random_state)
     elif method == "pca":

@@ -1,7 +1,6 @@
 """One clustering from several, by how often they agree (Fred and Jain 2005)."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from trace_clustering.algorithms.hdbscan_clustering import (
     min_cluster_size,
     perform_hdbscan_clustering,
 )
+from trace_clustering.algorithms.linkage import average_linkage
 from trace_clustering.algorithms.stability import cluster_stabilities, mean_co_associations
 from trace_clustering.constants import (
     DEFAULT_HDBSCAN_MIN_SAMPLES,
@@ -25,6 +25,8 @@ from trace_clustering.constants import (
 # a point that is noise in some votes for nothing there, and groups that lose its votes split by chance.
 _LEAST_TOGETHER = 1 / 3
 _TIE = 1e-6
+# Kinds of points of which all pairs are looked at: 128 MB.
+_MOST_LINKED = 4000
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,45 +87,30 @@ def perform_consensus_clustering(
         perform_hdbscan_clustering(layout, min_cluster_size_fraction, min_samples, random_state)
         for layout in np.split(embeddings, members, axis=1)
     ]
-    together = co_association([result.labels for result in found])
-    labels = consensus_labels(together, min_cluster_size(len(embeddings), min_cluster_size_fraction))
+    clusterings = np.stack([result.labels for result in found])
+    labels = consensus_labels(clusterings, min_cluster_size(len(embeddings), min_cluster_size_fraction))
     return ConsensusResult(
         labels=labels,
         centroids=cluster_means(embeddings, labels),
-        probabilities=mean_co_associations(together, labels),
-        stabilities=cluster_stabilities(together, labels, neighbors),
+        probabilities=mean_co_associations(clusterings, labels),
+        stabilities=cluster_stabilities(clusterings, labels, neighbors),
         selection=Counter(result.selection for result in found).most_common(1)[0][0],
     )
 
 
-def co_association(clusterings: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
-    """Return the share of clusterings in which two points are in one cluster; noise is none.
-
-    Parameters
-    ----------
-    clusterings : sequence of int64 arrays, shape (n,)
-
-    Returns
-    -------
-    float32 array, shape (n, n)
-    """
-    n = len(clusterings[0])
-    together = np.zeros((n, n), dtype=np.float32)
-    for labels in clusterings:
-        for cluster in range(labels.max(initial=NOISE_CLUSTER_ID) + 1):
-            members = np.flatnonzero(labels == cluster)
-            together[np.ix_(members, members)] += 1
-    together /= len(clusterings)
-    return together
-
-
-def consensus_labels(together: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
+def consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
     """Group points by average linkage of their co-association, cut where it falls to a third.
 
+    The co-association of two points is the share of clusterings in which they are in one cluster; noise is
+    together with nothing. Points that no clustering tells apart are together from the start, so that not all
+    pairs of points need to be looked at. Such kinds of points are linked, the largest 4,000 if there are
+    more; the others join the group with which they have the largest mean co-association, if it is above a
+    third.
+
     Parameters
     ----------
-    together : float32 array, shape (n, n)
-        Co-association.
+    clusterings : int64 array, shape (m, n)
+        Cluster ids of n points in m clusterings; -1 is noise.
     min_size : int
         Smaller groups are noise.
 
@@ -132,15 +119,55 @@ def consensus_labels(together: NDArray[np.float32], min_size: int) -> NDArray[np
     int64 array, shape (n,)
         Cluster ids in the order of the clusters' first points; -1 is noise.
     """
-    from scipy.cluster.hierarchy import fcluster, linkage
+    labels = np.full(clusterings.shape[1], NOISE_CLUSTER_ID)
+    # The others are too seldom in any cluster.
+    often = np.flatnonzero((clusterings != NOISE_CLUSTER_ID).mean(axis=0) > _LEAST_TOGETHER + _TIE)
+    kinds, first, kind_of, sizes = np.unique(
+        clusterings[:, often], axis=1, return_index=True, return_inverse=True, return_counts=True
+    )
+    by_size = np.lexsort((first, -sizes))
+    linked, others = by_size[:_MOST_LINKED], by_size[_MOST_LINKED:]
+    groups = np.full(len(sizes), NOISE_CLUSTER_ID)
+    groups[linked] = average_linkage(_co_association(kinds[:, linked]), sizes[linked], _LEAST_TOGETHER + _TIE)
+    groups[others] = _nearest_groups(kinds, sizes, groups, others)
+    labels[often] = groups[kind_of]
+    return _numbered(labels, min_size)
 
-    n = len(together)
-    if n < 2:
-        return np.full(n, NOISE_CLUSTER_ID)
-    apart = np.concatenate([1 - together[row, row + 1 :].astype(np.float64) for row in range(n - 1)])
-    groups = fcluster(linkage(apart, "average"), 1 - _LEAST_TOGETHER - _TIE, "distance")
-    _, first, group, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
-    large = np.flatnonzero(sizes >= min_size)
-    ids = np.full(len(sizes), NOISE_CLUSTER_ID)
+
+def _co_association(kinds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the co-association of all pairs of kinds, shape (u, u), given as columns of cluster ids."""
+    together = np.zeros((kinds.shape[1], kinds.shape[1]))
+    for ids in kinds:
+        together += (ids[:, None] == ids) & (ids != NOISE_CLUSTER_ID)
+    together /= len(kinds)
+    return together
+
+
+def _nearest_groups(
+    kinds: NDArray[np.int64], sizes: NDArray[np.int64], groups: NDArray[np.int64], others: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the group that each kind not linked is nearest to; -1 if it is near none."""
+    found, group_of = np.unique(groups, return_inverse=True)
+    weights = np.where(groups == NOISE_CLUSTER_ID, 0, sizes)
+    together = np.zeros((len(found), len(others)))
+    for ids in kinds:
+        # How many points of each group have each id; the last column is noise.
+        counts = np.zeros((len(found), ids.max(initial=NOISE_CLUSTER_ID) + 2))
+        np.add.at(counts, (group_of, ids), weights)
+        counts[:, NOISE_CLUSTER_ID] = 0
+        together += counts[:, ids[others]]
+    together /= len(kinds) * np.maximum(np.bincount(group_of, weights, len(found)), 1)[:, None]
+    nearest = together.argmax(axis=0)
+    near = together[nearest, np.arange(len(others))] > _LEAST_TOGETHER + _TIE
+    return np.where(near, found[nearest], NOISE_CLUSTER_ID)
+
+
+def _numbered(groups: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
+    """Return ids from 0 for the groups that are large enough, by their first points; -1 for the others."""
+    found, first, group_of, sizes = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
+    large = np.flatnonzero((sizes >= min_size) & (found != NOISE_CLUSTER_ID))
+    ids = np.full(len(found), NOISE_CLUSTER_ID)
     ids[large[np.argsort(first[large])]] = np.arange(len(large))
-    return np.asarray(ids[group], dtype=np.int64)
+    return np.asarray(ids[group_of], dtype=np.int64)

@@ -1,14 +1,12 @@
 """A clustering space of several UMAP layouts, in which chance can be told from structure."""
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.compiled import import_umap
+from trace_clustering.algorithms.layouts import lay_out, neighbor_graph
 from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_MIN_DIST,
@@ -31,7 +29,6 @@ def ensemble_members(n: int, ensemble_size: int, n_components: int = DEFAULT_UMA
 
 
 def lay_out_ensemble(
-    embeddings: NDArray[np.float32],
     neighbors: tuple[NDArray[np.int32], NDArray[np.float32]],
     members: int,
     n_components: int = DEFAULT_UMAP_N_COMPONENTS,
@@ -39,22 +36,20 @@ def lay_out_ensemble(
     min_dist: float = DEFAULT_UMAP_MIN_DIST,
     random_state: int = DEFAULT_RANDOM_STATE,
 ) -> NDArray[np.float32]:
-    """Lay embeddings out with UMAP (McInnes, Healy and Melville 2018) several times, from other starts.
+    """Lay rows out with UMAP (McInnes, Healy and Melville 2018) several times, from other starts.
 
-    All layouts share one neighbour graph. Threads work on several at once; none depends on another, so the
-    result does not depend on the number of threads.
+    All layouts share one graph of neighbours. Threads work on several at once; none depends on another, so
+    the result does not depend on the number of threads.
 
     Parameters
     ----------
-    embeddings : array of shape (n, d)
-        At least three rows.
     neighbors : int32 and float32 array, shape (n, k)
-        Nearest rows and their distances, the row itself first, from `nearest_neighbors`.
+        Nearest rows of at least three, and their distances, the row itself first, from `nearest_neighbors`.
     members : int
         How many layouts, m.
     n_components : int
-        Dimensions of all layouts together. Each has `n_components // m`, at most `max(2, n - 2)` and `d`;
-        what the division leaves over is not used.
+        Dimensions of all layouts together. Each has `n_components // m`, at most `max(2, n - 2)`; what the
+        division leaves over is not used.
     n_neighbors : int
         Size of the neighbourhoods, the point itself included; at most `n - 1` and k is used.
     min_dist : float
@@ -67,49 +62,17 @@ def lay_out_ensemble(
     array of shape (n, m * r)
         The layouts side by side, r columns each.
     """
-    n, d = embeddings.shape
-    k = min(n_neighbors, n - 1, neighbors[0].shape[1])
-    nearest = np.ascontiguousarray(neighbors[0][:, :k]), np.ascontiguousarray(neighbors[1][:, :k])
-    lay_out = _layouts(embeddings, nearest, min(n_components // members, max(2, n - 2), d), min_dist)
+    graph = neighbor_graph(neighbors, n_neighbors)
+
+    def lay_member_out(seed: int) -> NDArray[np.float32]:
+        return lay_out(
+            graph,
+            n_components=min(n_components // members, max(2, len(neighbors[0]) - 2)),
+            min_dist=min_dist,
+            n_epochs=ENSEMBLE_UMAP_EPOCHS,
+            random_state=seed,
+        )
+
     seeds = np.random.SeedSequence(random_state).generate_state(members)
     with ThreadPoolExecutor(min(members, os.cpu_count() or 1)) as threads:
-        return np.hstack(list(threads.map(lay_out, seeds.tolist())))
-
-
-def _layouts(
-    embeddings: NDArray[np.float32],
-    neighbors: tuple[NDArray[np.int32], NDArray[np.float32]],
-    n_components: int,
-    min_dist: float,
-) -> Callable[[int], NDArray[np.float32]]:
-    """Return a function from a seed to a layout of the graph, which is made once."""
-    umap: Any = import_umap().umap_
-    indices, distances = neighbors
-    graph, _, _ = umap.fuzzy_simplicial_set(
-        embeddings, indices.shape[1], None, "euclidean", knn_indices=indices, knn_dists=distances
-    )
-    a, b = umap.find_ab_params(1.0, min_dist)
-
-    def lay_out(seed: int) -> NDArray[np.float32]:
-        # All that is not ours to choose is as in umap.UMAP.
-        layout, _ = umap.simplicial_set_embedding(
-            embeddings,
-            graph,
-            n_components=n_components,
-            initial_alpha=1.0,
-            a=a,
-            b=b,
-            gamma=1.0,
-            negative_sample_rate=5,
-            n_epochs=ENSEMBLE_UMAP_EPOCHS,
-            init="random",
-            random_state=np.random.RandomState(seed),
-            metric="euclidean",
-            metric_kwds={},
-            densmap=False,
-            densmap_kwds={},
-            output_dens=False,
-        )
-        return np.asarray(layout, dtype=np.float32)
-
-    return lay_out
+        return np.hstack(list(threads.map(lay_member_out, seeds.tolist())))

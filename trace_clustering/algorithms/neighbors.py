@@ -1,19 +1,26 @@
-"""Which rows are nearest to which, exactly."""
+"""Which rows are nearest to which, looking at all of them."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.distances import ROUNDING, centred_points
+from trace_clustering.algorithms.compiled import compiled
+from trace_clustering.algorithms.points import require_points
 
-# Numbers in a block of distances: 32 MB.
+# Numbers in a block of products: 16 MB.
 _BLOCK = 1 << 22
+# Products in single precision order the nearest rows well enough to find as many more than are wanted.
+_SPARE = 8
 
 
 def nearest_neighbors(points: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Find the k nearest rows of every row by Euclidean distance, looking at all of them.
+    """Find the k nearest rows of every row by Euclidean distance.
 
-    Distances are the work of matrix multiplication, a block of rows at a time: in many dimensions no index
-    is faster, and an approximate one would find other neighbours with another seed.
+    Candidates are the work of matrix multiplication, a block of rows at a time: in many dimensions no index
+    is faster, and an approximate one would find other neighbours with another seed. Their distances are then
+    computed exactly. Threads work on several blocks at once; the result does not depend on their number.
 
     Parameters
     ----------
@@ -30,27 +37,85 @@ def nearest_neighbors(points: NDArray[np.float32], k: int) -> tuple[NDArray[np.i
 
     Raises
     ------
+    InvalidEmbeddingsError
+        If there are no points, or values are not finite.
     ValueError
         If k is not from 1 to n.
     """
+    require_points(points)
     n = len(points)
     if not 1 <= k <= n:
         raise ValueError(f"k = {k}: must be from 1 to the {n} points")
-    indices = np.empty((n, k), dtype=np.int32)
-    distances = np.empty((n, k), dtype=np.float32)
-    centred, squares = centred_points(points)
+    from threadpoolctl import threadpool_limits
+
+    centred = _centred_and_scaled(points)
+    halves = np.einsum("ij,ij->i", centred, centred) / 2
     rows_at_a_time = max(1, _BLOCK // n)
-    for start in range(0, n, rows_at_a_time):
-        rows = np.arange(start, min(start + rows_at_a_time, n))
-        lengths = squares[rows, None] + squares
-        found = lengths - 2 * (centred[rows] @ centred.T)
-        found[found < ROUNDING * lengths] = 0
-        # The bits of floats that are not negative are in their order: distance and row make one number.
-        bits = np.sqrt(found).astype(np.float32).view(np.uint32)
-        keys = (bits.astype(np.uint64) << np.uint64(32)) | np.arange(n, dtype=np.uint64)
-        keys[np.arange(len(rows)), rows] = 0  # before any copy of it
-        nearest = np.sort(np.partition(keys, k - 1, axis=1)[:, :k], axis=1)
-        indices[rows] = nearest & np.uint64(0xFFFFFFFF)
-        distances[rows] = (nearest >> np.uint64(32)).astype(np.uint32).view(np.float32)
-        indices[rows, 0] = rows
-    return indices, distances
+    keep_nearest, measure = compiled(_keep_nearest), compiled(_measure)
+
+    def search(start: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        products = centred[start : start + rows_at_a_time] @ centred.T
+        candidates = keep_nearest(products, halves, start, min(n, k + _SPARE))
+        return measure(points, candidates, start, k)  # type: ignore[no-any-return]
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads, threadpool_limits(1, user_api="blas"):
+        found = list(threads.map(search, range(0, n, rows_at_a_time)))
+    return np.concatenate([block[0] for block in found]), np.concatenate([block[1] for block in found])
+
+
+def _centred_and_scaled(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the points around 0, where products are most exact, and so small that none overflows."""
+    centred = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)
+    largest = np.abs(centred).max(initial=0)
+    if largest > 0:
+        centred /= largest
+    return centred
+
+
+def _keep_nearest(
+    products: NDArray[np.float32], halves: NDArray[np.float32], first: int, k: int
+) -> NDArray[np.int32]:
+    """Return the k nearest columns of each row; `halves` are half the squared lengths. Compiled."""
+    kept = np.empty((len(products), k), dtype=np.int32)
+    for row in range(len(products)):
+        away = np.full(k, np.inf, dtype=np.float32)
+        away[0] = -np.inf  # the row itself, whatever rounding says
+        kept[row, 0] = first + row
+        for column in range(products.shape[1]):
+            # Half the squared distance, but for what is the same in the whole row.
+            key = halves[column] - products[row, column]
+            if key < away[k - 1] and column != first + row:
+                place = k - 1
+                while key < away[place - 1]:
+                    away[place] = away[place - 1]
+                    kept[row, place] = kept[row, place - 1]
+                    place -= 1
+                away[place] = key
+                kept[row, place] = column
+    return kept
+
+
+def _measure(
+    points: NDArray[np.float32], candidates: NDArray[np.int32], first: int, k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the k nearest of each row's candidates, and their distances. Compiled."""
+    nearest = np.empty((len(candidates), k), dtype=np.int32)
+    distances = np.empty((len(candidates), k), dtype=np.float32)
+    squares = np.empty(candidates.shape[1])
+    for row in range(len(candidates)):
+        for place, candidate in enumerate(candidates[row]):
+            square = 0.0
+            for d in range(points.shape[1]):
+                difference = np.float64(points[candidate, d]) - np.float64(points[first + row, d])
+                square += difference * difference
+            squares[place] = square
+        by_row = np.argsort(candidates[row])
+        order = by_row[np.argsort(squares[by_row], kind="mergesort")]
+        place = 1
+        nearest[row, 0], distances[row, 0] = first + row, 0
+        for candidate in order:
+            if place < k and candidates[row, candidate] != first + row:
+                nearest[row, place] = candidates[row, candidate]
+                distances[row, place] = np.sqrt(squares[candidate])
+                place += 1
+    return nearest, distances

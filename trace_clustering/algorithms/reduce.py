@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.compiled import import_umap
+from trace_clustering.algorithms.layouts import lay_out, neighbor_graph
+from trace_clustering.algorithms.neighbors import nearest_neighbors
 from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_MIN_DIST,
@@ -13,6 +14,11 @@ from trace_clustering.constants import (
 
 # Below this UMAP has no neighbour graph to work on.
 SMALLEST_FOR_UMAP = 3
+
+_COMPRESSED = 256
+_MOST_ROWS_SEARCHED_AS_THEY_ARE = 5_000
+_MOST_ROWS_DECOMPOSED = 10_000
+_ROWS_AT_A_TIME = 4_096
 
 
 def reduce_dimensions_for_clustering(
@@ -45,7 +51,7 @@ def reduce_dimensions_for_clustering(
     if n < SMALLEST_FOR_UMAP:
         return embeddings[:, :n_components]
     return fit_umap(
-        embeddings,
+        compress_for_search(embeddings, random_state),
         n_components=min(n_components, max(2, n - 2), d),
         n_neighbors=n_neighbors,
         min_dist=min_dist,
@@ -83,23 +89,49 @@ def reduce_dimensions_pca(
         return np.asarray(model.fit_transform(embeddings), dtype=np.float32)
 
 
+def compress_for_search(
+    embeddings: NDArray[np.float32], random_state: int = DEFAULT_RANDOM_STATE
+) -> NDArray[np.float32]:
+    """Project many wide rows on their 256 principal components, in which their neighbours are found sooner.
+
+    The components are those of at most 10,000 rows, spread evenly over all of them.
+
+    Parameters
+    ----------
+    embeddings : array of shape (n, d)
+    random_state : int
+        Seed of the randomized decomposition.
+
+    Returns
+    -------
+    array of shape (n, 256)
+        With at most 5,000 rows or 256 columns, the embeddings as they are.
+    """
+    n, d = embeddings.shape
+    if n <= _MOST_ROWS_SEARCHED_AS_THEY_ARE or d <= _COMPRESSED:
+        return embeddings
+    from sklearn.decomposition import PCA
+
+    sample = embeddings[np.linspace(0, n - 1, min(n, _MOST_ROWS_DECOMPOSED)).astype(np.int64)]
+    model = PCA(
+        _COMPRESSED, svd_solver="randomized", iterated_power=2, copy=False, random_state=random_state
+    ).fit(sample)
+    compressed = np.empty((n, _COMPRESSED), dtype=np.float32)
+    for start in range(0, n, _ROWS_AT_A_TIME):  # the model would centre a copy of all rows at once
+        rows = slice(start, start + _ROWS_AT_A_TIME)
+        compressed[rows] = model.transform(embeddings[rows])
+    return compressed
+
+
 def fit_umap(
     points: NDArray[np.float32], *, n_components: int, n_neighbors: int, min_dist: float, random_state: int
 ) -> NDArray[np.float32]:
-    """Fit UMAP on at least three rows and return their coordinates, shape (n, n_components).
-
-    The start is random since the spectral one fails on small samples and on many components.
-    """
-    import warnings
-
-    model = import_umap().UMAP(
+    """Lay at least three rows out with UMAP, and return their coordinates, shape (n, n_components)."""
+    neighbors = nearest_neighbors(points, min(n_neighbors, len(points) - 1))
+    return lay_out(
+        neighbor_graph(neighbors, n_neighbors),
         n_components=n_components,
-        n_neighbors=min(n_neighbors, len(points) - 1),
         min_dist=min_dist,
-        metric="euclidean",
-        init="random",
+        n_epochs=None,
         random_state=random_state,
     )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)
-        return np.asarray(model.fit_transform(points), dtype=np.float32)
