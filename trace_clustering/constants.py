@@ -36,14 +36,17 @@ DEFAULT_DIMENSIONALITY_REDUCTION_METHOD: Final = "umap"
 DEFAULT_UMAP_N_COMPONENTS: Final = 100
 DEFAULT_UMAP_N_NEIGHBORS: Final = 15
 DEFAULT_UMAP_MIN_DIST: Final = 0.0
+# Fewer points have no graph of neighbours.
+SMALLEST_FOR_UMAP: Final = 3
 # How many layouts the clustering space is made of, and the steps that each of them takes to settle.
 DEFAULT_ENSEMBLE_SIZE: Final = 10
-ENSEMBLE_UMAP_EPOCHS: Final = 200
+ENSEMBLE_UMAP_EPOCHS: Final = 150
 MAX_ENSEMBLE_SIZE: Final = 20
 # How many neighbours of a trace are asked whether they were with it.
 STABILITY_NEIGHBORS: Final = 50
-# A consensus looks at all pairs of traces: 1.2 GB for as many.
-ENSEMBLE_MAX_POINTS: Final = 10_000
+# Of many traces fewer layouts are made: as many as this is of traces in all, but no fewer than four.
+ENSEMBLE_MOST_POINTS: Final = 100_000
+ENSEMBLE_LEAST_MEMBERS: Final = 4
 DEFAULT_CLUSTERING_METHOD: Final = "hdbscan"
 DEFAULT_MIN_CLUSTER_SIZE_FRACTION: Final = 0.01
 MIN_CLUSTER_SIZE_FRACTION_MIN: Final = 0.01

@@ -39,7 +39,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     with _forgiving_caches():
         import numba
 
-        return numba.njit(nogil=True)(function)
+        # Sums may be added up in another order, so that several numbers are added at once.
+        return numba.njit(nogil=True, fastmath={"reassoc", "contract"})(function)
 
 
 def _cache_folder() -> Path | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trace_clustering.algorithms.consensus import ConsensusResult, perform_consensus_clustering
 from trace_clustering.algorithms.distances import calculate_distances_to_cluster_means
-from trace_clustering.algorithms.ensemble import ensemble_members, lay_out_ensemble
+from trace_clustering.algorithms.ensemble import ensemble_shape, lay_out_ensemble
 from trace_clustering.algorithms.hdbscan_clustering import HDBSCANResult, perform_hdbscan_clustering
 from trace_clustering.algorithms.kmeans_clustering import perform_kmeans_with_optimal_k
 from trace_clustering.algorithms.neighbors import nearest_neighbors
@@ -97,12 +97,13 @@ def reduce_embeddings(
     if normalization == "l2":
         vectors = normalize_l2(vectors)
     if method == "umap":
-        members = ensemble_members(len(vectors), ensemble_size, n_components)
+        members, dimensions = ensemble_shape(len(vectors), ensemble_size, n_components)
         if members > 1:
             compressed = compress_for_search(vectors, random_state)
             near = nearest_neighbors(compressed, min(1 + STABILITY_NEIGHBORS, len(vectors)))
-            dimensions = min(n_components, members * vectors.shape[1])
-            points = lay_out_ensemble(near, members, dimensions, random_state=random_state)
+            points = lay_out_ensemble(
+                near, members, min(dimensions, vectors.shape[1]), random_state=random_state
+            )
             return ClusteringSpace(points, members, near[0])
         vectors = reduce_dimensions_for_clustering(vectors, n_components, random_state=random_state)
     elif method == "pca":

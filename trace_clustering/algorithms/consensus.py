@@ -21,9 +21,9 @@ from trace_clustering.constants import (
     NOISE_CLUSTER_ID,
 )
 
-# Groups belong together if more than a third of the clusterings say so. Half of them are too many to ask:
+# Groups belong together if more than a quarter of the clusterings say so. Half of them are too many to ask:
 # a point that is noise in some votes for nothing there, and groups that lose its votes split by chance.
-_LEAST_TOGETHER = 1 / 3
+_LEAST_TOGETHER = 1 / 4
 _TIE = 1e-6
 # Kinds of points of which all pairs are looked at: 128 MB.
 _MOST_LINKED = 4000
@@ -64,7 +64,7 @@ def perform_consensus_clustering(
 ) -> ConsensusResult:
     """Cluster every layout of an ensemble with HDBSCAN, and points by how often they were together.
 
-    Average linkage joins groups as long as their points share a cluster in more than a third of the layouts.
+    Average linkage joins groups as long as their points share a cluster in more than a quarter of the layouts.
     Groups below the smallest size are noise. A collapse is judged in every layout by itself.
 
     Parameters
@@ -99,13 +99,13 @@ def perform_consensus_clustering(
 
 
 def consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
-    """Group points by average linkage of their co-association, cut where it falls to a third.
+    """Group points by average linkage of their co-association, cut where it falls to a quarter.
 
     The co-association of two points is the share of clusterings in which they are in one cluster; noise is
     together with nothing. Points that no clustering tells apart are together from the start, so that not all
     pairs of points need to be looked at. Such kinds of points are linked, the largest 4,000 if there are
     more; the others join the group with which they have the largest mean co-association, if it is above a
-    third.
+    quarter.
 
     Parameters
     ----------

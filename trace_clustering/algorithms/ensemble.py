@@ -12,26 +12,31 @@ from trace_clustering.constants import (
     DEFAULT_UMAP_MIN_DIST,
     DEFAULT_UMAP_N_COMPONENTS,
     DEFAULT_UMAP_N_NEIGHBORS,
-    ENSEMBLE_MAX_POINTS,
+    ENSEMBLE_LEAST_MEMBERS,
+    ENSEMBLE_MOST_POINTS,
     ENSEMBLE_UMAP_EPOCHS,
+    SMALLEST_FOR_UMAP,
 )
 
 
-def ensemble_members(n: int, ensemble_size: int, n_components: int = DEFAULT_UMAP_N_COMPONENTS) -> int:
-    """Return how many layouts an ensemble of n points has.
+def ensemble_shape(
+    n: int, ensemble_size: int, n_components: int = DEFAULT_UMAP_N_COMPONENTS
+) -> tuple[int, int]:
+    """Return how many layouts an ensemble of n points has, and how many dimensions each.
 
-    No more than leave two dimensions to each, and a single one, which is no ensemble, of fewer than 3 points
-    or of more than 10,000: the consensus of a clustering looks at all pairs of them.
+    The dimensions are shared out among as many layouts as are wanted, at least two to each. Of more than
+    10,000 points fewer are made, so that all together lay out 100,000 points, but at least four. A single
+    one is no ensemble.
     """
-    if not 3 <= n <= ENSEMBLE_MAX_POINTS:
-        return 1
-    return max(1, min(ensemble_size, n_components // 2))
+    wanted = max(1, min(ensemble_size, n_components // 2)) if n >= SMALLEST_FOR_UMAP else 1
+    members = min(wanted, max(ENSEMBLE_LEAST_MEMBERS, ENSEMBLE_MOST_POINTS // max(n, 1)))
+    return members, n_components // wanted
 
 
 def lay_out_ensemble(
     neighbors: tuple[NDArray[np.int32], NDArray[np.float32]],
     members: int,
-    n_components: int = DEFAULT_UMAP_N_COMPONENTS,
+    n_components: int,
     n_neighbors: int = DEFAULT_UMAP_N_NEIGHBORS,
     min_dist: float = DEFAULT_UMAP_MIN_DIST,
     random_state: int = DEFAULT_RANDOM_STATE,
@@ -48,8 +53,7 @@ def lay_out_ensemble(
     members : int
         How many layouts, m.
     n_components : int
-        Dimensions of all layouts together. Each has `n_components // m`, at most `max(2, n - 2)`; what the
-        division leaves over is not used.
+        Dimensions of each layout, r; at most `max(2, n - 2)` are made.
     n_neighbors : int
         Size of the neighbourhoods, the point itself included; at most `n - 1` and k is used.
     min_dist : float
@@ -67,7 +71,7 @@ def lay_out_ensemble(
     def lay_member_out(seed: int) -> NDArray[np.float32]:
         return lay_out(
             graph,
-            n_components=min(n_components // members, max(2, len(neighbors[0]) - 2)),
+            n_components=min(n_components, max(2, len(neighbors[0]) - 2)),
             min_dist=min_dist,
             n_epochs=ENSEMBLE_UMAP_EPOCHS,
             random_state=seed,

@@ -63,7 +63,8 @@ def lay_out(
     array of shape (n, n_components)
     """
     umap: Any = import_umap().umap_
-    a, b = umap.find_ab_params(1.0, min_dist)
+    # In single precision, like the points: their powers are most of the work.
+    a, b = (np.float32(parameter) for parameter in umap.find_ab_params(1.0, min_dist))
     # All that is not ours to choose is as in umap.UMAP.
     layout, _ = umap.simplicial_set_embedding(
         None,

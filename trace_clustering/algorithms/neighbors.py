@@ -56,7 +56,8 @@ def nearest_neighbors(points: NDArray[np.float32], k: int) -> tuple[NDArray[np.i
     def search(start: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         products = centred[start : start + rows_at_a_time] @ centred.T
         candidates = keep_nearest(products, halves, start, min(n, k + _SPARE))
-        return measure(points, candidates, start, k)  # type: ignore[no-any-return]
+        nearest: tuple[NDArray[np.int32], NDArray[np.float32]] = measure(points, candidates, start, k)
+        return nearest
 
     with ThreadPoolExecutor(os.cpu_count()) as threads, threadpool_limits(1, user_api="blas"):
         found = list(threads.map(search, range(0, n, rows_at_a_time)))
@@ -67,8 +68,7 @@ def _centred_and_scaled(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the points around 0, where products are most exact, and so small that none overflows."""
     centred = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)
     largest = np.abs(centred).max(initial=0)
-    if largest > 0:
-        centred /= largest
+    centred /= largest or 1
     return centred
 
 

@@ -5,12 +5,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.reduce import SMALLEST_FOR_UMAP, fit_umap, reduce_dimensions_pca
+from trace_clustering.algorithms.reduce import fit_umap, reduce_dimensions_pca
 from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_N_NEIGHBORS,
     DEFAULT_VISUALIZATION_METHOD,
     MAP_UMAP_MIN_DIST,
+    SMALLEST_FOR_UMAP,
 )
 
 VisualizationMethod = Literal["umap", "pca", "tsne"]

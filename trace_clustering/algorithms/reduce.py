@@ -10,10 +10,8 @@ from trace_clustering.constants import (
     DEFAULT_UMAP_MIN_DIST,
     DEFAULT_UMAP_N_COMPONENTS,
     DEFAULT_UMAP_N_NEIGHBORS,
+    SMALLEST_FOR_UMAP,
 )
-
-# Below this UMAP has no neighbour graph to work on.
-SMALLEST_FOR_UMAP = 3
 
 _COMPRESSED = 256
 _MOST_ROWS_SEARCHED_AS_THEY_ARE = 5_000

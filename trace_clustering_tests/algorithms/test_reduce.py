@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.reduce import reduce_dimensions_for_clustering, reduce_dimensions_pca
+from trace_clustering.algorithms.neighbors import nearest_neighbors
+from trace_clustering.algorithms.reduce import (
+    compress_for_search,
+    reduce_dimensions_for_clustering,
+    reduce_dimensions_pca,
+)
+from trace_clustering.errors import InvalidEmbeddingsError
 
 
 def vectors(n: int, d: int = 8) -> np.ndarray:
@@ -49,7 +55,7 @@ def test_identical_vectors_have_finite_places(n: int, value: float) -> None:
 def test_values_that_are_not_finite_are_refused(value: float) -> None:
     broken = vectors(20)
     broken[3, 1] = value
-    with pytest.raises(ValueError, match=r"NaN|infinity"):
+    with pytest.raises(InvalidEmbeddingsError, match="NaN or infinity"):
         reduce_dimensions_for_clustering(broken)
 
 
@@ -92,3 +98,20 @@ def test_the_components_of_large_matrices_are_the_same_every_time() -> None:
     large = vectors(600, 600)  # decomposed by a randomized method
     first, again = (reduce_dimensions_pca(large, 20, random_state=7) for _ in range(2))
     assert first.tobytes() == again.tobytes()
+
+
+@pytest.mark.parametrize(("n", "d"), [(5000, 300), (6000, 256), (0, 300)])
+def test_few_or_narrow_rows_are_searched_as_they_are(n: int, d: int) -> None:
+    given = np.zeros((n, d), dtype=np.float32)
+    assert compress_for_search(given) is given
+
+
+def test_many_wide_rows_are_compressed_and_keep_their_neighbours() -> None:
+    random = np.random.default_rng(1)
+    broad = random.normal(size=(6000, 40)) @ random.normal(size=(40, 300))
+    given = (broad + 0.01 * random.normal(size=broad.shape)).astype(np.float32)
+    before = given.tobytes()
+    compressed = compress_for_search(given)
+    assert (compressed.shape, compressed.dtype) == ((6000, 256), np.float32)
+    assert (nearest_neighbors(compressed, 5)[0] == nearest_neighbors(given, 5)[0]).mean() > 0.99
+    assert given.tobytes() == before

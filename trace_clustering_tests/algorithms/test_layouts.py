@@ -1,0 +1,50 @@
+"""The two halves of UMAP are those of umap-learn, given exact neighbours."""
+
+import numpy as np
+import pytest
+
+from trace_clustering.algorithms.compiled import import_umap
+from trace_clustering.algorithms.layouts import lay_out, neighbor_graph
+from trace_clustering.algorithms.neighbors import nearest_neighbors
+from trace_clustering_tests.examples import themed_vectors
+
+
+def vectors() -> np.ndarray:
+    made = themed_vectors()
+    made[3] = made[50]
+    return made
+
+
+@pytest.mark.parametrize("n_neighbors", [2, 15])
+def test_the_graph_is_the_one_that_umap_makes(n_neighbors: int) -> None:
+    ours = neighbor_graph(nearest_neighbors(vectors(), 20), n_neighbors)
+    model = import_umap().UMAP(n_neighbors=n_neighbors, random_state=1, n_jobs=1, n_epochs=1, init="random")
+    assert ours.toarray() == pytest.approx(model.fit(vectors()).graph_.toarray(), abs=1e-2)
+
+
+def test_a_layout_keeps_neighbours_as_well_as_that_of_umap() -> None:
+    expected = nearest_neighbors(vectors(), 11)[0]
+    model = import_umap().UMAP(n_neighbors=15, n_components=4, min_dist=0.0, random_state=1, init="random")
+    ours = lay_out(
+        neighbor_graph(nearest_neighbors(vectors(), 15), 15),
+        n_components=4,
+        min_dist=0.0,
+        n_epochs=None,
+        random_state=1,
+    )
+
+    def kept(layout: np.ndarray) -> float:
+        found = nearest_neighbors(layout, 11)[0]
+        return np.mean([len(set(a) & set(b)) for a, b in zip(expected, found, strict=True)])
+
+    assert kept(ours) > 0.95 * kept(model.fit_transform(vectors()))
+    assert (ours.shape, ours.dtype) == ((len(vectors()), 4), np.float32)
+
+
+def test_the_same_seed_gives_the_same_layout_and_another_seed_another() -> None:
+    graph = neighbor_graph(nearest_neighbors(vectors(), 15), 15)
+    first, again, other = (
+        lay_out(graph, n_components=2, min_dist=0.1, n_epochs=20, random_state=seed) for seed in (1, 1, 2)
+    )
+    assert first.tobytes() == again.tobytes()
+    assert first.tobytes() != other.tobytes()
