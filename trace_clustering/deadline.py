@@ -72,7 +72,7 @@ class _Worker:
             if not self._connection.poll(seconds):
                 raise DeadlineExceededError(
                     f"{function.__name__} was stopped after its limit of {seconds:g} s; "
-                    "lower max_samples, or give the machine less other work"
+                    "raise compute_timeout_seconds, lower max_samples, or give the machine less other work"
                 )
             return self._connection.recv()  # type: ignore[no-any-return]
         except (EOFError, ConnectionError):
