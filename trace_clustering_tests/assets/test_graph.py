@@ -92,6 +92,19 @@ def test_themes_that_are_well_apart_are_stable(run: tuple[Graph, dg.ExecuteInPro
     assert metadata_of(result, "cluster_assignments")["stabilities"] == stabilities
 
 
+def test_the_same_traces_and_settings_make_the_same_files_in_another_home(
+    run: tuple[Graph, dg.ExecuteInProcessResult], graph: Graph
+) -> None:
+    first, _ = run
+    graph.load(1, list(reversed(themed_records(outliers=0))))
+    # A time limit is no part of what is stored.
+    assert graph.materialize(PARTITION, compute_timeout_seconds=600).success
+    for asset in ASSETS:
+        one, other = (home.folder / "artifacts" / asset / DAY / "1.parquet" for home in (first, graph))
+        assert one.read_bytes() == other.read_bytes(), asset
+    assert graph.event_properties() == first.event_properties()
+
+
 def test_a_retry_of_the_last_steps_adds_no_event(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
     graph, _ = run
     again = graph.materialize(PARTITION, ["cluster_assignments", "cluster_labels", "emitted_cluster_event"])
