@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from trace_clustering.clickhouse.address import Address
 from trace_clustering.errors import (
@@ -16,8 +16,8 @@ from trace_clustering.errors import (
 )
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from clickhouse_connect.driver.client import Client
+    from clickhouse_connect.driver.query import QueryResult
 
 # Error codes of ClickHouse: https://github.com/ClickHouse/ClickHouse, src/Common/ErrorCodes.cpp
 _UNKNOWN_TABLE = 60
@@ -73,10 +73,29 @@ class TeamSession:
             )
             return list(result.named_results())
 
-    def query_arrow(self, sql: str, **parameters: Any) -> "pa.Table":  # noqa: ANN401
-        """Return the rows of a statement as an Arrow table, without a Python object per value."""
+    def stream(
+        self,
+        sql: str,
+        *,
+        as_bytes: Sequence[str] = (),
+        **parameters: Any,  # noqa: ANN401
+    ) -> Iterator[dict[str, list[Any]]]:
+        """Yield the rows of a statement in blocks, as columns by name; none of them is kept.
+
+        Times are aware. `as_bytes` names columns of String that are not text.
+        """
         with errors_explained(self._address):
-            return self._client.query_arrow(sql, self._bound(parameters), settings=self._settings())
+            blocks = self._client.query_column_block_stream(
+                sql,
+                self._bound(parameters),
+                settings=self._settings(),
+                column_formats=dict.fromkeys(as_bytes, "bytes"),
+                tz_mode="aware",
+            )
+            names = cast("QueryResult", blocks.source).column_names
+            with blocks:
+                for block in blocks:
+                    yield dict(zip(names, map(list, block), strict=True))
 
     def delete_events(self, condition: str, **parameters: Any) -> None:  # noqa: ANN401
         """Delete the team's rows of `events` that satisfy a condition."""

@@ -159,6 +159,21 @@ def test_of_several_rows_the_newest_counts_and_a_trace_counts_once(
     assert found.traces_in_window == 1
 
 
+def test_a_row_that_was_delivered_twice_counts_once(place: ClickHouse) -> None:
+    for _ in range(2):
+        write(place, {"document_id": "a"}, {"document_id": "b"})
+    found = fetch(place)
+    assert found.trace_ids.tolist() == ["a", "b"]
+    assert found.vectors.tolist() == [[1.0, 0.0, 0.0]] * 2
+
+
+@pytest.mark.parametrize("dimensions", [1, 127, 128, 3072, 20_000])
+def test_vectors_may_have_any_length(place: ClickHouse, dimensions: int) -> None:
+    vector = np.linspace(-1, 1, dimensions)
+    write(place, {"embedding": vector.tolist()})
+    np.testing.assert_array_equal(fetch(place).vectors, vector.astype(np.float32)[None])
+
+
 def test_an_empty_vector_never_hides_an_older_one(clickhouse: ClickHouse) -> None:
     write(clickhouse, {}, {"rendering": "batch-2", "embedding": [], "inserted_at": NOON + MILLISECOND})
     assert fetch(clickhouse).batch_run_ids.tolist() == ["batch-1"]
@@ -171,7 +186,11 @@ TRACES = [f"trace-{number:04d}" for number in range(3000)]
 @pytest.fixture(scope="module")
 def many(shared_place: ClickHouse) -> ClickHouse:
     """The same traces for two teams, for the second in another order and each of them twice."""
-    write(shared_place, *({"document_id": trace_id} for trace_id in TRACES))
+    numbered = enumerate(TRACES)
+    write(
+        shared_place,
+        *({"document_id": trace, "embedding": [float(number), 1.0, 0.0]} for number, trace in numbered),
+    )
     again = [
         {"document_id": trace_id, "rendering": rendering}
         for trace_id in reversed(TRACES)
@@ -180,6 +199,11 @@ def many(shared_place: ClickHouse) -> ClickHouse:
     write(shared_place, *again[:2500], team_id=2)
     write(shared_place, *again[2500:], team_id=2)
     return shared_place
+
+
+def test_every_trace_of_a_sample_has_its_own_vector(many: ClickHouse) -> None:
+    sample = fetch(many, max_samples=2000)
+    assert [TRACES[round(float(vector[0]))] for vector in sample.vectors] == sample.trace_ids.tolist()
 
 
 def test_a_sample_depends_on_the_traces_and_the_seed_alone(many: ClickHouse) -> None:
