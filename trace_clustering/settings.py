@@ -146,6 +146,13 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         le=2**32 - 1,
         description="Seed of everything random: the sample, the clustering space, kmeans, the map.",
     )
+    max_traces_per_cluster: int = Field(
+        default=0,
+        ge=0,
+        le=constants.MAX_SAMPLES,
+        description="Most traces the event lists of a cluster: half from rank 0 on, half from the last rank "
+        "back (up to 100000); 0: all.",
+    )
     compute_timeout_seconds: float | None = Field(
         default=None,
         ge=1,
@@ -224,6 +231,7 @@ SETTINGS_OF_STAGE = {
     ),
     "cluster_assignments": ("clustering_method", "clustering_method_params", "random_state"),
     "projection_2d": ("visualization_method", "random_state"),
+    "emitted_cluster_event": ("max_traces_per_cluster",),
 }
 
 

@@ -30,6 +30,7 @@ DEFAULTS = {
     "max_k": (10, "DEFAULT_MAX_K"),
     "visualization_method": ("umap", "DEFAULT_VISUALIZATION_METHOD"),
     "random_state": (42, "DEFAULT_RANDOM_STATE"),
+    "max_traces_per_cluster": (0, None),
     "compute_timeout_seconds": (None, None),
 }
 OTHER_CONSTANTS = {
@@ -55,6 +56,7 @@ BOUNDS = {
     "random_state": (0, 2**32 - 1),
     "min_k": (2, 50),
     "max_k": (2, 100),
+    "max_traces_per_cluster": (0, 100_000),
     "compute_timeout_seconds": (1, 86_400),
 }
 PARAMS_BOUNDS = {"min_cluster_size_fraction": (0.01, 0.5), "min_samples": (1, 100)}
@@ -222,7 +224,13 @@ def test_an_unknown_or_wrong_parameter_is_refused_by_its_key(key: str, value: ob
 
 def test_each_stage_records_the_settings_that_take_effect_in_it() -> None:
     settings = ClusteringSettings(lookback_days=14, clustering_method_params={"min_samples": 9})
-    stages = ("embeddings", "reduced_embeddings", "cluster_assignments", "projection_2d")
+    stages = (
+        "embeddings",
+        "reduced_embeddings",
+        "cluster_assignments",
+        "projection_2d",
+        "emitted_cluster_event",
+    )
     recorded: dict[str, Any] = {}
     for stage in stages:
         recorded |= settings.of_stage(stage)

@@ -1,7 +1,5 @@
 """Labels without an LLM: the terms that set a cluster apart (c-TF-IDF)."""
 
-import functools
-import sys
 import unicodedata
 from collections.abc import Sequence
 
@@ -34,14 +32,14 @@ def distinguishing_terms(documents: Sequence[str], limit: int = TERMS_IN_DESCRIP
 
     if not any(document.strip() for document in documents):
         return [[] for _ in documents]
+    composed = [unicodedata.normalize("NFC", document) for document in documents]
     vectorizer = CountVectorizer(
         stop_words="english",
         ngram_range=(1, 2),
         max_features=_MAX_TERMS,
-        token_pattern=_word_pattern(),
+        token_pattern=_word_pattern(composed),
     )
     try:
-        composed = [unicodedata.normalize("NFC", document) for document in documents]
         counts = vectorizer.fit_transform(composed).toarray().astype(np.float64)
     except ValueError:  # nothing but stop words and numbers
         return [[] for _ in documents]
@@ -53,10 +51,13 @@ def distinguishing_terms(documents: Sequence[str], limit: int = TERMS_IN_DESCRIP
     return [_pick(terms, row, limit) for row in weights]
 
 
-@functools.cache
-def _word_pattern() -> str:
-    r"""Return a pattern of words in any script: `\w` alone cuts words at vowel signs and accents."""
-    marks = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] == "M")
+def _word_pattern(documents: Sequence[str]) -> str:
+    r"""Return a pattern of words in any script: `\w` alone cuts words at vowel signs and accents.
+
+    It knows those that occur, since with all 2,400 that exist it would be twenty times slower.
+    """
+    characters = set().union(*documents)
+    marks = "".join(sorted(c for c in characters if unicodedata.category(c)[0] == "M"))
     return rf"(?<![\w{marks}])[^\W\d_](?:[\w{marks}'-]*[\w{marks}])"
 
 

@@ -141,6 +141,22 @@ def test_one_asset_alone_works_from_what_is_stored_and_never_rewrites_history(
     }
 
 
+def test_another_number_of_listed_traces_replaces_the_event(
+    run: tuple[Graph, dg.ExecuteInProcessResult],
+) -> None:
+    graph, _ = run
+    (before,) = graph.event_properties()
+    shorter = graph.materialize(PARTITION, ["emitted_cluster_event"], max_traces_per_cluster=3)
+    assert metadata_of(shorter, "emitted_cluster_event")["outcome"] == "replaced"
+    (event,) = graph.event_properties()
+    assert [len(cluster["traces"]) for cluster in event["$ai_clusters"]] == [3, 3, 3]
+    assert [cluster["size"] for cluster in event["$ai_clusters"]] == [30, 30, 30]
+    assert event["$ai_clustering_params"]["max_traces_per_cluster"] == 3
+    again = graph.materialize(PARTITION, ["emitted_cluster_event"])
+    assert metadata_of(again, "emitted_cluster_event")["outcome"] == "replaced"
+    assert graph.event_properties() == [before]
+
+
 def test_a_setting_of_one_run_reaches_the_assets_and_the_event(
     run: tuple[Graph, dg.ExecuteInProcessResult],
 ) -> None:
