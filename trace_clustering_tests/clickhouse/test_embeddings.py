@@ -13,7 +13,7 @@ from trace_clustering.clickhouse.embeddings import (
     fetch_trace_embeddings_for_clustering,
 )
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.errors import InvalidEmbeddingsError
+from trace_clustering.errors import ClickHouseQueryError, InvalidEmbeddingsError
 from trace_clustering_tests.clickhouse.rows import NOON, insert_embeddings
 
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
@@ -177,6 +177,17 @@ def test_vectors_may_have_any_length(place: ClickHouse, dimensions: int) -> None
 def test_an_empty_vector_never_hides_an_older_one(clickhouse: ClickHouse) -> None:
     write(clickhouse, {}, {"rendering": "batch-2", "embedding": [], "inserted_at": NOON + MILLISECOND})
     assert fetch(clickhouse).batch_run_ids.tolist() == ["batch-1"]
+
+
+def test_rows_that_are_replaced_while_they_are_read_are_a_fault_and_never_a_gap(
+    clickhouse: ClickHouse,
+) -> None:
+    write(clickhouse, *({"document_id": f"trace-{number}"} for number in range(100)))
+    changing = "* REPLACE inserted_at + toIntervalMillisecond(rand() % 2) AS inserted_at"
+    with clickhouse.for_team(1, timeout_seconds=60) as session:
+        session._client.command(f"CREATE VIEW changing AS SELECT {changing} FROM document_embeddings")
+    with pytest.raises(ClickHouseQueryError, match=r"\d+ of 100 traces were replaced while they were read"):
+        fetch(ClickHouse(dsn=clickhouse.dsn, embeddings_table="changing"))
 
 
 # So many that the engine gives them back in no order of its own.
