@@ -10,6 +10,8 @@ from trace_clustering.artifacts import TraceSummary
 TERMS_IN_TITLE = 3
 TERMS_IN_DESCRIPTION = 8
 _MAX_TERMS = 20_000
+# More of one cluster say nothing new, and all of 100,000 traces would take minutes.
+MAX_SUMMARIES = 1000
 # What many traces share says nothing about one cluster.
 _LARGEST_SHARE_OF_CLUSTERS = 0.6
 
@@ -62,9 +64,9 @@ def _word_pattern(documents: Sequence[str]) -> str:
 
 
 def cluster_document(summaries: Sequence[TraceSummary]) -> str:
-    """Return the words of a cluster's summaries; titles count double, they are written to be telling."""
+    """Return the words of the first summaries of a cluster; titles, which shall be telling, count double."""
     lines = []
-    for summary in summaries:
+    for summary in summaries[:MAX_SUMMARIES]:
         lines += [summary["title"], summary["title"], *summary["bullets"], *summary["interesting_notes"]]
     return "\n".join(lines)
 
