@@ -10,6 +10,7 @@ COORDINATOR_WORKFLOW_NAME: Final = "llma-trace-clustering-coordinator"
 ALLOWED_TEAM_IDS: Final = [1, 2, 112495]
 DEFAULT_LOOKBACK_DAYS: Final = 7
 DEFAULT_MAX_SAMPLES: Final = 1000
+MAX_SAMPLES: Final = 100_000
 MIN_TRACES_FOR_CLUSTERING: Final = 20
 LLMA_TRACE_PRODUCT: Final = "llm-analytics"
 LLMA_TRACE_DOCUMENT_TYPE: Final = "llm-trace-summary-detailed"
@@ -71,6 +72,8 @@ LABELING_AGENT_TIMEOUT: Final = 600.0
 
 # How long a step may take, in seconds
 COMPUTE_ACTIVITY_TIMEOUT: Final = 120.0
+# Beyond DEFAULT_MAX_SAMPLES.
+COMPUTE_SECONDS_PER_FURTHER_TRACE: Final = 0.012
 LLM_ACTIVITY_TIMEOUT: Final = 600.0
 EMIT_ACTIVITY_TIMEOUT: Final = 60.0
 

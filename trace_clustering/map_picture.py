@@ -10,6 +10,7 @@ from trace_clustering.constants import NOISE_CLUSTER_ID
 
 _SIZE_INCHES = (8, 6)
 _DOTS_PER_INCH = 72
+_TRACES_AT_FULL_SIZE = 1000
 
 
 def draw_map(projection: Projection2D) -> bytes:
@@ -29,12 +30,14 @@ def draw_map(projection: Projection2D) -> bytes:
     colours = matplotlib.colormaps["tab20"]
     x, y = projection.coordinates.T
     noise = projection.labels == NOISE_CLUSTER_ID
-    axes.scatter(x[noise], y[noise], s=16, marker="x", linewidths=0.8, color="0.6")
+    # The more dots, the smaller: groups of tens of thousands would be blots.
+    scale = min(1.0, (_TRACES_AT_FULL_SIZE / max(len(projection), 1)) ** 0.5)
+    axes.scatter(x[noise], y[noise], s=16 * scale, marker="x", linewidths=0.8 * scale, color="0.6")
     axes.scatter(
         x[~noise],
         y[~noise],
-        s=26,
-        linewidths=0.3,
+        s=26 * scale,
+        linewidths=0.3 * scale,
         edgecolors="white",
         c=colours(projection.labels[~noise] % 20),
     )

@@ -5,9 +5,9 @@ the rest is JSON in the file's metadata under the key `trace_clustering`.
 """
 
 import dataclasses
-import io
 import json
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,13 @@ from trace_clustering.artifacts import Artifact, Provenance
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 HEADER_KEY = b"trace_clustering"
+
+# What is in memory once more while a file is written or read: 50 MB of vectors of 3,072 dimensions.
+_ROWS_PER_GROUP = 4096
+_ROWS_PER_BATCH = 1024
 
 _KINDS: dict[str, type[Artifact]] = {
     kind.__name__: kind
@@ -32,8 +37,8 @@ _KINDS: dict[str, type[Artifact]] = {
 }
 
 
-def to_parquet(artifact: Artifact) -> bytes:
-    """Return the artifact as the bytes of a Parquet file."""
+def to_parquet(artifact: Artifact, file: IO[bytes]) -> None:
+    """Write the artifact as a Parquet file, by and by, so that its arrays need not be there twice."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -42,21 +47,30 @@ def to_parquet(artifact: Artifact) -> bytes:
     for f in dataclasses.fields(artifact):
         value = getattr(artifact, f.name)
         if f.metadata.get("column"):
-            columns[f.name] = _to_arrow(value, f.metadata["dtype"])
+            columns[f.name] = value
         elif f.name != "provenance":
             header[f.name] = _to_json(value) if isinstance(value, np.ndarray) else value
-    table = pa.table(columns).replace_schema_metadata(
-        {HEADER_KEY: json.dumps(header, allow_nan=False, sort_keys=True)}
+    metadata = {HEADER_KEY: json.dumps(header, allow_nan=False, sort_keys=True)}
+    rows = len(next(iter(columns.values())))
+    groups = (
+        pa.table({name: _to_arrow(values[row : row + _ROWS_PER_GROUP]) for name, values in columns.items()})
+        for row in range(0, max(rows, 1), _ROWS_PER_GROUP)
     )
-    buffer = io.BytesIO()
-    pq.write_table(
-        table, buffer, compression="zstd", use_dictionary=False, store_schema=True, write_page_checksum=True
-    )
-    return buffer.getvalue()
+    first = next(groups)
+    with pq.ParquetWriter(
+        file,
+        first.schema.with_metadata(metadata),
+        compression="zstd",
+        use_dictionary=False,
+        store_schema=True,
+        write_page_checksum=True,
+    ) as writer:
+        for group in chain([first], groups):
+            writer.write_table(group)
 
 
-def from_parquet(content: bytes) -> Artifact:
-    """Rebuild an artifact from the bytes of its file.
+def from_parquet(file: IO[bytes]) -> Artifact:
+    """Rebuild an artifact from its file, by and by; its arrays can be written to.
 
     Raises
     ------
@@ -67,23 +81,42 @@ def from_parquet(content: bytes) -> Artifact:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
-        header = json.loads(table.schema.metadata[HEADER_KEY])
-        kind = _KINDS[header["kind"]]
-        values: dict[str, Any] = {"provenance": Provenance.from_json(header["provenance"])}
+        with pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False) as stored:
+            header = json.loads(stored.schema_arrow.metadata[HEADER_KEY])
+            kind = _KINDS[header["kind"]]
+            values = _read_columns(stored, [f for f in dataclasses.fields(kind) if f.metadata.get("column")])
+        values["provenance"] = Provenance.from_json(header["provenance"])
         for f in dataclasses.fields(kind):
-            if f.metadata.get("column"):
-                values[f.name] = _from_arrow(table.column(f.name), f.metadata["dtype"])
-            elif f.metadata:
+            if f.name in values:
+                continue
+            values[f.name] = header[f.name]
+            if f.metadata:
                 rows = header[f.name]
                 values[f.name] = np.array(rows, dtype=f.metadata["dtype"])  # null becomes NaN
                 if f.metadata["ndim"] == 2:
                     values[f.name] = values[f.name].reshape(len(rows), len(rows[0]) if rows else 0)
-            elif f.name != "provenance":
-                values[f.name] = header[f.name]
     except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         raise ValueError(f"not an artifact of trace_clustering, or a damaged one: {error}") from error
     return kind(**values)
+
+
+def _read_columns(stored: "pq.ParquetFile", fields: "list[dataclasses.Field[Any]]") -> dict[str, Any]:
+    """Read columns in batches, each into an array that has the right size from the start."""
+    metadata, schema = stored.metadata, stored.schema_arrow
+    rows = metadata.num_rows
+    if rows != sum(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)):
+        raise ValueError("a damaged artifact: it is not clear how many rows it has")
+    columns = {f.name: np.empty((0,) * f.metadata["ndim"], dtype=f.metadata["dtype"]) for f in fields}
+    names = [schema.field(name).name for name in columns]
+    start = 0
+    for batch in stored.iter_batches(_ROWS_PER_BATCH, columns=names):
+        for name in names:
+            part = _from_arrow(batch.column(name))
+            if start == 0:
+                columns[name] = np.empty((rows, *part.shape[1:]), dtype=columns[name].dtype)
+            columns[name][start : start + len(part)] = part
+        start += len(batch)
+    return columns
 
 
 def _to_json(values: np.ndarray) -> list[Any]:
@@ -91,23 +124,21 @@ def _to_json(values: np.ndarray) -> list[Any]:
     return [None if number != number else number for number in values.tolist()]
 
 
-def _to_arrow(values: np.ndarray, dtype: str) -> "pa.Array":
+def _to_arrow(values: np.ndarray) -> "pa.Array":
     import pyarrow as pa
 
     if values.ndim == 2:
         return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), max(values.shape[1], 1))
-    if dtype == "object":
+    if values.dtype == object:
         return pa.array(values, type=pa.string())
-    if dtype == "datetime64[ms]":
+    if values.dtype.kind == "M":
         return pa.array(values, type=pa.timestamp("ms", tz="UTC"))
     return pa.array(values)
 
 
-def _from_arrow(column: "pa.ChunkedArray", dtype: str) -> np.ndarray:
+def _from_arrow(array: "pa.Array") -> np.ndarray:
     import pyarrow as pa
 
-    array = column.combine_chunks()
     if pa.types.is_fixed_size_list(array.type):
-        width = array.type.list_size if len(array) else 0
-        return np.asarray(array.flatten()).reshape(len(array), width)
-    return np.asarray(array.to_numpy(zero_copy_only=False)).astype(dtype, copy=False)
+        return np.asarray(array.flatten()).reshape(len(array), array.type.list_size)
+    return np.asarray(array.to_numpy(zero_copy_only=False))

@@ -72,8 +72,8 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     max_samples: int = Field(
         default=constants.DEFAULT_MAX_SAMPLES,
         ge=constants.MIN_TRACES_FOR_CLUSTERING,
-        le=10_000,
-        description="Most traces to cluster; of a larger window a fixed random sample (20 to 10000).",
+        le=constants.MAX_SAMPLES,
+        description="Most traces to cluster; of a larger window a fixed random sample (20 to 100000).",
     )
     document_type: str = Field(
         default=constants.LLMA_TRACE_DOCUMENT_TYPE,
@@ -146,6 +146,20 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         le=2**32 - 1,
         description="Seed of everything random: the sample, the clustering space, kmeans, the map.",
     )
+    max_traces_per_cluster: int = Field(
+        default=0,
+        ge=0,
+        le=constants.MAX_SAMPLES,
+        description="Most traces the event lists of a cluster: half from rank 0 on, half from the last rank "
+        "back (up to 100000); 0: all.",
+    )
+    compute_timeout_seconds: float | None = Field(
+        default=None,
+        ge=1,
+        le=86_400,
+        description="Time limit of reading the embeddings, and of each computation (1 to 86400). By default "
+        "120 s, and 12 s more for every 1,000 traces beyond the first 1,000. Does not change any result.",
+    )
 
     @model_validator(mode="wrap")
     @classmethod
@@ -172,6 +186,10 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         methods = (self.dimensionality_reduction_method, self.clustering_method)
         return self.ensemble_size if methods == ("umap", "hdbscan") else 1
 
+    def compute_timeout(self, traces: int) -> float:
+        """Return the time limit, in seconds, of a step that deals with so many traces."""
+        return self.compute_timeout_seconds or default_compute_timeout(traces)
+
     def property_filters(self) -> list[PropertyFilter]:
         """Return `trace_filters`, parsed."""
         return parse_filters(self.trace_filters)
@@ -186,6 +204,13 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         return used
 
 
+def default_compute_timeout(traces: int) -> float:
+    """Return the time limit, in seconds, of a step that deals with so many traces, unless a run sets one."""
+    further = max(traces - constants.DEFAULT_MAX_SAMPLES, 0)
+    return constants.COMPUTE_ACTIVITY_TIMEOUT + further * constants.COMPUTE_SECONDS_PER_FURTHER_TRACE
+
+
+# Those that no stage has are not recorded: they do not change what is found.
 SETTINGS_OF_STAGE = {
     "embeddings": (
         "lookback_days",
@@ -206,6 +231,7 @@ SETTINGS_OF_STAGE = {
     ),
     "cluster_assignments": ("clustering_method", "clustering_method_params", "random_state"),
     "projection_2d": ("visualization_method", "random_state"),
+    "emitted_cluster_event": ("max_traces_per_cluster",),
 }
 
 

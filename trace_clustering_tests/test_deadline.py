@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -22,6 +23,10 @@ class TwoPartError(Exception):
         super().__init__(f"{what} {value}")
 
 
+def identical(value: object) -> object:
+    return value
+
+
 def raise_two_part_error() -> None:
     raise TwoPartError("answer", 42)
 
@@ -36,6 +41,24 @@ def test_the_result_comes_back() -> None:
 
 def test_a_large_result_comes_back() -> None:
     assert run_with_deadline(np.zeros, (1000, 1000), seconds=AMPLE).shape == (1000, 1000)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        pytest.param(np.arange(12_000_000, dtype=np.float32).reshape(-1, 3), id="longer than a message"),
+        pytest.param(np.zeros((0, 8), np.float32), id="empty"),
+        pytest.param(np.arange(12.0).reshape(3, 4).T, id="another order in memory"),
+        pytest.param(np.arange(12.0)[::2], id="with gaps in memory"),
+        pytest.param(np.array(["a", "čaj"], dtype=object), id="texts"),
+    ],
+)
+def test_arrays_travel_there_and_back_and_can_be_written_to(array: np.ndarray) -> None:
+    first, second = run_with_deadline(identical, (array, {"key": array[:1]}), seconds=AMPLE)
+    np.testing.assert_array_equal(first, array)
+    np.testing.assert_array_equal(second["key"], array[:1])
+    assert first.dtype == array.dtype
+    assert first.flags.writeable
 
 
 def test_the_computation_has_a_process_of_its_own() -> None:
@@ -76,6 +99,30 @@ def test_what_takes_too_long_is_stopped_and_its_process_is_gone() -> None:
     with pytest.raises(DeadlineExceededError, match=r"sleep was stopped after its limit of 0\.5 s"):
         run_with_deadline(time.sleep, 3600, seconds=0.5)
     assert multiprocessing.active_children() == []
+
+
+class TestAProcessThatDoesNotTakeItsArguments:
+    """More than a pipe holds, sent to a process that is stopped."""
+
+    ARGUMENT = np.zeros(10_000_000)
+
+    @pytest.fixture
+    def stopped(self) -> int:
+        process = run_with_deadline(os.getpid, seconds=AMPLE)
+        os.kill(process, signal.SIGSTOP)
+        return process
+
+    @pytest.mark.usefixtures("stopped")
+    def test_is_given_up_at_the_time_limit(self) -> None:
+        with pytest.raises(DeadlineExceededError, match=r"limit of 0\.5 s"):
+            run_with_deadline(np.shape, self.ARGUMENT, seconds=0.5)
+        assert multiprocessing.active_children() == []
+
+    def test_is_an_error_with_its_exit_code_if_it_dies(self, stopped: int) -> None:
+        killer = threading.Timer(0.5, os.kill, (stopped, signal.SIGKILL))
+        killer.start()
+        with pytest.raises(ComputeProcessError, match=r"shape died \(exit code -9\)"):
+            run_with_deadline(np.shape, self.ARGUMENT, seconds=AMPLE)
 
 
 @pytest.mark.parametrize(("function", "argument", "code"), [(os._exit, (3,), 3), (kill_itself, (), -9)])

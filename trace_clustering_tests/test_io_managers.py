@@ -1,5 +1,6 @@
 """Artifacts are stored whole or not at all, one file per asset, day and team."""
 
+import io
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import pytest
 from upath import UPath
 
 from trace_clustering.artifacts import Provenance, ReducedEmbeddings
-from trace_clustering.io_managers import ArtifactStorage, write_atomically
+from trace_clustering.io_managers import ArtifactStorage, replacing, write_whole
 from trace_clustering.parquet import from_parquet, to_parquet
 from trace_clustering.partitions import TEAM_DAY
 from trace_clustering_tests.examples import DAY, WINDOW
@@ -29,6 +30,12 @@ def points(n: int, value: float = 1.0) -> ReducedEmbeddings:
         points=np.random.default_rng(1).normal(value, 1, (n, 100)).astype(np.float32),
         neighbors=np.arange(n, dtype=np.int32)[:, None],
     )
+
+
+def written(artifact: ReducedEmbeddings) -> bytes:
+    file = io.BytesIO()
+    to_parquet(artifact, file)
+    return file.getvalue()
 
 
 @dg.asset(partitions_def=TEAM_DAY)
@@ -108,7 +115,7 @@ def test_an_object_store_holds_the_same_files(tmp_path: Path) -> None:
     assert materialize(base, made).success
     assert materialize(base, read).success
     content = (UPath(base) / "made" / DAY / "1.parquet").read_bytes()
-    assert content == to_parquet(points(3))
+    assert content == written(points(3))
 
 
 @pytest.mark.parametrize("scheme", ["", "memory://"])
@@ -139,33 +146,49 @@ def test_a_damaged_artifact_fails_at_once_and_says_what_to_materialize(damage: s
 
 
 def test_writing_creates_the_folders_and_replaces_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "folder" / "1.parquet"
-    write_atomically(path, b"old")
-    write_atomically(path, b"new")
+    path = UPath(tmp_path) / "new" / "folder" / "1.parquet"
+    write_whole(path, b"old")
+    write_whole(path, b"new")
     assert path.read_bytes() == b"new"
     assert stored_under(tmp_path) == ["new/folder/1.parquet"]
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "1.parquet"
-    write_atomically(path, b"old")
+    path = UPath(tmp_path) / "1.parquet"
+    write_whole(path, b"old")
     with pytest.raises(TypeError):
-        write_atomically(path, "no bytes")  # type: ignore[arg-type]
+        write_whole(path, "no bytes")  # type: ignore[arg-type]
     assert path.read_bytes() == b"old"
     assert stored_under(tmp_path) == ["1.parquet"]
+
+
+def write_half(path: UPath) -> None:
+    with replacing(path) as file:
+        file.write(b"half of")
+        raise ValueError("no more")
+
+
+@pytest.mark.parametrize("scheme", ["", "memory://"])
+def test_what_is_not_written_to_its_end_leaves_the_old_file(scheme: str, tmp_path: Path) -> None:
+    path = UPath(f"{scheme}{tmp_path}") / "1.parquet"
+    write_whole(path, b"old")
+    with pytest.raises(ValueError, match="no more"):
+        write_half(path)
+    assert path.read_bytes() == b"old"
+    assert [found.name for found in path.parent.iterdir()] == ["1.parquet"]
 
 
 def test_a_folder_in_the_way_is_an_error_that_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "1.parquet").mkdir()
     with pytest.raises(OSError, match=r"1\.parquet"):
-        write_atomically(tmp_path / "1.parquet", b"new")
+        write_whole(UPath(tmp_path) / "1.parquet", b"new")
     assert stored_under(tmp_path) == []
 
 
 def test_writers_at_the_same_time_leave_one_whole_version(tmp_path: Path) -> None:
-    path = tmp_path / "1.parquet"
+    path = UPath(tmp_path) / "1.parquet"
     versions = [bytes([number]) * 500_000 for number in range(4)]
-    writers = [threading.Thread(target=write_atomically, args=(path, version)) for version in versions]
+    writers = [threading.Thread(target=write_whole, args=(path, version)) for version in versions]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -175,10 +198,10 @@ def test_writers_at_the_same_time_leave_one_whole_version(tmp_path: Path) -> Non
 
 
 def test_a_reader_at_any_moment_sees_the_old_file_or_the_new_one(tmp_path: Path) -> None:
-    path = tmp_path / "1.parquet"
+    path = UPath(tmp_path) / "1.parquet"
     versions = [bytes([number]) * 3_000_000 for number in range(2)]
-    write_atomically(path, versions[0])
-    writer = threading.Thread(target=lambda: [write_atomically(path, version) for version in versions * 10])
+    write_whole(path, versions[0])
+    writer = threading.Thread(target=lambda: [write_whole(path, version) for version in versions * 10])
     writer.start()
     seen = [path.read_bytes()]
     while writer.is_alive():
@@ -188,19 +211,19 @@ def test_a_reader_at_any_moment_sees_the_old_file_or_the_new_one(tmp_path: Path)
 
 WRITE_FOR_EVER = """
 import sys
-from pathlib import Path
-from trace_clustering.io_managers import write_atomically
+from upath import UPath
+from trace_clustering.io_managers import write_whole
 
-path, versions = Path(sys.argv[1]), [Path(name).read_bytes() for name in sys.argv[2:]]
+path, versions = UPath(sys.argv[1]), [UPath(name).read_bytes() for name in sys.argv[2:]]
 while True:
     for version in versions:
-        write_atomically(path, version)
+        write_whole(path, version)
         print("written", flush=True)
 """
 
 
 def test_a_writer_killed_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
-    versions = [to_parquet(points(5000, value)) for value in (1.0, 2.0)]
+    versions = [written(points(5000, value)) for value in (1.0, 2.0)]
     for number, version in enumerate(versions):
         (tmp_path / f"version_{number}").write_bytes(version)
     sources = sorted(tmp_path.glob("version_*"))
@@ -216,5 +239,5 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_pa
             writer.kill()  # in the middle of the next version, or close to it
     for path in paths:
         assert path.read_bytes() in versions
-        assert len(from_parquet(path.read_bytes())) == 5000
+        assert len(from_parquet(io.BytesIO(path.read_bytes()))) == 5000
         assert list(path.parent.glob("*.parquet")) == [path]

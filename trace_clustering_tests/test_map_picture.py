@@ -35,6 +35,10 @@ def test_a_thousand_traces_make_a_png_under_100_kb(clusters: int) -> None:
     assert len(picture) < 100_000
 
 
+def test_a_hundred_thousand_traces_all_over_the_map_make_a_png_under_400_kb() -> None:
+    assert len(draw_map(projection(100_000, 40))) < 400_000
+
+
 @pytest.mark.parametrize(("n", "clusters", "noise"), [(1, 1, False), (1, 0, True), (20, 2, False)])
 def test_small_maps_can_be_drawn_too(n: int, clusters: int, noise: bool) -> None:
     assert draw_map(projection(n, clusters, noise)).startswith(PNG)

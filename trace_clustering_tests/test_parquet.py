@@ -1,6 +1,7 @@
 """Artifacts become files that every Parquet reader understands, and come back as they were."""
 
 import dataclasses
+import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,8 +147,18 @@ COLUMNS = {
 
 def stored(artifact: Artifact, folder: Path) -> Path:
     path = folder / "1.parquet"
-    path.write_bytes(to_parquet(artifact))
+    path.write_bytes(written(artifact))
     return path
+
+
+def written(artifact: Artifact) -> bytes:
+    file = io.BytesIO()
+    to_parquet(artifact, file)
+    return file.getvalue()
+
+
+def read(content: bytes) -> Artifact:
+    return from_parquet(io.BytesIO(content))
 
 
 def rows_of(artifact: Artifact) -> int:
@@ -167,11 +178,41 @@ def assert_same(given: Artifact, back: Artifact) -> None:
 
 @pytest.mark.parametrize("artifact", EVERY)
 def test_an_artifact_comes_back_as_it_was(artifact: Artifact) -> None:
-    assert_same(artifact, from_parquet(to_parquet(artifact)))
+    assert_same(artifact, read(written(artifact)))
+
+
+def many_traces() -> ReducedEmbeddings:
+    """More rows than are written or read in one go."""
+    n = 9001
+    return ReducedEmbeddings(
+        provenance=PROVENANCE,
+        trace_ids=texts(*(f"trace-{number}" for number in range(n))),
+        timestamps=np.arange(n).astype("datetime64[ms]"),
+        batch_run_ids=texts(*("" for _ in range(n))),
+        points=np.arange(3 * n, dtype=np.float32).reshape(n, 3),
+        neighbors=np.arange(2 * n, dtype=np.int32).reshape(2, n).T,  # in another order in memory
+        members=1,
+    )
+
+
+def test_an_artifact_of_many_traces_comes_back_as_it_was_and_can_be_written_to() -> None:
+    back = read(written(many_traces()))
+    assert_same(many_traces(), back)
+    assert isinstance(back, ReducedEmbeddings)
+    assert back.points.flags.writeable
+    assert back.points.flags.c_contiguous
+
+
+def test_an_artifact_of_earlier_versions_with_all_rows_in_one_group_is_read() -> None:
+    file = io.BytesIO()
+    table = pq.read_table(io.BytesIO(written(many_traces())))
+    pq.write_table(table, file, compression="zstd", use_dictionary=False, write_page_checksum=True)
+    assert pq.read_metadata(file).num_row_groups == 1
+    assert_same(many_traces(), read(file.getvalue()))
 
 
 def test_clusters_of_nothing_but_noise_come_back_without_centroids() -> None:
-    back = from_parquet(to_parquet(assignments([-1, -1, -1], np.empty((0, 2), dtype=np.float32))))
+    back = read(written(assignments([-1, -1, -1], np.empty((0, 2), dtype=np.float32))))
     assert isinstance(back, ClusterAssignments)
     assert len(back.centroids) == 0
     assert back.cluster_ids() == [-1]
@@ -183,7 +224,7 @@ def test_the_same_artifact_is_the_same_file_byte_by_byte(artifact: Artifact) -> 
     same = dataclasses.replace(
         artifact, provenance=dataclasses.replace(artifact.provenance, settings=settings)
     )
-    assert to_parquet(artifact) == to_parquet(same) == to_parquet(from_parquet(to_parquet(artifact)))
+    assert written(artifact) == written(same) == written(read(written(artifact)))
 
 
 @pytest.mark.parametrize("artifact", EVERY)
@@ -246,7 +287,7 @@ def test_clickhouse_reads_the_columns_and_the_values(tmp_path: Path) -> None:
 
 
 def changed_header(**changes: object) -> bytes:
-    table = pq.read_table(pa.BufferReader(to_parquet(embeddings())))
+    table = pq.read_table(pa.BufferReader(written(embeddings())))
     header = json.loads(table.schema.metadata[HEADER_KEY]) | changes
     return as_file(table.replace_schema_metadata({HEADER_KEY: json.dumps(header)}))
 
@@ -257,7 +298,7 @@ def as_file(table: pa.Table) -> bytes:
     return buffer.getvalue().to_pybytes()
 
 
-GOOD = to_parquet(embeddings())
+GOOD = written(embeddings())
 TABLE = pq.read_table(pa.BufferReader(GOOD))
 
 
@@ -285,14 +326,14 @@ TABLE = pq.read_table(pa.BufferReader(GOOD))
 )
 def test_a_damaged_or_foreign_file_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        from_parquet(content)
+        read(content)
 
 
 def read_with_destroyed_byte(position: int) -> Artifact | None:
     """Return what is read when one byte of the file is wrong, None if the file is refused."""
     damaged = GOOD[:position] + bytes([GOOD[position] ^ 0xFF]) + GOOD[position + 1 :]
     try:
-        return from_parquet(damaged)
+        return read(damaged)
     except ValueError:
         return None
 
@@ -313,4 +354,4 @@ def test_values_with_a_destroyed_byte_are_refused_and_never_read_as_others() -> 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_header_never_holds_what_is_no_json(number: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        to_parquet(embeddings(provenance=PROVENANCE.with_settings({"share": number})))
+        written(embeddings(provenance=PROVENANCE.with_settings({"share": number})))

@@ -30,6 +30,8 @@ DEFAULTS = {
     "max_k": (10, "DEFAULT_MAX_K"),
     "visualization_method": ("umap", "DEFAULT_VISUALIZATION_METHOD"),
     "random_state": (42, "DEFAULT_RANDOM_STATE"),
+    "max_traces_per_cluster": (0, None),
+    "compute_timeout_seconds": (None, None),
 }
 OTHER_CONSTANTS = {
     "WORKFLOW_NAME": "llma-trace-clustering",
@@ -48,12 +50,14 @@ OTHER_CONSTANTS = {
 }
 BOUNDS = {
     "lookback_days": (1, 90),
-    "max_samples": (20, 10_000),
+    "max_samples": (20, 100_000),
     "dimensionality_reduction_ndims": (2, 500),
     "ensemble_size": (1, 20),
     "random_state": (0, 2**32 - 1),
     "min_k": (2, 50),
     "max_k": (2, 100),
+    "max_traces_per_cluster": (0, 100_000),
+    "compute_timeout_seconds": (1, 86_400),
 }
 PARAMS_BOUNDS = {"min_cluster_size_fraction": (0.01, 0.5), "min_samples": (1, 100)}
 CHOICES = {
@@ -220,11 +224,17 @@ def test_an_unknown_or_wrong_parameter_is_refused_by_its_key(key: str, value: ob
 
 def test_each_stage_records_the_settings_that_take_effect_in_it() -> None:
     settings = ClusteringSettings(lookback_days=14, clustering_method_params={"min_samples": 9})
-    stages = ("embeddings", "reduced_embeddings", "cluster_assignments", "projection_2d")
+    stages = (
+        "embeddings",
+        "reduced_embeddings",
+        "cluster_assignments",
+        "projection_2d",
+        "emitted_cluster_event",
+    )
     recorded: dict[str, Any] = {}
     for stage in stages:
         recorded |= settings.of_stage(stage)
-    assert set(DEFAULTS) - set(recorded) == {"min_k", "max_k"}
+    assert set(DEFAULTS) - set(recorded) == {"min_k", "max_k", "compute_timeout_seconds"}
     assert json.loads(json.dumps(recorded)) == recorded
     assert recorded["lookback_days"] == 14
     assert recorded["clustering_method_params"] == {"min_cluster_size_fraction": 0.01, "min_samples": 9}
@@ -245,6 +255,18 @@ def test_an_ensemble_is_recorded_where_it_has_an_effect(reduction: str, clusteri
     )
     assert settings.wanted_members() == used
     assert settings.of_stage("reduced_embeddings")["ensemble_size"] == used
+
+
+@pytest.mark.parametrize(
+    ("traces", "seconds"), [(20, 120), (1000, 120), (2000, 132), (10_000, 228), (100_000, 1308)]
+)
+def test_the_time_limit_grows_with_the_number_of_traces(traces: int, seconds: float) -> None:
+    assert ClusteringSettings().compute_timeout(traces) == pytest.approx(seconds)
+
+
+def test_a_time_limit_that_is_set_holds_for_any_number_of_traces() -> None:
+    settings = ClusteringSettings(compute_timeout_seconds=90)
+    assert [settings.compute_timeout(traces) for traces in (20, 100_000)] == [90, 90]
 
 
 class TestInARun:
@@ -271,6 +293,13 @@ class TestInARun:
         assert [(s.lookback_days, s.clustering_method_params, s.max_samples) for s in seen] == [
             (14, params, 1000)
         ]
+
+    @pytest.mark.parametrize("seconds", [30, 0.5e3, None])
+    def test_a_time_limit_may_be_any_number_or_none(
+        self, seconds: float | None, seen: list[ClusteringSettings]
+    ) -> None:
+        assert self.run(seen, {"compute_timeout_seconds": seconds}).success
+        assert [s.compute_timeout_seconds for s in seen] == [seconds]
 
     @pytest.mark.parametrize(
         ("config", "message"),

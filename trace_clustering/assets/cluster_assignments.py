@@ -4,7 +4,7 @@ from trace_clustering.algorithms.compute import ClusteringSpace, cluster_points
 from trace_clustering.artifacts import ClusterAssignments, ReducedEmbeddings
 from trace_clustering.assets.checks import clusters_found
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
-from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
+from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.deadline import run_with_deadline
 from trace_clustering.settings import ClusteringSettings
 
@@ -30,7 +30,7 @@ def cluster_assignments(
         method=settings.clustering_method,
         params=params,
         random_state=settings.random_state,
-        seconds=COMPUTE_ACTIVITY_TIMEOUT,
+        seconds=settings.compute_timeout(len(reduced_embeddings)),
     )
     assignments = ClusterAssignments(
         # The event reports what was done, and part of that the algorithm decided by itself.

@@ -18,7 +18,7 @@ from trace_clustering.labeling.store import LabelStore, fingerprint
 
 @clustering_asset(
     kinds={"python", "clickhouse", "openai"},
-    code_version="2",
+    code_version="3",
     retry_policy=TWO_ATTEMPTS,
     checks=["titles_distinct", "clusters_named"],
 )

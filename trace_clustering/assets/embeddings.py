@@ -4,7 +4,7 @@ from trace_clustering.artifacts import Embeddings, Provenance
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.clickhouse.embeddings import DocumentSelection, fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, MIN_TRACES_FOR_CLUSTERING
+from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
 from trace_clustering.partitions import team_and_window
 from trace_clustering.settings import ClusteringSettings
 
@@ -15,7 +15,8 @@ def embeddings(
 ) -> dg.MaterializeResult[Embeddings]:
     """The sampled traces of the team's window and their vectors, one per trace, sorted by trace id."""
     team_id, window = team_and_window(context.partition_key, settings.lookback_days)
-    with clickhouse.for_team(team_id, timeout_seconds=COMPUTE_ACTIVITY_TIMEOUT) as session:
+    timeout_seconds = settings.compute_timeout(settings.max_samples)
+    with clickhouse.for_team(team_id, timeout_seconds=timeout_seconds) as session:
         found = fetch_trace_embeddings_for_clustering(
             session,
             window,

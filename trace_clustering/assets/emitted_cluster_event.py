@@ -9,13 +9,15 @@ from trace_clustering.clickhouse.events import emit_cluster_events, fetch_cluste
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT
+from trace_clustering.settings import ClusteringSettings
 
 
 @clustering_asset(
-    kinds={"clickhouse"}, code_version="2", retry_policy=THREE_ATTEMPTS, checks=["event_reads_back"]
+    kinds={"clickhouse"}, code_version="3", retry_policy=THREE_ATTEMPTS, checks=["event_reads_back"]
 )
 def emitted_cluster_event(
     context: dg.AssetExecutionContext,
+    settings: ClusteringSettings,
     clickhouse: ClickHouse,
     cluster_assignments: ClusterAssignments,
     projection_2d: Projection2D,
@@ -23,7 +25,7 @@ def emitted_cluster_event(
 ) -> dg.MaterializeResult[EventReceipt]:
     """The `$ai_trace_clusters` event in ClickHouse, once per run however often it is emitted; its receipt."""
     require_same_clusters(cluster_assignments, projection_2d, cluster_labels)
-    provenance = projection_2d.provenance
+    provenance = projection_2d.provenance.with_settings(settings.of_stage("emitted_cluster_event"))
     if provenance.shortage:
         empty = EventReceipt.empty(provenance)
         return dg.MaterializeResult(value=empty, check_results=[event_reads_back(None, None)])
@@ -31,7 +33,9 @@ def emitted_cluster_event(
         summaries = fetch_trace_summaries(
             session, provenance.window, cluster_assignments.trace_ids, cluster_assignments.batch_run_ids
         )
-        event = build_cluster_event(cluster_assignments, projection_2d, cluster_labels, summaries)
+        event = build_cluster_event(
+            cluster_assignments, projection_2d, cluster_labels, summaries, settings.max_traces_per_cluster
+        )
         outcome = emit_cluster_events(session, event)
         stored = fetch_cluster_event(session, provenance.run_id)
     size = len(event.properties().encode())

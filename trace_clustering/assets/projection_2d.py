@@ -3,7 +3,6 @@ import dagster as dg
 from trace_clustering.algorithms.project import compute_2d_coordinates, mean_coordinates
 from trace_clustering.artifacts import ClusterAssignments, Projection2D, ReducedEmbeddings
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset, require_same_traces
-from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT
 from trace_clustering.deadline import run_with_deadline
 from trace_clustering.map_picture import draw_map, markdown_image
 from trace_clustering.settings import ClusteringSettings
@@ -27,7 +26,7 @@ def projection_2d(
         reduced_embeddings.points,
         method=settings.visualization_method,
         random_state=settings.random_state,
-        seconds=COMPUTE_ACTIVITY_TIMEOUT,
+        seconds=settings.compute_timeout(len(reduced_embeddings)),
     )
     labels, cluster_ids = cluster_assignments.labels, cluster_assignments.cluster_ids()
     projection = Projection2D(

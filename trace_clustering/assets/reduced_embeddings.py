@@ -3,7 +3,6 @@ import dagster as dg
 from trace_clustering.algorithms.compute import reduce_embeddings
 from trace_clustering.artifacts import Embeddings, ReducedEmbeddings
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
-from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT
 from trace_clustering.deadline import run_with_deadline
 from trace_clustering.settings import ClusteringSettings
 
@@ -28,7 +27,7 @@ def reduced_embeddings(
         n_components=settings.dimensionality_reduction_ndims,
         ensemble_size=settings.wanted_members(),
         random_state=settings.random_state,
-        seconds=COMPUTE_ACTIVITY_TIMEOUT,
+        seconds=settings.compute_timeout(len(embeddings)),
     )
     return dg.MaterializeResult(
         value=ReducedEmbeddings(

@@ -11,6 +11,7 @@ import numpy as np
 from trace_clustering.artifacts import (
     ClusterAssignments,
     ClusterLabels,
+    IntArray,
     Projection2D,
     Provenance,
     TraceSummary,
@@ -31,6 +32,8 @@ _REPORTED_SETTINGS = (
     "max_samples",
     "trace_filters",
 )
+# Reported where it is set.
+_CAP = "max_traces_per_cluster"
 _DECIMALS = 6
 
 
@@ -53,6 +56,7 @@ class TraceClusterMetadata:
 class ClusterData:
     """One cluster in the event.
 
+    `size` is the number of its traces, of which `traces` lists all, or with `max_traces_per_cluster` some.
     `centroid` lies in the clustering space and is empty for noise. `label_accuracy` is the share of held-out
     members that a model assigned to the cluster by its label, None where labels were not verified.
     `stability` is how surely the members are found together again, from 0 to 1, None where that is unknown.
@@ -93,6 +97,7 @@ class ClusterEvent:
     def properties(self) -> str:
         """Return the event's properties as JSON text, without NaN or infinity."""
         settings = self.provenance.settings
+        reported = (*_REPORTED_SETTINGS, _CAP) if settings[_CAP] else _REPORTED_SETTINGS
         return json.dumps(
             {
                 "$ai_clustering_run_id": self.provenance.run_id,
@@ -100,7 +105,7 @@ class ClusterEvent:
                 "$ai_window_start": iso_time(self.provenance.window.start),
                 "$ai_window_end": iso_time(self.provenance.window.end),
                 "$ai_total_items_analyzed": sum(cluster.size for cluster in self.clusters),
-                "$ai_clustering_params": {name: settings[name] for name in _REPORTED_SETTINGS},
+                "$ai_clustering_params": {name: settings[name] for name in reported},
                 "$ai_clustering_labeler": self.labeler,
                 "$ai_clustering_labeling": self.labeling,
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
@@ -115,8 +120,12 @@ def build_cluster_event(
     projection: Projection2D,
     labels: ClusterLabels,
     summaries: dict[str, TraceSummary],
+    max_traces_per_cluster: int = 0,
 ) -> ClusterEvent:
     """Put together what the assets made; clusters in ascending order, noise last.
+
+    Of more than `max_traces_per_cluster` traces a cluster lists those with the lowest ranks and those with
+    the highest, half of each; with 0 it lists all.
 
     A trace's time is that of its first event where its summary knows it, else the time of its embedding.
     """
@@ -137,14 +146,14 @@ def build_cluster_event(
                 y=_number(projection.coordinates[row, 1]),
                 timestamp=times[row],
             )
-            for rank, row in enumerate(members)
+            for rank, row in _listed(members, max_traces_per_cluster)
         }
         x, y = projection.centroid_coordinates[position]
         label = label_rows[cluster_id]
         clusters.append(
             ClusterData(
                 cluster_id=cluster_id,
-                size=len(traces),
+                size=len(members),
                 title=labels.titles[label],
                 description=labels.descriptions[label],
                 traces=traces,
@@ -156,7 +165,16 @@ def build_cluster_event(
                 stability=assignments.stability(cluster_id),
             )
         )
-    return ClusterEvent(projection.provenance, clusters, labels.labeling)
+    provenance = projection.provenance.with_settings({_CAP: max_traces_per_cluster})
+    return ClusterEvent(provenance, clusters, labels.labeling)
+
+
+def _listed(members: IntArray, most: int) -> list[tuple[int, int]]:
+    """Return rank and row of the members that a cluster lists; of an odd number one more with a low rank."""
+    ranked = list(enumerate(members.tolist()))
+    if most == 0 or len(ranked) <= most:
+        return ranked
+    return ranked[: most - most // 2] + ranked[len(ranked) - most // 2 :]
 
 
 def _number(value: Any) -> float:  # noqa: ANN401 - any numpy scalar

@@ -1,8 +1,9 @@
 """The embeddings of a team's traces in a window."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,7 @@ from trace_clustering.artifacts import FloatArray, StringArray, TimeArray, Windo
 from trace_clustering.clickhouse.filter_conditions import check_patterns, trace_condition
 from trace_clustering.clickhouse.property_filters import PropertyFilter
 from trace_clustering.clickhouse.session import TeamSession
-from trace_clustering.errors import InvalidEmbeddingsError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from trace_clustering.errors import ClickHouseQueryError, InvalidEmbeddingsError
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,26 +76,27 @@ FROM selected
 """
 )
 
-# The newest row of a trace counts; the rest of the tuple makes ties fall the same way every time. The sample
-# is joined, not listed with IN, because it brings the number of matching traces with it: ClickHouse would
-# evaluate the filters a second time to count them.
+# The newest row of a trace counts; the rest of the tuple makes ties fall the same way every time, and rows
+# alike in all of it are one row that was delivered twice. The sample is found without the vectors, which
+# then pass by block after block, in the order in which they are stored: nobody holds more than a block. It is
+# joined, not listed with IN, because it brings its numbers with it: ClickHouse would evaluate the filters a
+# second time to count. A vector travels as the bytes it has in memory, after its length as a variable-length
+# integer (RowBinary), since the client makes a Python object of every number of an array.
 _NEWEST_ROWS = """
 SELECT
     document_id AS trace_id,
-    any(sample.traces_matching) AS traces_matching,
-    argMax(
-        tuple(rendering, timestamp, CAST(embedding, 'Array(Float32)')),
-        tuple(inserted_at, timestamp, rendering, model_name)
-    ) AS newest,
-    newest.1 AS newest_rendering,
-    newest.2 AS newest_timestamp,
-    newest.3 AS vector
+    sample.position AS position,
+    sample.traces_matching AS traces_matching,
+    rendering,
+    toUnixTimestamp64Milli(timestamp) AS milliseconds,
+    formatRow('RowBinary', CAST(embedding, 'Array(Float32)')) AS vector
 FROM selected
 INNER JOIN sample USING (document_id)
-GROUP BY document_id
-ORDER BY document_id
-LIMIT {max_samples:UInt64}
+WHERE tuple(inserted_at, timestamp, rendering, model_name) = sample.newest
+    AND dimensions = {dimensions:UInt64}
 """
+
+_ROWS_PER_CHECK = 4096
 
 
 def fetch_trace_embeddings_for_clustering(
@@ -120,6 +119,8 @@ def fetch_trace_embeddings_for_clustering(
         If vectors differ in length, or hold NaN or infinity.
     InvalidPatternError
         If a filter holds a regular expression that ClickHouse cannot compile.
+    ClickHouseQueryError
+        If rows were replaced in the middle of it.
     """
     check_patterns(session, filters)
     documents = documents or DocumentSelection()
@@ -137,14 +138,16 @@ def fetch_trace_embeddings_for_clustering(
     (in_window,) = session.query(_WINDOW, **selection)
     dimensions = _one_length(in_window["dimensions_and_models"])
     condition = trace_condition(filters, window)
-    rows = session.query_arrow(
+    blocks = session.stream(
         _sampled_rows(condition.sql),
+        as_bytes=["vector"],
         **selection,
         **condition.parameters,
+        dimensions=dimensions,
         max_samples=max_samples,
         random_state=random_state,
     )
-    found = _from_arrow(rows, dimensions, in_window["traces"])
+    found = _collected(blocks, dimensions, max_samples, in_window["traces"])
     _require_finite(found)
     return found
 
@@ -152,27 +155,51 @@ def fetch_trace_embeddings_for_clustering(
 def _sampled_rows(condition: str) -> str:
     """Return the statement that reads the traces of a sample of those that satisfy a condition."""
     return f"""{_SELECTED}, sample AS (
-    SELECT document_id, count() OVER () AS traces_matching
-    FROM selected
-    WHERE {condition}
-    GROUP BY document_id
-    ORDER BY cityHash64(document_id, {{random_state:UInt64}}), document_id
-    LIMIT {{max_samples:UInt64}}
+    SELECT document_id, newest, traces_matching, row_number() OVER (ORDER BY document_id) - 1 AS position
+    FROM (
+        SELECT
+            document_id,
+            max(tuple(inserted_at, timestamp, rendering, model_name)) AS newest,
+            count() OVER () AS traces_matching
+        FROM selected
+        WHERE {condition}
+        GROUP BY document_id
+        ORDER BY cityHash64(document_id, {{random_state:UInt64}}), document_id
+        LIMIT {{max_samples:UInt64}}
+    )
 )
 {_NEWEST_ROWS}"""
 
 
-def _from_arrow(rows: "pa.Table", dimensions: int, traces_in_window: int) -> TraceEmbeddings:
-    renderings = rows["newest_rendering"].to_pylist()
-    batches = ["" if r in constants.SUMMARY_MODE_RENDERINGS else r for r in renderings]
-    return TraceEmbeddings(
-        trace_ids=np.array(rows["trace_id"].to_pylist(), dtype=object),
-        batch_run_ids=np.array(batches, dtype=object),
-        timestamps=rows["newest_timestamp"].to_numpy().astype("datetime64[ms]"),
-        vectors=rows["vector"].combine_chunks().flatten().to_numpy().reshape(len(rows), dimensions),
+def _collected(
+    blocks: Iterator[dict[str, list[Any]]], dimensions: int, max_samples: int, traces_in_window: int
+) -> TraceEmbeddings:
+    """Put every row where it belongs, in arrays that have the right size from the start."""
+    first = next(blocks, None)
+    matching = first["traces_matching"][0] if first else 0
+    n = min(matching, max_samples)
+    found = TraceEmbeddings(
+        trace_ids=np.full(n, None, dtype=object),
+        batch_run_ids=np.full(n, "", dtype=object),
+        timestamps=np.zeros(n, dtype="datetime64[ms]"),
+        vectors=np.empty((n, dimensions), dtype=np.float32),
         traces_in_window=traces_in_window,
-        traces_matching=rows["traces_matching"][0].as_py() if len(rows) else 0,
+        traces_matching=matching,
     )
+    length_bytes = (dimensions.bit_length() + 6) // 7
+    for block in chain([first] if first else [], blocks):
+        rows = np.asarray(block["position"])
+        found.trace_ids[rows] = block["trace_id"]
+        found.batch_run_ids[rows] = [
+            "" if rendering in constants.SUMMARY_MODE_RENDERINGS else rendering
+            for rendering in block["rendering"]
+        ]
+        found.timestamps[rows] = np.asarray(block["milliseconds"]).astype("datetime64[ms]")
+        for row, vector in zip(rows, block["vector"], strict=True):
+            found.vectors[row] = np.frombuffer(vector, dtype="<f4", offset=length_bytes)
+    if missing := sum(trace_id is None for trace_id in found.trace_ids):
+        raise ClickHouseQueryError(f"{missing} of {n} traces were replaced while they were read; try again")
+    return found
 
 
 def _one_length(dimensions_and_models: list[tuple[int, str]]) -> int:
@@ -190,7 +217,10 @@ def _one_length(dimensions_and_models: list[tuple[int, str]]) -> int:
 
 
 def _require_finite(found: TraceEmbeddings) -> None:
-    finite = np.isfinite(found.vectors).all(axis=1)
+    finite = np.ones(len(found.vectors), dtype=bool)
+    for start in range(0, len(finite), _ROWS_PER_CHECK):
+        rows = slice(start, start + _ROWS_PER_CHECK)
+        finite[rows] = np.isfinite(found.vectors[rows]).all(axis=1)
     if not finite.all():
         ids = ", ".join(repr(trace_id) for trace_id in found.trace_ids[~finite][:5])
         raise InvalidEmbeddingsError(

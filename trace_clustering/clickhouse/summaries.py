@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from trace_clustering.artifacts import TraceSummary, Window
@@ -10,35 +11,22 @@ from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import SUMMARY_EVENT_NAME
 
 _SUMMARIES = """
-WITH
-    JSONExtractString(properties, '$ai_trace_id') AS trace_id,
-    JSONExtractString(properties, '$ai_batch_run_id') AS batch_run_id,
-    transform(trace_id, {trace_ids:Array(String)}, {batch_run_ids:Array(String)}, '') AS wanted_batch_run_id
+WITH JSONExtractString(properties, '$ai_trace_id') AS trace_id
 SELECT
     trace_id,
-    argMax(
-        tuple(
-            JSONExtractString(properties, '$ai_summary_title'),
-            JSONExtractString(properties, '$ai_summary_flow_diagram'),
-            JSONExtractRaw(properties, '$ai_summary_bullets'),
-            JSONExtractRaw(properties, '$ai_summary_interesting_notes'),
-            JSONExtractString(properties, 'trace_timestamp')
-        ),
-        tuple(
-            batch_run_id != '' AND batch_run_id = wanted_batch_run_id,
-            timestamp,
-            uuid
-        )
-    ) AS best,
-    best.1 AS title, best.2 AS flow_diagram, best.3 AS bullets, best.4 AS notes, best.5 AS trace_timestamp
+    JSONExtractString(properties, '$ai_batch_run_id') AS batch_run_id,
+    timestamp,
+    uuid,
+    JSONExtractString(properties, '$ai_summary_title') AS title,
+    JSONExtractString(properties, '$ai_summary_flow_diagram') AS flow_diagram,
+    JSONExtractRaw(properties, '$ai_summary_bullets') AS bullets,
+    JSONExtractRaw(properties, '$ai_summary_interesting_notes') AS notes,
+    JSONExtractString(properties, 'trace_timestamp') AS trace_timestamp
 FROM {events:Identifier}
 WHERE team_id = {team_id:Int64}
     AND event = {event:String}
     AND timestamp >= {window_start:DateTime64(6, 'UTC')} AND timestamp < {window_end:DateTime64(6, 'UTC')}
-    AND trace_id IN {trace_ids:Array(String)}
-GROUP BY trace_id
-ORDER BY trace_id
-LIMIT {limit:UInt64}
+    AND (empty({trace_ids:Array(String)}) OR trace_id IN {trace_ids:Array(String)})
 """
 
 
@@ -60,20 +48,28 @@ def fetch_trace_summaries(
     dict
         Summaries by trace id; traces without one are missing.
     """
-    pairs = zip(trace_ids, batch_run_ids, strict=True)
-    summaries: dict[str, TraceSummary] = {}
-    for batch in parameter_batches(pairs, lambda pair: max(pair, key=len)):
-        rows = session.query(
-            _SUMMARIES,
-            event=SUMMARY_EVENT_NAME,
-            window_start=window.start,
-            window_end=window.end,
-            trace_ids=[trace_id for trace_id, _ in batch],
-            batch_run_ids=[batch_run_id for _, batch_run_id in batch],
-            limit=len(batch),
-        )
-        summaries.update((row["trace_id"], _summary(row)) for row in rows)
-    return summaries
+    wanted = dict(zip(trace_ids, batch_run_ids, strict=True))
+    # Where the ids are too many for one parameter, all summaries of the window pass by, once.
+    batches = list(islice(parameter_batches(wanted, str), 2))
+    if not batches:
+        return {}
+    best: dict[str, tuple[Any, dict[str, Any]]] = {}
+    for block in session.stream(
+        _SUMMARIES,
+        event=SUMMARY_EVENT_NAME,
+        window_start=window.start,
+        window_end=window.end,
+        trace_ids=batches[0] if len(batches) == 1 else [],
+    ):
+        for values in zip(*block.values(), strict=True):
+            row = dict(zip(block, values, strict=True))
+            trace_id, batch_run_id = row["trace_id"], row["batch_run_id"]
+            if trace_id in wanted:
+                made_with_it = batch_run_id != "" and batch_run_id == wanted[trace_id]
+                merit = (made_with_it, row["timestamp"], row["uuid"])
+                if trace_id not in best or merit > best[trace_id][0]:
+                    best[trace_id] = merit, row
+    return {trace_id: _summary(row) for trace_id, (_, row) in sorted(best.items())}
 
 
 def _summary(row: dict[str, Any]) -> TraceSummary:

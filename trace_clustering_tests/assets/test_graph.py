@@ -92,6 +92,19 @@ def test_themes_that_are_well_apart_are_stable(run: tuple[Graph, dg.ExecuteInPro
     assert metadata_of(result, "cluster_assignments")["stabilities"] == stabilities
 
 
+def test_the_same_traces_and_settings_make_the_same_files_in_another_home(
+    run: tuple[Graph, dg.ExecuteInProcessResult], graph: Graph
+) -> None:
+    first, _ = run
+    graph.load(1, list(reversed(themed_records(outliers=0))))
+    # A time limit is no part of what is stored.
+    assert graph.materialize(PARTITION, compute_timeout_seconds=600).success
+    for asset in ASSETS:
+        one, other = (home.folder / "artifacts" / asset / DAY / "1.parquet" for home in (first, graph))
+        assert one.read_bytes() == other.read_bytes(), asset
+    assert graph.event_properties() == first.event_properties()
+
+
 def test_a_retry_of_the_last_steps_adds_no_event(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
     graph, _ = run
     again = graph.materialize(PARTITION, ["cluster_assignments", "cluster_labels", "emitted_cluster_event"])
@@ -126,6 +139,22 @@ def test_one_asset_alone_works_from_what_is_stored_and_never_rewrites_history(
         "max_samples": 1000,
         "trace_filters": [],
     }
+
+
+def test_another_number_of_listed_traces_replaces_the_event(
+    run: tuple[Graph, dg.ExecuteInProcessResult],
+) -> None:
+    graph, _ = run
+    (before,) = graph.event_properties()
+    shorter = graph.materialize(PARTITION, ["emitted_cluster_event"], max_traces_per_cluster=3)
+    assert metadata_of(shorter, "emitted_cluster_event")["outcome"] == "replaced"
+    (event,) = graph.event_properties()
+    assert [len(cluster["traces"]) for cluster in event["$ai_clusters"]] == [3, 3, 3]
+    assert [cluster["size"] for cluster in event["$ai_clusters"]] == [30, 30, 30]
+    assert event["$ai_clustering_params"]["max_traces_per_cluster"] == 3
+    again = graph.materialize(PARTITION, ["emitted_cluster_event"])
+    assert metadata_of(again, "emitted_cluster_event")["outcome"] == "replaced"
+    assert graph.event_properties() == [before]
 
 
 def test_a_setting_of_one_run_reaches_the_assets_and_the_event(

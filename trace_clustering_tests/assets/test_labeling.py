@@ -231,7 +231,7 @@ def test_the_key_is_nowhere_but_in_the_header(
     run = clustered.instance.get_run_by_id(result.run_id)
     logs = clustered.instance.all_logs(result.run_id)
     files = [path for path in (clustered.folder / "artifacts").rglob("*") if path.is_file()]
-    artifacts = [repr(from_parquet(path.read_bytes())) for path in files if path.suffix == ".parquet"]
+    artifacts = [repr(from_parquet(path.open("rb"))) for path in files if path.suffix == ".parquet"]
     texts = {
         "run": repr(run),
         "run snapshot": repr(clustered.instance.get_job_snapshot(run.job_snapshot_id)),

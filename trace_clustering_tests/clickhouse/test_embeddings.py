@@ -13,7 +13,7 @@ from trace_clustering.clickhouse.embeddings import (
     fetch_trace_embeddings_for_clustering,
 )
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.errors import InvalidEmbeddingsError
+from trace_clustering.errors import ClickHouseQueryError, InvalidEmbeddingsError
 from trace_clustering_tests.clickhouse.rows import NOON, insert_embeddings
 
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
@@ -159,9 +159,35 @@ def test_of_several_rows_the_newest_counts_and_a_trace_counts_once(
     assert found.traces_in_window == 1
 
 
+def test_a_row_that_was_delivered_twice_counts_once(place: ClickHouse) -> None:
+    for _ in range(2):
+        write(place, {"document_id": "a"}, {"document_id": "b"})
+    found = fetch(place)
+    assert found.trace_ids.tolist() == ["a", "b"]
+    assert found.vectors.tolist() == [[1.0, 0.0, 0.0]] * 2
+
+
+@pytest.mark.parametrize("dimensions", [1, 127, 128, 3072, 20_000])
+def test_vectors_may_have_any_length(place: ClickHouse, dimensions: int) -> None:
+    vector = np.linspace(-1, 1, dimensions)
+    write(place, {"embedding": vector.tolist()})
+    np.testing.assert_array_equal(fetch(place).vectors, vector.astype(np.float32)[None])
+
+
 def test_an_empty_vector_never_hides_an_older_one(clickhouse: ClickHouse) -> None:
     write(clickhouse, {}, {"rendering": "batch-2", "embedding": [], "inserted_at": NOON + MILLISECOND})
     assert fetch(clickhouse).batch_run_ids.tolist() == ["batch-1"]
+
+
+def test_rows_that_are_replaced_while_they_are_read_are_a_fault_and_never_a_gap(
+    clickhouse: ClickHouse,
+) -> None:
+    write(clickhouse, *({"document_id": f"trace-{number}"} for number in range(100)))
+    changing = "* REPLACE inserted_at + toIntervalMillisecond(rand() % 2) AS inserted_at"
+    with clickhouse.for_team(1, timeout_seconds=60) as session:
+        session._client.command(f"CREATE VIEW changing AS SELECT {changing} FROM document_embeddings")
+    with pytest.raises(ClickHouseQueryError, match=r"\d+ of 100 traces were replaced while they were read"):
+        fetch(ClickHouse(dsn=clickhouse.dsn, embeddings_table="changing"))
 
 
 # So many that the engine gives them back in no order of its own.
@@ -171,7 +197,11 @@ TRACES = [f"trace-{number:04d}" for number in range(3000)]
 @pytest.fixture(scope="module")
 def many(shared_place: ClickHouse) -> ClickHouse:
     """The same traces for two teams, for the second in another order and each of them twice."""
-    write(shared_place, *({"document_id": trace_id} for trace_id in TRACES))
+    numbered = enumerate(TRACES)
+    write(
+        shared_place,
+        *({"document_id": trace, "embedding": [float(number), 1.0, 0.0]} for number, trace in numbered),
+    )
     again = [
         {"document_id": trace_id, "rendering": rendering}
         for trace_id in reversed(TRACES)
@@ -180,6 +210,11 @@ def many(shared_place: ClickHouse) -> ClickHouse:
     write(shared_place, *again[:2500], team_id=2)
     write(shared_place, *again[2500:], team_id=2)
     return shared_place
+
+
+def test_every_trace_of_a_sample_has_its_own_vector(many: ClickHouse) -> None:
+    sample = fetch(many, max_samples=2000)
+    assert [TRACES[round(float(vector[0]))] for vector in sample.vectors] == sample.trace_ids.tolist()
 
 
 def test_a_sample_depends_on_the_traces_and_the_seed_alone(many: ClickHouse) -> None:

@@ -242,6 +242,40 @@ class TestContent:
         assert (noise["cluster_id"], noise["size"], noise["centroid"]) == (-1, 6, [])
         assert sorted(trace["rank"] for trace in noise["traces"].values()) == [0, 1, 2, 3, 4, 5]
 
+    @pytest.mark.parametrize(
+        ("most", "ranks"),
+        [
+            (0, {0: [0], 1: [0, 1, 2], -1: [0, 1]}),
+            (1, {0: [0], 1: [0], -1: [0]}),
+            (2, {0: [0], 1: [0, 2], -1: [0, 1]}),
+            (3, {0: [0], 1: [0, 1, 2], -1: [0, 1]}),
+        ],
+    )
+    def test_a_cluster_lists_its_nearest_and_its_farthest_traces_when_told_how_many(
+        self, most: int, ranks: dict[int, list[int]]
+    ) -> None:
+        event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, {}, most)
+        properties = json.loads(event.properties())
+        listed = {
+            cluster["cluster_id"]: [trace["rank"] for trace in cluster["traces"].values()]
+            for cluster in properties["$ai_clusters"]
+        }
+        assert listed == ranks
+        assert [cluster["size"] for cluster in properties["$ai_clusters"]] == [1, 3, 2]
+        assert properties["$ai_total_items_analyzed"] == 6
+        # A trace says of itself what it says where all are listed.
+        everything = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, {})
+        for some, every in zip(event.clusters, everything.clusters, strict=True):
+            assert some.traces.items() <= every.traces.items()
+
+    def test_how_many_traces_are_listed_is_reported_where_it_is_set(self) -> None:
+        def reported(most: int) -> dict[str, Any]:
+            event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, {}, most)
+            return json.loads(event.properties())["$ai_clustering_params"]
+
+        assert reported(7) == reported(0) | {"max_traces_per_cluster": 7}
+        assert "max_traces_per_cluster" not in reported(0)
+
     @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
     @pytest.mark.parametrize("where", ["distance", "coordinate", "centroid", "map centroid"])
     def test_numbers_that_json_does_not_have_never_reach_it(

@@ -57,7 +57,7 @@ def two_teams(shared_place: ClickHouse) -> ClickHouse:
 def test_a_statement_that_forgets_the_team_reads_only_its_rows(two_teams: ClickHouse, statement: str) -> None:
     with two_teams.for_team(OWN, timeout_seconds=60) as session:
         assert session.query(statement) == [{"owner": "own"}]
-        assert session.query_arrow(statement).to_pylist() == [{"owner": "own"}]
+        assert list(session.stream(statement)) == [{"owner": ["own"]}]
 
 
 def test_inserted_rows_belong_to_the_team_of_the_session(place: ClickHouse) -> None:
@@ -76,7 +76,7 @@ def test_values_come_back_unchanged(place: ClickHouse) -> None:
         listed = "SELECT event FROM events WHERE event IN {values:Array(String)} ORDER BY event"
         in_order = sorted(VALUES, key=str.encode)
         assert [row["event"] for row in session.query(listed, values=VALUES)] == in_order
-        assert session.query_arrow(listed, values=VALUES)["event"].to_pylist() == in_order
+        assert [block["event"] for block in session.stream(listed, values=VALUES)] == [in_order]
         assert session.query("SELECT {values:Array(String)} AS a", values=VALUES) == [{"a": VALUES}]
 
 

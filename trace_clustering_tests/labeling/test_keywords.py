@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trace_clustering.artifacts import TraceSummary
-from trace_clustering.labeling.keywords import cluster_document, distinguishing_terms
+from trace_clustering.labeling.keywords import MAX_SUMMARIES, cluster_document, distinguishing_terms
 from trace_clustering_tests.examples import THEMES
 
 WORDS = ("kettle", "invoice", "refund", "password", "tax", "mail")
@@ -122,3 +122,13 @@ def test_a_summary_gives_its_title_twice_and_all_its_notes_but_not_its_diagram()
     words = ["Title", "Title", "First", "Second", "Note"]
     assert cluster_document([summary, summary]).split() == words * 2
     assert cluster_document([]) == ""
+
+
+def test_of_a_huge_cluster_the_first_summaries_speak() -> None:
+    def titled(title: str) -> TraceSummary:
+        return TraceSummary(
+            trace_id="t", title=title, flow_diagram="", bullets=[], interesting_notes=[], trace_timestamp=""
+        )
+
+    document = cluster_document([titled("near")] * MAX_SUMMARIES + [titled("far")] * 5)
+    assert Counter(document.split()) == {"near": 2 * MAX_SUMMARIES}
