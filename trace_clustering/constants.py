@@ -40,7 +40,7 @@ DEFAULT_UMAP_MIN_DIST: Final = 0.0
 DEFAULT_ENSEMBLE_SIZE: Final = 10
 ENSEMBLE_UMAP_EPOCHS: Final = 200
 MAX_ENSEMBLE_SIZE: Final = 20
-# How many neighbours of a trace are asked whether they were with it.
+# How many neighbours of a trace are asked at most whether they are in its cluster.
 STABILITY_NEIGHBORS: Final = 50
 # A consensus looks at all pairs of traces: 1.2 GB for as many.
 ENSEMBLE_MAX_POINTS: Final = 10_000

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from trace_clustering.algorithms.distances import cluster_means
 from trace_clustering.algorithms.hdbscan_clustering import (
     ClusterSelection,
+    HDBSCANResult,
     min_cluster_size,
     perform_hdbscan_clustering,
 )
@@ -25,6 +26,8 @@ from trace_clustering.constants import (
 # a point that is noise in some votes for nothing there, and groups that lose its votes split by chance.
 _LEAST_TOGETHER = 1 / 3
 _TIE = 1e-6
+# Stability is what comes back without one in so many points.
+_LEFT_OUT = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +66,8 @@ def perform_consensus_clustering(
     """Cluster every layout of an ensemble with HDBSCAN, and points by how often they were together.
 
     Average linkage joins groups as long as their points share a cluster in more than a third of the layouts.
-    Groups below the smallest size are noise. A collapse is judged in every layout by itself.
+    Groups below the smallest size are noise. A collapse is judged in every layout by itself. To see which
+    clusters come back, HDBSCAN clusters a random two thirds of the points of every layout once more.
 
     Parameters
     ----------
@@ -81,17 +85,23 @@ def perform_consensus_clustering(
     InvalidEmbeddingsError, InvalidSettingsError
         As `perform_hdbscan_clustering` does.
     """
-    found = [
-        perform_hdbscan_clustering(layout, min_cluster_size_fraction, min_samples, random_state)
-        for layout in np.split(embeddings, members, axis=1)
-    ]
-    together = co_association([result.labels for result in found])
-    labels = consensus_labels(together, min_cluster_size(len(embeddings), min_cluster_size_fraction))
+    n = len(embeddings)
+
+    def cluster(layout: NDArray[np.float32]) -> HDBSCANResult:
+        return perform_hdbscan_clustering(layout, min_cluster_size_fraction, min_samples, random_state)
+
+    layouts = np.split(embeddings, members, axis=1)
+    found = [cluster(layout) for layout in layouts]
+    random = np.random.default_rng(random_state)
+    drawn = [np.sort(random.permutation(n)[n // _LEFT_OUT :]) for _ in layouts]
+    samples = [(rows, cluster(layout[rows]).labels) for rows, layout in zip(drawn, layouts, strict=True)]
+    clusterings = [result.labels for result in found]
+    labels = consensus_labels(co_association(clusterings), min_cluster_size(n, min_cluster_size_fraction))
     return ConsensusResult(
         labels=labels,
         centroids=cluster_means(embeddings, labels),
-        probabilities=mean_co_associations(together, labels),
-        stabilities=cluster_stabilities(together, labels, neighbors),
+        probabilities=mean_co_associations(np.array(clusterings), labels),
+        stabilities=cluster_stabilities(samples, labels, neighbors),
         selection=Counter(result.selection for result in found).most_common(1)[0][0],
     )
 

@@ -62,14 +62,14 @@ def test_fewer_than_two_points_are_noise(n: int) -> None:
 
 
 def layouts(*heaps: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return 10 points per group, for each layout with every group in the heap that it says."""
+    """Return 40 points per group, for each layout with every group in the heap that it says."""
     random = np.random.default_rng(1)
     columns = [
-        10 * np.eye(4)[np.repeat(of_groups, 10)] + random.normal(0, 0.1, (10 * len(of_groups), 4))
+        10 * np.eye(4)[np.repeat(of_groups, 40)] + random.normal(0, 0.1, (40 * len(of_groups), 4))
         for of_groups in heaps
     ]
-    groups = np.repeat(np.eye(len(heaps[0]), dtype=np.float32), 10, axis=0)
-    return np.hstack(columns).astype(np.float32), nearest_neighbors(groups, 10)[0]
+    groups = np.repeat(np.eye(len(heaps[0]), dtype=np.float32), 40, axis=0)
+    return np.hstack(columns).astype(np.float32), nearest_neighbors(groups, 40)[0]
 
 
 def consensus(*heaps: list[int]) -> ConsensusResult:
@@ -79,7 +79,7 @@ def consensus(*heaps: list[int]) -> ConsensusResult:
 
 def test_layouts_that_agree_give_certain_clusters() -> None:
     found = consensus([0, 1, 2], [2, 0, 1], [3, 1, 0])
-    assert found.labels.tolist() == np.repeat([0, 1, 2], 10).tolist()
+    assert found.labels.tolist() == np.repeat([0, 1, 2], 40).tolist()
     assert (found.probabilities == 1).all()
     assert found.stabilities.tolist() == [1, 1, 1]
     assert found.centroids.shape == (3, 12)
@@ -88,16 +88,18 @@ def test_layouts_that_agree_give_certain_clusters() -> None:
 
 def test_a_layout_that_joins_two_groups_is_outvoted() -> None:
     found = consensus([0, 1, 2, 3], [0, 1, 2, 3], [0, 0, 1, 2])
-    assert found.labels.tolist() == np.repeat([0, 1, 2, 3], 10).tolist()
-    assert found.stabilities.tolist() == [1, 1, 1, 1]
+    assert found.labels.tolist() == np.repeat([0, 1, 2, 3], 40).tolist()
+    joined = 1 / (0.4 / ((1 + 1 + 1 / 2) / 3) + 0.6)  # in the third layout they are half of a cluster
+    assert found.stabilities == pytest.approx([joined, joined, 1, 1], abs=0.02)
 
 
 def test_groups_that_most_layouts_join_are_one_cluster_and_less_certain() -> None:
     found = consensus([0, 0, 1, 2], [0, 0, 1, 2], [0, 1, 2, 3])
-    assert found.labels.tolist() == np.repeat([0, 0, 1, 2], 10).tolist()
-    expected = (9 + 10 * 2 / 3) / 19  # always with nine, in two of three layouts with ten more
-    assert found.probabilities[:20] == pytest.approx(expected)
-    assert found.stabilities == pytest.approx([expected, 1, 1])
+    assert found.labels.tolist() == np.repeat([0, 0, 1, 2], 40).tolist()
+    expected = (39 + 40 * 2 / 3) / 79  # always with 39, in two of three layouts with 40 more
+    assert found.probabilities[:80] == pytest.approx(expected)
+    recurrence = (1 + 1 + 1 / 2) / 3  # in the third layout it is cut in half
+    assert found.stabilities == pytest.approx([1 / (0.4 / recurrence + 0.6), 1, 1], abs=0.02)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 20])
