@@ -43,7 +43,7 @@ SMALLEST_FOR_UMAP: Final = 3
 DEFAULT_ENSEMBLE_SIZE: Final = 10
 ENSEMBLE_UMAP_EPOCHS: Final = 150
 MAX_ENSEMBLE_SIZE: Final = 20
-# How many neighbours of a trace are asked whether they were with it.
+# How many neighbours of a trace are asked at most whether they are in its cluster.
 STABILITY_NEIGHBORS: Final = 50
 # Of many traces fewer layouts are made: as many as this is of traces in all, but no fewer than four.
 ENSEMBLE_MOST_POINTS: Final = 100_000

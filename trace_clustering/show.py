@@ -61,7 +61,8 @@ def fetch_clustering(clickhouse: ClickHouse, team_id: int, run_id: str = "") -> 
 def clustering_table(clustering: StoredClustering) -> Table:
     """Return a clustering as a table: id, title, size, share and nearest traces of every cluster.
 
-    Where labels were verified, the share of held-out traces that they led to their own cluster is shown too.
+    How surely clusters are found again is shown too where that is known, and, where labels were verified,
+    the share of held-out traces that they led to their own cluster.
     """
     properties, titles = clustering.properties, clustering.titles
     total = properties["$ai_total_items_analyzed"]
@@ -81,9 +82,13 @@ def clustering_table(clustering: StoredClustering) -> Table:
     table.add_column("Title", ratio=2)
     table.add_column("Traces", justify="right")
     table.add_column("Share", justify="right")
-    verified = any(cluster.get("label_accuracy") is not None for cluster in properties["$ai_clusters"])
-    if verified:
-        table.add_column("Verified", justify="right")
+    measured = {
+        key: header
+        for key, header in (("stability", "Stability"), ("label_accuracy", "Verified"))
+        if any(cluster.get(key) is not None for cluster in properties["$ai_clusters"])
+    }
+    for header in measured.values():
+        table.add_column(header, justify="right")
     table.add_column("Nearest traces", ratio=3, no_wrap=True, overflow="ellipsis")
     for cluster in sorted(properties["$ai_clusters"], key=lambda c: (c["cluster_id"] < 0, -c["size"])):
         table.add_row(
@@ -91,7 +96,7 @@ def clustering_table(clustering: StoredClustering) -> Table:
             Text(plain_line(cluster["title"])),
             str(cluster["size"]),
             f"{cluster['size'] / total:.1%}",
-            *([_percent(cluster.get("label_accuracy"))] if verified else []),
+            *(_percent(cluster.get(key)) for key in measured),
             Text("\n".join(plain_line(titles.get(trace) or trace) for trace in _nearest(cluster))),
         )
     return table

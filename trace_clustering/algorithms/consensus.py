@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from trace_clustering.algorithms.distances import cluster_means
 from trace_clustering.algorithms.hdbscan_clustering import (
     ClusterSelection,
+    HDBSCANResult,
     min_cluster_size,
     perform_hdbscan_clustering,
 )
@@ -27,6 +28,8 @@ _LEAST_TOGETHER = 1 / 4
 _TIE = 1e-6
 # Kinds of points of which all pairs are looked at: 128 MB.
 _MOST_LINKED = 4000
+# Stability is what comes back without one in so many points.
+_LEFT_OUT = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +67,10 @@ def perform_consensus_clustering(
 ) -> ConsensusResult:
     """Cluster every layout of an ensemble with HDBSCAN, and points by how often they were together.
 
-    Average linkage joins groups as long as their points share a cluster in more than a quarter of the layouts.
-    Groups below the smallest size are noise. A collapse is judged in every layout by itself.
+    Average linkage joins groups as long as their points share a cluster in more than a quarter of the
+    layouts, and in more than one. Groups below the smallest size are noise. A collapse is judged in every
+    layout by itself. To see which clusters come back, HDBSCAN clusters a random two thirds of the points of
+    every layout once more.
 
     Parameters
     ----------
@@ -83,34 +88,39 @@ def perform_consensus_clustering(
     InvalidEmbeddingsError, InvalidSettingsError
         As `perform_hdbscan_clustering` does.
     """
-    found = [
-        perform_hdbscan_clustering(layout, min_cluster_size_fraction, min_samples, random_state)
-        for layout in np.split(embeddings, members, axis=1)
-    ]
+    n = len(embeddings)
+
+    def cluster(layout: NDArray[np.float32]) -> HDBSCANResult:
+        return perform_hdbscan_clustering(layout, min_cluster_size_fraction, min_samples, random_state)
+
+    layouts = np.split(embeddings, members, axis=1)
+    found = [cluster(layout) for layout in layouts]
+    random = np.random.default_rng(random_state)
+    drawn = [np.sort(random.permutation(n)[n // _LEFT_OUT :]) for _ in layouts]
+    samples = [(rows, cluster(layout[rows]).labels) for rows, layout in zip(drawn, layouts, strict=True)]
     clusterings = np.stack([result.labels for result in found])
-    labels = consensus_labels(clusterings, min_cluster_size(len(embeddings), min_cluster_size_fraction))
+    labels = consensus_labels(clusterings, min_cluster_size(n, min_cluster_size_fraction))
     return ConsensusResult(
         labels=labels,
         centroids=cluster_means(embeddings, labels),
         probabilities=mean_co_associations(clusterings, labels),
-        stabilities=cluster_stabilities(clusterings, labels, neighbors),
+        stabilities=cluster_stabilities(samples, labels, neighbors),
         selection=Counter(result.selection for result in found).most_common(1)[0][0],
     )
 
 
 def consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
-    """Group points by average linkage of their co-association, cut where it falls to a quarter.
+    """Group points by average linkage of their co-association, cut where it falls to a quarter, or one vote.
 
     The co-association of two points is the share of clusterings in which they are in one cluster; noise is
     together with nothing. Points that no clustering tells apart are together from the start, so that not all
     pairs of points need to be looked at. Such kinds of points are linked, the largest 4,000 if there are
-    more; the others join the group with which they have the largest mean co-association, if it is above a
-    quarter.
+    more; the others join the group with which they have the largest mean co-association, if that suffices.
 
     Parameters
     ----------
     clusterings : int64 array, shape (m, n)
-        Cluster ids of n points in m clusterings; -1 is noise.
+        Cluster ids of n points in m clusterings, at least two; -1 is noise.
     min_size : int
         Smaller groups are noise.
 
@@ -119,17 +129,20 @@ def consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[n
     int64 array, shape (n,)
         Cluster ids in the order of the clusters' first points; -1 is noise.
     """
-    labels = np.full(clusterings.shape[1], NOISE_CLUSTER_ID)
+    members, n = clusterings.shape
+    least = max(_LEAST_TOGETHER, 1 / members) + _TIE
+    labels = np.full(n, NOISE_CLUSTER_ID)
     # The others are too seldom in any cluster.
-    often = np.flatnonzero((clusterings != NOISE_CLUSTER_ID).mean(axis=0) > _LEAST_TOGETHER + _TIE)
+    often = np.flatnonzero((clusterings != NOISE_CLUSTER_ID).mean(axis=0) > least)
     kinds, first, kind_of, sizes = np.unique(
         clusterings[:, often], axis=1, return_index=True, return_inverse=True, return_counts=True
     )
     by_size = np.lexsort((first, -sizes))
     linked, others = by_size[:_MOST_LINKED], by_size[_MOST_LINKED:]
     groups = np.full(len(sizes), NOISE_CLUSTER_ID)
-    groups[linked] = average_linkage(_co_association(kinds[:, linked]), sizes[linked], _LEAST_TOGETHER + _TIE)
-    groups[others] = _nearest_groups(kinds, sizes, groups, others)
+    groups[linked] = average_linkage(_co_association(kinds[:, linked]), sizes[linked], least)
+    if len(others):
+        groups[others] = _nearest_groups(kinds, sizes, groups, others, least)
     labels[often] = groups[kind_of]
     return _numbered(labels, min_size)
 
@@ -144,7 +157,11 @@ def _co_association(kinds: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _nearest_groups(
-    kinds: NDArray[np.int64], sizes: NDArray[np.int64], groups: NDArray[np.int64], others: NDArray[np.int64]
+    kinds: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    others: NDArray[np.int64],
+    least: float,
 ) -> NDArray[np.int64]:
     """Return the group that each kind not linked is nearest to; -1 if it is near none."""
     found, group_of = np.unique(groups, return_inverse=True)
@@ -158,7 +175,7 @@ def _nearest_groups(
         together += counts[:, ids[others]]
     together /= len(kinds) * np.maximum(np.bincount(group_of, weights, len(found)), 1)[:, None]
     nearest = together.argmax(axis=0)
-    near = together[nearest, np.arange(len(others))] > _LEAST_TOGETHER + _TIE
+    near = together[nearest, np.arange(len(others))] > least
     return np.where(near, found[nearest], NOISE_CLUSTER_ID)
 
 

@@ -66,9 +66,10 @@ def nearest_neighbors(points: NDArray[np.float32], k: int) -> tuple[NDArray[np.i
 
 def _centred_and_scaled(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the points around 0, where products are most exact, and so small that none overflows."""
-    centred = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred: NDArray[np.float32] = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)
     largest = np.abs(centred).max(initial=0)
-    centred /= largest or 1
+    if largest > 0:
+        np.divide(centred, largest, out=centred)
     return centred
 
 

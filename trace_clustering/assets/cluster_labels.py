@@ -69,7 +69,7 @@ def cluster_labels(
         value=labels,
         metadata={
             "clusters": len(labels.cluster_ids),
-            "labels": _table(labels),
+            "labels": _table(labels, cluster_assignments),
             "summaries": len(summaries),
             "labelers": {name: list(labels.labelers).count(name) for name in sorted(set(labels.labelers))},
             "labeling": labels.labeling,
@@ -79,8 +79,10 @@ def cluster_labels(
     )
 
 
-def _table(labels: ClusterLabels) -> dg.TableMetadataValue:
+def _table(labels: ClusterLabels, assignments: ClusterAssignments) -> dg.TableMetadataValue:
     total = int(labels.sizes.sum())
+    stabilities = [assignments.stability(int(cluster)) for cluster in labels.cluster_ids]
+    measured = any(stability is not None for stability in stabilities)
     verified = not np.isnan(labels.accuracies).all()
     return dg.MetadataValue.table(
         [
@@ -90,16 +92,18 @@ def _table(labels: ClusterLabels) -> dg.TableMetadataValue:
                     "title": title,
                     "traces": int(size),
                     "share": round(int(size) / total, 4),
+                    **({"stability": "" if stability is None else f"{stability:.0%}"} if measured else {}),
                     "labeler": labeler,
                     **({"accuracy": "" if np.isnan(accuracy) else f"{accuracy:.0%}"} if verified else {}),
                     "description": description,
                 }
             )
-            for cluster, size, title, description, labeler, accuracy in zip(
+            for cluster, size, title, description, stability, labeler, accuracy in zip(
                 labels.cluster_ids,
                 labels.sizes,
                 labels.titles,
                 labels.descriptions,
+                stabilities,
                 labels.labelers,
                 labels.accuracies,
                 strict=True,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from trace_clustering.algorithms import consensus as consensus_module
 from trace_clustering.algorithms.consensus import (
     ConsensusResult,
-    co_association,
     consensus_labels,
     perform_consensus_clustering,
 )
@@ -14,36 +14,40 @@ from trace_clustering.errors import InvalidEmbeddingsError, InvalidSettingsError
 from trace_clustering_tests.examples import themed_vectors
 
 
-def together(*clusterings: str) -> np.ndarray:
-    """Return the co-association of clusterings written as one letter per point, a dot for noise."""
-    return co_association(
-        [np.array([".abc".index(letter) - 1 for letter in letters]) for letters in clusterings]
-    )
+def clusterings(*written: str) -> np.ndarray:
+    """Return clusterings written as one letter per point, a dot for noise."""
+    return np.array([[".abc".index(letter) - 1 for letter in letters] for letters in written])
 
 
-def agreed(*clusterings: str, min_size: int = 2) -> list[int]:
-    return consensus_labels(together(*clusterings), min_size).tolist()
-
-
-def test_co_association_is_the_share_of_clusterings_with_both_in_one_cluster() -> None:
-    assert together("aab.", "bb..").tolist() == [
-        [1, 1, 0, 0],
-        [1, 1, 0, 0],
-        [0, 0, 0.5, 0],  # it was noise once, and noise is together with nothing
-        [0, 0, 0, 0],
-    ]
+def agreed(*written: str, min_size: int = 2) -> list[int]:
+    return consensus_labels(clusterings(*written), min_size).tolist()
 
 
 def test_clusterings_that_agree_are_the_consensus_whatever_they_call_their_clusters() -> None:
     assert agreed("aabbcc", "ccbbaa", "bbaacc") == [0, 0, 1, 1, 2, 2]
 
 
-def test_more_than_a_third_of_the_clusterings_must_have_groups_together() -> None:
-    assert agreed("aaaabbbb", "aaaabbbb", "aaaaaaaa") == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert agreed("aaaabbbb", "aaaaaaaa", "aaaaaaaa") == [0] * 8
-    assert agreed("aaaabbbb", "aaaaaaaa") == [0] * 8
-    assert agreed(*["aabb"] * 7, *["aaaa"] * 3) == [0, 0, 1, 1]
-    assert agreed(*["aabb"] * 6, *["aaaa"] * 4) == [0] * 4
+def test_more_than_a_quarter_of_the_clusterings_and_more_than_one_must_have_groups_together() -> None:
+    apart, joined = [0, 0, 0, 0, 1, 1, 1, 1], [0] * 8
+    assert agreed("aaaabbbb", "aaaaaaaa") == apart
+    assert agreed("aaaabbbb", "aaaabbbb", "aaaaaaaa") == apart
+    assert agreed("aaaabbbb", "aaaaaaaa", "aaaaaaaa") == joined
+    assert agreed(*["aaaabbbb"] * 3, "aaaaaaaa") == apart
+    assert agreed(*["aaaabbbb"] * 8, *["aaaaaaaa"] * 2) == apart
+    assert agreed(*["aaaabbbb"] * 7, *["aaaaaaaa"] * 3) == joined
+
+
+def test_noise_is_together_with_nothing() -> None:
+    assert agreed("aaaa", "aaaa", "aa..", "aa..", "aa..", "aa..", "aa..", "aa..") == [0, 0, -1, -1]
+    assert agreed("aa..", "..aa", "aa..", "..aa") == [0, 0, 1, 1]
+
+
+def test_of_too_many_kinds_of_points_the_rare_ones_join_the_group_they_were_with_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(consensus_module, "_MOST_LINKED", 2)
+    written = ["aaaabbbb" + "aab.", "aaaabbbb" + "bab.", "aaaabbbb" + "a.a.", "aaaabbbb" + "..ba"]
+    assert agreed(*written) == [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 1, -1]
 
 
 def test_clusters_are_numbered_by_their_first_points() -> None:
@@ -57,19 +61,19 @@ def test_points_that_are_nearly_always_noise_and_groups_that_are_too_small_are_n
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_fewer_than_two_points_are_noise(n: int) -> None:
-    assert consensus_labels(np.ones((n, n), dtype=np.float32), 1).tolist() == [-1] * n
+def test_nothing_but_noise_has_no_clusters(n: int) -> None:
+    assert consensus_labels(np.full((3, n), -1), 1).tolist() == [-1] * n
 
 
 def layouts(*heaps: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return 10 points per group, for each layout with every group in the heap that it says."""
+    """Return 40 points per group, for each layout with every group in the heap that it says."""
     random = np.random.default_rng(1)
     columns = [
-        10 * np.eye(4)[np.repeat(of_groups, 10)] + random.normal(0, 0.1, (10 * len(of_groups), 4))
+        10 * np.eye(4)[np.repeat(of_groups, 40)] + random.normal(0, 0.1, (40 * len(of_groups), 4))
         for of_groups in heaps
     ]
-    groups = np.repeat(np.eye(len(heaps[0]), dtype=np.float32), 10, axis=0)
-    return np.hstack(columns).astype(np.float32), nearest_neighbors(groups, 10)[0]
+    groups = np.repeat(np.eye(len(heaps[0]), dtype=np.float32), 40, axis=0)
+    return np.hstack(columns).astype(np.float32), nearest_neighbors(groups, 40)[0]
 
 
 def consensus(*heaps: list[int]) -> ConsensusResult:
@@ -79,7 +83,7 @@ def consensus(*heaps: list[int]) -> ConsensusResult:
 
 def test_layouts_that_agree_give_certain_clusters() -> None:
     found = consensus([0, 1, 2], [2, 0, 1], [3, 1, 0])
-    assert found.labels.tolist() == np.repeat([0, 1, 2], 10).tolist()
+    assert found.labels.tolist() == np.repeat([0, 1, 2], 40).tolist()
     assert (found.probabilities == 1).all()
     assert found.stabilities.tolist() == [1, 1, 1]
     assert found.centroids.shape == (3, 12)
@@ -88,16 +92,18 @@ def test_layouts_that_agree_give_certain_clusters() -> None:
 
 def test_a_layout_that_joins_two_groups_is_outvoted() -> None:
     found = consensus([0, 1, 2, 3], [0, 1, 2, 3], [0, 0, 1, 2])
-    assert found.labels.tolist() == np.repeat([0, 1, 2, 3], 10).tolist()
-    assert found.stabilities.tolist() == [1, 1, 1, 1]
+    assert found.labels.tolist() == np.repeat([0, 1, 2, 3], 40).tolist()
+    joined = 1 / (0.4 / ((1 + 1 + 1 / 2) / 3) + 0.6)  # in the third layout they are half of a cluster
+    assert found.stabilities == pytest.approx([joined, joined, 1, 1], abs=0.02)
 
 
 def test_groups_that_most_layouts_join_are_one_cluster_and_less_certain() -> None:
     found = consensus([0, 0, 1, 2], [0, 0, 1, 2], [0, 1, 2, 3])
-    assert found.labels.tolist() == np.repeat([0, 0, 1, 2], 10).tolist()
-    expected = (9 + 10 * 2 / 3) / 19  # always with nine, in two of three layouts with ten more
-    assert found.probabilities[:20] == pytest.approx(expected)
-    assert found.stabilities == pytest.approx([expected, 1, 1])
+    assert found.labels.tolist() == np.repeat([0, 0, 1, 2], 40).tolist()
+    expected = (39 + 40 * 2 / 3) / 79  # always with 39, in two of three layouts with 40 more
+    assert found.probabilities[:80] == pytest.approx(expected)
+    recurrence = (1 + 1 + 1 / 2) / 3  # in the third layout it is cut in half
+    assert found.stabilities == pytest.approx([1 / (0.4 / recurrence + 0.6), 1, 1], abs=0.02)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 20])

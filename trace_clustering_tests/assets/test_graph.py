@@ -1,6 +1,7 @@
 """From a team's traces to the emitted event, through Dagster, on themes that are easy to tell apart."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -90,6 +91,9 @@ def test_themes_that_are_well_apart_are_stable(run: tuple[Graph, dg.ExecuteInPro
     assert len(stabilities) == 3
     assert min(stabilities.values()) > 0.9
     assert metadata_of(result, "cluster_assignments")["stabilities"] == stabilities
+    table: Any = metadata_of(result, "cluster_labels")["labels"]
+    shown = {str(record.data["cluster"]): record.data["stability"] for record in table.records}
+    assert shown == {cluster: f"{stability:.0%}" for cluster, stability in stabilities.items()}
 
 
 def test_the_same_traces_and_settings_make_the_same_files_in_another_home(
