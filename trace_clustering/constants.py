@@ -63,6 +63,8 @@ DEFAULT_MAX_K: Final = 10
 NOISE_CLUSTER_ID: Final = -1
 DEFAULT_VISUALIZATION_METHOD: Final = "umap"
 MAP_UMAP_MIN_DIST: Final = 0.1
+# Of few points UMAP takes 500 steps by itself, and looks the same after these.
+MAP_UMAP_EPOCHS: Final = 200
 
 # How an agent names them
 LABELING_AGENT_MODEL: Final = "gpt-5.1"

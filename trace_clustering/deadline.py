@@ -1,11 +1,13 @@
 """Native code under a time limit: only a process of its own can be stopped in the middle."""
 
-import multiprocessing
+import os
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 from multiprocessing.util import Finalize
 from typing import Any, Self, TypeVar
 
@@ -14,6 +16,13 @@ from trace_clustering.errors import ComputeProcessError, DeadlineExceededError
 T = TypeVar("T")
 
 _SECONDS_TO_END = 5.0
+# What the process runs: it finds the modules that this one finds.
+_SERVE = """
+import sys
+pipe, *sys.path = sys.argv[1:]
+from trace_clustering.deadline import serve
+serve(int(pipe))
+"""
 # Whoever receives a message holds all of it twice for a moment.
 _BYTES_PER_MESSAGE = 1 << 24
 
@@ -21,9 +30,9 @@ _BYTES_PER_MESSAGE = 1 << 24
 def run_with_deadline(function: Callable[..., T], *args: Any, seconds: float, **kwargs: Any) -> T:  # noqa: ANN401
     """Call a module-level function in another process and return its result.
 
-    The process is kept for the next call, which then finds everything imported and compiled. It is forked
-    from a clean server process and never from this one, whose embedded ClickHouse engine would not survive
-    a fork.
+    The process is kept for the next call, which then finds everything imported and compiled. It is a fresh
+    interpreter and no fork of this one, whose embedded ClickHouse engine would not survive that. Those of
+    multiprocessing would import the caller's main module, which is all of Dagster, and take a second more.
 
     Parameters
     ----------
@@ -54,20 +63,38 @@ def run_with_deadline(function: Callable[..., T], *args: Any, seconds: float, **
     return answer  # type: ignore[no-any-return]
 
 
+def prepare_process(function: Callable[[], None]) -> None:
+    """Start the process of the next call of `run_with_deadline` now, and have it call a function first.
+
+    Nobody waits for it; what it raises is lost, and comes up again where it matters.
+    """
+    worker = _take_worker()
+    worker.prepare(function)
+    _idle_workers.append(worker)
+
+
 class _Worker:
     """A process that answers one call after the other, until it is killed or this process ends."""
 
     def __init__(self) -> None:
-        processes = multiprocessing.get_context("forkserver")
-        self._connection, theirs = processes.Pipe()
-        self._process = processes.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
+        self._connection, theirs = Pipe()
+        self._process = subprocess.Popen(  # noqa: S603 - our own code
+            [sys.executable, "-c", _SERVE, str(theirs.fileno()), *sys.path],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # an interrupt from the keyboard is for this process to handle
+        )
         theirs.close()
-        # At the exit of this process, before multiprocessing stops what still runs.
+        self._is_preparing = False
+        # Unlike atexit's, this is called in the processes of multiprocessing too.
         self._at_exit = Finalize(None, self._end, exitpriority=10)
 
     def is_alive(self) -> bool:
-        return self._process.is_alive()
+        return self._process.poll() is None
+
+    def prepare(self, function: Callable[[], None]) -> None:
+        _send(self._connection, (function, (), {}))
+        self._is_preparing = True
 
     def call(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], seconds: float
@@ -75,6 +102,9 @@ class _Worker:
         answer = None
         # Sending and receiving wait for the process without a limit of their own, until it is killed.
         with _Limit(seconds, self._process.kill) as limit, suppress(EOFError, OSError):
+            if self._is_preparing:
+                _receive(self._connection)
+                self._is_preparing = False
             _send(self._connection, (function, args, kwargs))
             answer = _receive(self._connection)
         if limit.was_reached:
@@ -83,9 +113,8 @@ class _Worker:
                 "raise compute_timeout_seconds, lower max_samples, or give the machine less other work"
             )
         if answer is None:
-            self._process.join()
             raise ComputeProcessError(
-                f"The process of {function.__name__} died (exit code {self._process.exitcode}), most likely "
+                f"The process of {function.__name__} died (exit code {self._process.wait()}), most likely "
                 "out of memory; lower max_samples or use a larger machine"
             )
         return answer  # type: ignore[no-any-return]
@@ -93,13 +122,17 @@ class _Worker:
     def kill(self) -> None:
         self._at_exit.cancel()
         self._process.kill()
-        self._process.join()
+        self._process.wait()
         self._connection.close()
 
     def _end(self) -> None:
-        """Let the process see that its caller is gone; ending by itself, it cleans up after itself."""
+        """Let the process see that its caller is gone."""
         self._connection.close()
-        self._process.join(_SECONDS_TO_END)
+        try:
+            self._process.wait(0 if self._is_preparing else _SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 class _Limit:
@@ -135,12 +168,14 @@ def _take_worker() -> _Worker:
     return _Worker()
 
 
-def _serve(connection: Connection) -> None:
+def serve(pipe: int) -> None:
+    """Answer the calls that arrive on a file descriptor, until the caller is gone."""
+    connection = Connection(pipe)
     while True:
         try:
             function, args, kwargs = _receive(connection)
         except EOFError:  # the caller is gone
-            return
+            os._exit(0)  # and waits; taking apart what was compiled would take half a second
         try:
             answer = (True, function(*args, **kwargs))
         except Exception as error:

@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from trace_clustering.algorithms.compute import import_libraries
+from trace_clustering.deadline import prepare_process
 from trace_clustering.environment import executor_name
 
 # Forked steps find these imported. Without the storage modules each step imports them again; chdb must
@@ -25,7 +27,19 @@ def executor() -> dg.ExecutorDefinition:
     With processes, runs can be cancelled and limited in time; in one process, short runs start faster.
     """
     if executor_name() == "in_process":
-        return dg.in_process_executor
+        return dg.ExecutorDefinition(
+            "in_process",
+            config_schema=dg.in_process_executor.config_schema,
+            executor_creation_fn=_in_process,
+        )
     return dg.multiprocess_executor.configured(
         {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": _PRELOADED}}}
     )
+
+
+def _in_process(context: dg.InitExecutorContext) -> dg.Executor:
+    """Return Dagster's own; while the first step reads, the process that computes imports its libraries."""
+    prepare_process(import_libraries)
+    create = dg.in_process_executor.executor_creation_fn
+    assert create is not None  # noqa: S101 - of an executor that is defined as one
+    return create(context)

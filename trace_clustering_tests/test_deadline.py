@@ -1,8 +1,8 @@
 """Computations end with a result, with their own error, or at their time limit."""
 
-import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -33,6 +33,10 @@ def raise_two_part_error() -> None:
 
 def kill_itself() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def has_main_module_of_another() -> bool:
+    return sys.modules.get("__mp_main__") is not sys.modules["__main__"]
 
 
 def test_the_result_comes_back() -> None:
@@ -75,8 +79,7 @@ def test_the_process_is_kept_for_the_next_computation() -> None:
 def test_a_process_that_was_killed_in_between_is_replaced() -> None:
     first = run_with_deadline(os.getpid, seconds=AMPLE)
     os.kill(first, signal.SIGKILL)
-    for child in multiprocessing.active_children():
-        child.join()
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
     assert run_with_deadline(os.getpid, seconds=AMPLE) != first
 
 
@@ -96,9 +99,11 @@ def test_an_error_that_pickle_cannot_rebuild_is_told_all_the_same() -> None:
 
 
 def test_what_takes_too_long_is_stopped_and_its_process_is_gone() -> None:
+    process = run_with_deadline(os.getpid, seconds=AMPLE)
     with pytest.raises(DeadlineExceededError, match=r"sleep was stopped after its limit of 0\.5 s"):
         run_with_deadline(time.sleep, 3600, seconds=0.5)
-    assert multiprocessing.active_children() == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
 
 
 class TestAProcessThatDoesNotTakeItsArguments:
@@ -112,11 +117,11 @@ class TestAProcessThatDoesNotTakeItsArguments:
         os.kill(process, signal.SIGSTOP)
         return process
 
-    @pytest.mark.usefixtures("stopped")
-    def test_is_given_up_at_the_time_limit(self) -> None:
+    def test_is_given_up_at_the_time_limit(self, stopped: int) -> None:
         with pytest.raises(DeadlineExceededError, match=r"limit of 0\.5 s"):
             run_with_deadline(np.shape, self.ARGUMENT, seconds=0.5)
-        assert multiprocessing.active_children() == []
+        with pytest.raises(ProcessLookupError):
+            os.kill(stopped, 0)
 
     def test_is_an_error_with_its_exit_code_if_it_dies(self, stopped: int) -> None:
         killer = threading.Timer(0.5, os.kill, (stopped, signal.SIGKILL))
@@ -131,6 +136,10 @@ def test_a_process_that_dies_is_an_error_with_its_exit_code(
 ) -> None:
     with pytest.raises(ComputeProcessError, match=rf"{function.__name__} died \(exit code {code}\)"):
         run_with_deadline(function, *argument, seconds=AMPLE)
+
+
+def test_nothing_of_the_callers_main_module_is_imported() -> None:
+    assert run_with_deadline(has_main_module_of_another, seconds=AMPLE) is False
 
 
 @pytest.mark.parametrize("error", [DeadlineExceededError, ComputeProcessError])

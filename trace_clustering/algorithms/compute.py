@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from trace_clustering.algorithms.compiled import import_umap
 from trace_clustering.algorithms.consensus import ConsensusResult, perform_consensus_clustering
 from trace_clustering.algorithms.distances import calculate_distances_to_cluster_means
 from trace_clustering.algorithms.ensemble import ensemble_shape, lay_out_ensemble
@@ -82,6 +83,13 @@ class ClusteredPoints:
     distances_to_nearest: NDArray[np.float32]
     distances_to_own: NDArray[np.float32]
     found_by: dict[str, Any]
+
+
+def import_libraries() -> None:
+    """Import what the default methods need, which takes two seconds."""
+    import hdbscan  # noqa: F401
+
+    import_umap()
 
 
 def reduce_embeddings(

@@ -10,6 +10,7 @@ from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_N_NEIGHBORS,
     DEFAULT_VISUALIZATION_METHOD,
+    MAP_UMAP_EPOCHS,
     MAP_UMAP_MIN_DIST,
     SMALLEST_FOR_UMAP,
 )
@@ -54,7 +55,12 @@ def compute_2d_coordinates(
     if len(points) < SMALLEST_FOR_UMAP:
         return np.zeros((len(points), 2), dtype=np.float32)
     return fit_umap(
-        points, n_components=2, n_neighbors=n_neighbors, min_dist=min_dist, random_state=random_state
+        points,
+        n_components=2,
+        n_neighbors=n_neighbors,
+        min_dist=min_dist,
+        random_state=random_state,
+        n_epochs=MAP_UMAP_EPOCHS,
     )
 
 

@@ -122,7 +122,13 @@ def compress_for_search(
 
 
 def fit_umap(
-    points: NDArray[np.float32], *, n_components: int, n_neighbors: int, min_dist: float, random_state: int
+    points: NDArray[np.float32],
+    *,
+    n_components: int,
+    n_neighbors: int,
+    min_dist: float,
+    random_state: int,
+    n_epochs: int | None = None,
 ) -> NDArray[np.float32]:
     """Lay at least three rows out with UMAP, and return their coordinates, shape (n, n_components)."""
     neighbors = nearest_neighbors(points, min(n_neighbors, len(points) - 1))
@@ -130,6 +136,6 @@ def fit_umap(
         neighbor_graph(neighbors, n_neighbors),
         n_components=n_components,
         min_dist=min_dist,
-        n_epochs=None,
+        n_epochs=n_epochs,
         random_state=random_state,
     )

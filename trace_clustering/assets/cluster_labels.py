@@ -9,6 +9,7 @@ from trace_clustering.assets.conventions import TWO_ATTEMPTS, clustering_asset, 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.constants import LLM_ACTIVITY_TIMEOUT
+from trace_clustering.deadline import run_with_deadline
 from trace_clustering.io_managers import ArtifactIOManager
 from trace_clustering.labeling.agent import Attempt, run_labeling_agent
 from trace_clustering.labeling.labels import generate_cluster_labels
@@ -59,7 +60,10 @@ def cluster_labels(
         ),
         log=context.log,
     )
-    labels = generate_cluster_labels(cluster_assignments, summaries, agent)
+    # Where the computations of the run were done, what this needs is imported already.
+    labels = run_with_deadline(
+        generate_cluster_labels, cluster_assignments, summaries, agent, seconds=LLM_ACTIVITY_TIMEOUT
+    )
     if agent is None:
         context.log.info(
             f"{len(labels.cluster_ids)} clusters are labelled by keywords, from {len(summaries)} summaries: "

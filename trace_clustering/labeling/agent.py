@@ -79,6 +79,8 @@ def run_labeling_agent(
     if llm.labeler == "keywords":
         return None
     stored = store.load() if llm.reuse_labels or not attempt.is_first else StoredLabels()
+    if connection is None and not stored.labels:
+        return None
     held_out = hold_out(assignments, llm.verification_samples) if llm.verify_labels else {}
     evidence = gather_evidence(assignments, projection, summaries, held_out)
     run = _Run(llm, store, stored, attempt, evidence, log)
