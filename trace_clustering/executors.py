@@ -29,7 +29,7 @@ def executor() -> dg.ExecutorDefinition:
     if executor_name() == "in_process":
         return dg.ExecutorDefinition(
             "in_process",
-            config_schema=dg.in_process_executor.config_schema,
+            config_schema=dg.in_process_executor.config_schema,  # type: ignore[arg-type]
             executor_creation_fn=_in_process,
         )
     return dg.multiprocess_executor.configured(

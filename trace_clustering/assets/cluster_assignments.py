@@ -11,7 +11,7 @@ from trace_clustering.settings import ClusteringSettings
 
 @clustering_asset(
     kinds={"python", "hdbscan", "scikitlearn"},
-    code_version="3",
+    code_version="4",
     retry_policy=THREE_ATTEMPTS,
     checks=["clusters_found"],
 )

@@ -8,7 +8,7 @@ from trace_clustering.map_picture import draw_map, markdown_image
 from trace_clustering.settings import ClusteringSettings
 
 
-@clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="2", retry_policy=THREE_ATTEMPTS)
+@clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="3", retry_policy=THREE_ATTEMPTS)
 def projection_2d(
     context: dg.AssetExecutionContext,
     settings: ClusteringSettings,

@@ -7,7 +7,7 @@ from trace_clustering.deadline import run_with_deadline
 from trace_clustering.settings import ClusteringSettings
 
 
-@clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="3", retry_policy=THREE_ATTEMPTS)
+@clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="4", retry_policy=THREE_ATTEMPTS)
 def reduced_embeddings(
     context: dg.AssetExecutionContext, settings: ClusteringSettings, embeddings: Embeddings
 ) -> dg.MaterializeResult[ReducedEmbeddings]:

@@ -29,6 +29,13 @@ def test_a_process_is_measured_from_outside() -> None:
     assert measured.seconds > 0
 
 
+def test_memory_is_that_of_a_process_and_those_it_started_together() -> None:
+    code = "import time; x = b'1' * 200_000_000; time.sleep(1.5)"
+    started = "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', sys.argv[1]])"
+    measured = run([sys.executable, "-c", f"{started}; {code}; child.wait()", code])
+    assert measured.peak_mib > 380
+
+
 def test_a_process_that_fails_is_no_measurement() -> None:
     with pytest.raises(RuntimeError, match="failed with 3:\nno luck"):
         run([sys.executable, "-c", "print('no luck', flush=True); raise SystemExit(3)"])
