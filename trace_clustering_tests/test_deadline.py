@@ -2,15 +2,17 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from trace_clustering.algorithms.hdbscan_clustering import perform_hdbscan_clustering
-from trace_clustering.deadline import run_with_deadline
+from trace_clustering.deadline import prepare_process, run_with_deadline
 from trace_clustering.errors import ComputeProcessError, DeadlineExceededError, InvalidEmbeddingsError
 
 AMPLE = 60.0
@@ -33,6 +35,17 @@ def raise_two_part_error() -> None:
 
 def kill_itself() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def set_variable() -> None:
+    os.environ["PREPARED"] = "yes"
+
+
+def tell_process_and_sleep() -> None:
+    unfinished = Path(os.environ["PROCESS_FILE"] + ".new")
+    unfinished.write_text(str(os.getpid()))
+    unfinished.rename(os.environ["PROCESS_FILE"])
+    time.sleep(3600)
 
 
 def has_main_module_of_another() -> bool:
@@ -140,6 +153,34 @@ def test_a_process_that_dies_is_an_error_with_its_exit_code(
 
 def test_nothing_of_the_callers_main_module_is_imported() -> None:
     assert run_with_deadline(has_main_module_of_another, seconds=AMPLE) is False
+
+
+def test_the_next_call_finds_what_its_process_has_prepared() -> None:
+    prepare_process(set_variable)
+    assert run_with_deadline(os.getenv, "PREPARED", seconds=AMPLE) == "yes"
+    assert "PREPARED" not in os.environ
+
+
+def test_trouble_in_preparing_is_no_trouble_of_the_next_call() -> None:
+    prepare_process(raise_two_part_error)
+    assert run_with_deadline(sorted, [2, 1], seconds=AMPLE) == [1, 2]
+
+
+def test_a_process_that_still_prepares_ends_with_its_caller(tmp_path: Path) -> None:
+    code = """
+import os, time
+from pathlib import Path
+from trace_clustering.deadline import prepare_process
+from trace_clustering_tests.test_deadline import tell_process_and_sleep
+
+prepare_process(tell_process_and_sleep)
+while not Path(os.environ["PROCESS_FILE"]).exists():
+    time.sleep(0.05)
+"""
+    told = tmp_path / "process"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PROCESS_FILE": str(told)})
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)
 
 
 @pytest.mark.parametrize("error", [DeadlineExceededError, ComputeProcessError])
