@@ -22,9 +22,10 @@ from trace_clustering.constants import (
     NOISE_CLUSTER_ID,
 )
 
-# Groups belong together if more than a quarter of the clusterings say so. Half of them are too many to ask:
-# a point that is noise in some votes for nothing there, and groups that lose its votes split by chance.
-_LEAST_TOGETHER = 1 / 4
+# Groups are one cluster if more than half of the clusterings say so, and points that are left over join one
+# if fewer do: many are noise in some of the clusterings, which says nothing about the others.
+_LEAST_TOGETHER = 0.5
+_LEAST_NEAR = 0.15
 _TIE = 1e-6
 # Kinds of points of which all pairs are looked at: 128 MB.
 _MOST_LINKED = 4000
@@ -67,10 +68,11 @@ def perform_consensus_clustering(
 ) -> ConsensusResult:
     """Cluster every layout of an ensemble with HDBSCAN, and points by how often they were together.
 
-    Average linkage joins groups as long as their points share a cluster in more than a quarter of the
-    layouts, and in more than one. Groups below the smallest size are noise. A collapse is judged in every
-    layout by itself. To see which clusters come back, HDBSCAN clusters a random two thirds of the points of
-    every layout once more.
+    Average linkage joins groups as long as their points share a cluster in more than half of the layouts.
+    Points of groups below the smallest size join the cluster whose points they were with most, if that is
+    in more than 15 % of the layouts, and are noise otherwise. A collapse is judged in every layout by
+    itself. To see which clusters come back, HDBSCAN clusters a random two thirds of the points of every
+    layout once more.
 
     Parameters
     ----------
@@ -110,41 +112,37 @@ def perform_consensus_clustering(
 
 
 def consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
-    """Group points by average linkage of their co-association, cut where it falls to a quarter, or one vote.
+    """Group points by average linkage of their co-association, cut at one half; the rest joins what is near.
 
     The co-association of two points is the share of clusterings in which they are in one cluster; noise is
     together with nothing. Points that no clustering tells apart are together from the start, so that not all
-    pairs of points need to be looked at. Such kinds of points are linked, the largest 4,000 if there are
-    more; the others join the group with which they have the largest mean co-association, if that suffices.
+    pairs of points need to be looked at: such kinds of points are linked, the largest 4,000 if there are
+    more. Points of other kinds and of small groups join the cluster with which they have the largest mean
+    co-association, if it is above 0.15.
 
     Parameters
     ----------
     clusterings : int64 array, shape (m, n)
-        Cluster ids of n points in m clusterings, at least two; -1 is noise.
+        Cluster ids of n points in m clusterings; -1 is noise.
     min_size : int
-        Smaller groups are noise.
+        Smaller groups are no clusters.
 
     Returns
     -------
     int64 array, shape (n,)
         Cluster ids in the order of the clusters' first points; -1 is noise.
     """
-    members, n = clusterings.shape
-    least = max(_LEAST_TOGETHER, 1 / members) + _TIE
-    labels = np.full(n, NOISE_CLUSTER_ID)
-    # The others are too seldom in any cluster.
-    often = np.flatnonzero((clusterings != NOISE_CLUSTER_ID).mean(axis=0) > least)
     kinds, first, kind_of, sizes = np.unique(
-        clusterings[:, often], axis=1, return_index=True, return_inverse=True, return_counts=True
+        clusterings, axis=1, return_index=True, return_inverse=True, return_counts=True
     )
-    by_size = np.lexsort((first, -sizes))
-    linked, others = by_size[:_MOST_LINKED], by_size[_MOST_LINKED:]
+    # Points that are noise more often are not even together with each other.
+    often = np.flatnonzero((kinds != NOISE_CLUSTER_ID).mean(axis=0) > _LEAST_TOGETHER + _TIE)
+    linked = often[np.lexsort((first[often], -sizes[often]))[:_MOST_LINKED]]
     groups = np.full(len(sizes), NOISE_CLUSTER_ID)
-    groups[linked] = average_linkage(_co_association(kinds[:, linked]), sizes[linked], least)
-    if len(others):
-        groups[others] = _nearest_groups(kinds, sizes, groups, others, least)
-    labels[often] = groups[kind_of]
-    return _numbered(labels, min_size)
+    groups[linked] = average_linkage(_co_association(kinds[:, linked]), sizes[linked], _LEAST_TOGETHER + _TIE)
+    groups = _without_small(groups, sizes, min_size)
+    groups = np.where(groups == NOISE_CLUSTER_ID, _nearest_groups(kinds, sizes, groups), groups)
+    return _numbered(groups[kind_of])
 
 
 def _co_association(kinds: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -156,35 +154,35 @@ def _co_association(kinds: NDArray[np.int64]) -> NDArray[np.float64]:
     return together
 
 
+def _without_small(groups: NDArray[np.int64], sizes: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
+    """Return the groups of kinds of so many points each, -1 for those of groups that hold too few."""
+    _, group_of = np.unique(groups, return_inverse=True)
+    return np.where(np.bincount(group_of, sizes)[group_of] >= min_size, groups, NOISE_CLUSTER_ID)
+
+
 def _nearest_groups(
-    kinds: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    groups: NDArray[np.int64],
-    others: NDArray[np.int64],
-    least: float,
+    kinds: NDArray[np.int64], sizes: NDArray[np.int64], groups: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the group that each kind not linked is nearest to; -1 if it is near none."""
+    """Return the group that each kind of points was with most; -1 if it was with none often enough."""
     found, group_of = np.unique(groups, return_inverse=True)
     weights = np.where(groups == NOISE_CLUSTER_ID, 0, sizes)
-    together = np.zeros((len(found), len(others)))
+    together = np.zeros((len(found), len(groups)))
     for ids in kinds:
         # How many points of each group have each id; the last column is noise.
-        counts = np.zeros((len(found), ids.max(initial=NOISE_CLUSTER_ID) + 2))
+        counts = np.zeros((len(found), ids.max() + 2))
         np.add.at(counts, (group_of, ids), weights)
         counts[:, NOISE_CLUSTER_ID] = 0
-        together += counts[:, ids[others]]
-    together /= len(kinds) * np.maximum(np.bincount(group_of, weights, len(found)), 1)[:, None]
+        together += counts[:, ids]
+    together /= len(kinds) * np.maximum(np.bincount(group_of, weights), 1)[:, None]
     nearest = together.argmax(axis=0)
-    near = together[nearest, np.arange(len(others))] > least
+    near = together[nearest, np.arange(len(groups))] > _LEAST_NEAR + _TIE
     return np.where(near, found[nearest], NOISE_CLUSTER_ID)
 
 
-def _numbered(groups: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
-    """Return ids from 0 for the groups that are large enough, by their first points; -1 for the others."""
-    found, first, group_of, sizes = np.unique(
-        groups, return_index=True, return_inverse=True, return_counts=True
-    )
-    large = np.flatnonzero((sizes >= min_size) & (found != NOISE_CLUSTER_ID))
+def _numbered(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return ids from 0 for the groups of n points, by their first points; -1 stays what it is."""
+    found, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
+    clusters = np.flatnonzero(found != NOISE_CLUSTER_ID)
     ids = np.full(len(found), NOISE_CLUSTER_ID)
-    ids[large[np.argsort(first[large])]] = np.arange(len(large))
+    ids[clusters[np.argsort(first[clusters])]] = np.arange(len(clusters))
     return np.asarray(ids[group_of], dtype=np.int64)

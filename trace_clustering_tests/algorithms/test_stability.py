@@ -146,7 +146,9 @@ def test_true_groups_score_high_and_clusters_of_random_points_low(
     )
     share = from_group.max(axis=1) / np.bincount(found.labels[found.labels >= 0])
     # Now and then a group is joined with random points, and is neither.
-    true, of_chance = share > 0.6, share < 0.2
+    true, of_chance = share > 0.75, share < 0.2
     assert len(set(from_group[true].argmax(axis=1).tolist())) >= 4
-    assert (found.stabilities[true] > 0.8).all()
+    # A small group among larger ones is now and then joined with them in a sample.
+    assert (found.stabilities[true] > (0.8 if factors is ALIKE else 0.7)).all()
+    assert (found.stabilities[true] > 0.8).sum() >= 4
     assert (found.stabilities[of_chance] < 0.5).all()
