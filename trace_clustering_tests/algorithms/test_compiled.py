@@ -126,7 +126,7 @@ def test_damaged_files_are_compiled_anew_and_replaced(warm: tuple[Fits, str]) ->
     for name, content in (
         ("umap_.smooth_knn*.nbc", b"cut short"),
         ("umap_.compute_membership*.nbc", b""),
-        ("utils.fast_knn*.nbi", b"no index"),
+        ("neighbors._measure*.nbi", b"no index"),
         ("layouts.rdist*.nbc", b"read when umap is imported"),
     ):
         (file,) = caches.rglob(name)
