@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
 # Squared distances below this share of the squared lengths are rounding errors.
-ROUNDING = 1e-12
+_ROUNDING = 1e-12
 _ROWS_AT_A_TIME = 1000
 
 
@@ -50,23 +50,16 @@ def calculate_distances_to_cluster_means(
 def pairwise_distances(points: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the Euclidean distances of all pairs of points, shape (n, n), by matrix multiplication.
 
-    Equal points have a distance of exactly 0, which the multiplication alone would miss by a little.
+    Points are moved around their mean: distances stay what they are, and come out most exact around 0. Equal
+    points have a distance of exactly 0, which the multiplication alone would miss by a little.
     """
     from sklearn.metrics.pairwise import euclidean_distances
 
-    centred, squares = centred_points(points)
+    centred = points.astype(np.float64)
+    centred -= centred.mean(axis=0)
+    squares = np.einsum("ij,ij->i", centred, centred)
     distances: NDArray[np.float64] = euclidean_distances(centred, squared=True)
     for start in range(0, len(points), _ROWS_AT_A_TIME):
         rows = slice(start, start + _ROWS_AT_A_TIME)
-        distances[rows][distances[rows] < ROUNDING * (squares[rows, None] + squares)] = 0
+        distances[rows][distances[rows] < _ROUNDING * (squares[rows, None] + squares)] = 0
     return np.sqrt(distances, out=distances)
-
-
-def centred_points(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the points moved around their mean, shape (n, r), and their squared lengths, shape (n,).
-
-    Distances stay what they are, and by matrix multiplication they come out most exact around 0.
-    """
-    centred = points.astype(np.float64)
-    centred -= centred.mean(axis=0)
-    return centred, np.einsum("ij,ij->i", centred, centred)
