@@ -3,8 +3,8 @@
 import dagster as dg
 
 from trace_clustering.algorithms.compute import import_libraries
-from trace_clustering.deadline import prepare_process
 from trace_clustering.environment import executor_name
+from trace_clustering.processes.worker import prepare_process
 
 # Forked steps find these imported. Without the storage modules each step imports them again; chdb must
 # never be here, since its threads do not survive a fork.

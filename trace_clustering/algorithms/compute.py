@@ -9,7 +9,6 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.compiled import import_umap
 from trace_clustering.algorithms.consensus import ConsensusResult, perform_consensus_clustering
 from trace_clustering.algorithms.distances import calculate_distances_to_cluster_means
 from trace_clustering.algorithms.ensemble import ensemble_shape, lay_out_ensemble
@@ -23,6 +22,7 @@ from trace_clustering.algorithms.reduce import (
     reduce_dimensions_pca,
 )
 from trace_clustering.constants import NOISE_CLUSTER_ID, STABILITY_NEIGHBORS
+from trace_clustering.processes.compiled_code import import_umap
 
 Normalization = Literal["none", "l2"]
 ReductionMethod = Literal["none", "umap", "pca"]

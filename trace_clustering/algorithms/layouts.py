@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.compiled import import_umap
+from trace_clustering.processes.compiled_code import import_umap
 
 
 def neighbor_graph(neighbors: tuple[NDArray[np.int32], NDArray[np.float32]], n_neighbors: int) -> Any:  # noqa: ANN401

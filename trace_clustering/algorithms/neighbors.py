@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.compiled import compiled
 from trace_clustering.algorithms.points import require_points
+from trace_clustering.processes.compiled_code import compiled
 
 # Numbers in a block of products: 16 MB.
 _BLOCK = 1 << 22

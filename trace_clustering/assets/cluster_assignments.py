@@ -5,7 +5,7 @@ from trace_clustering.artifacts import ClusterAssignments, ReducedEmbeddings
 from trace_clustering.assets.checks import clusters_found
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.constants import NOISE_CLUSTER_ID
-from trace_clustering.deadline import run_with_deadline
+from trace_clustering.processes.worker import run_with_deadline
 from trace_clustering.settings import ClusteringSettings
 
 

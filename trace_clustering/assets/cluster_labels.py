@@ -9,12 +9,12 @@ from trace_clustering.assets.conventions import TWO_ATTEMPTS, clustering_asset, 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.constants import LLM_ACTIVITY_TIMEOUT
-from trace_clustering.deadline import run_with_deadline
 from trace_clustering.io_managers import ArtifactIOManager
 from trace_clustering.labeling.agent import Attempt, run_labeling_agent
 from trace_clustering.labeling.labels import generate_cluster_labels
 from trace_clustering.labeling.llm import LLM
 from trace_clustering.labeling.store import LabelStore, fingerprint
+from trace_clustering.processes.worker import run_with_deadline
 
 
 @clustering_asset(

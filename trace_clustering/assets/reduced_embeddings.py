@@ -3,7 +3,7 @@ import dagster as dg
 from trace_clustering.algorithms.compute import reduce_embeddings
 from trace_clustering.artifacts import Embeddings, ReducedEmbeddings
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
-from trace_clustering.deadline import run_with_deadline
+from trace_clustering.processes.worker import run_with_deadline
 from trace_clustering.settings import ClusteringSettings
 
 

@@ -20,7 +20,7 @@ _SECONDS_TO_END = 5.0
 _SERVE = """
 import sys
 pipe, *sys.path = sys.argv[1:]
-from trace_clustering.deadline import serve
+from trace_clustering.processes.worker import serve
 serve(int(pipe))
 """
 # Whoever receives a message holds all of it twice for a moment.

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from trace_clustering.algorithms.hdbscan_clustering import perform_hdbscan_clustering
-from trace_clustering.deadline import prepare_process, run_with_deadline
 from trace_clustering.errors import ComputeProcessError, DeadlineExceededError, InvalidEmbeddingsError
+from trace_clustering.processes.worker import prepare_process, run_with_deadline
 
 AMPLE = 60.0
 
@@ -170,8 +170,8 @@ def test_a_process_that_still_prepares_ends_with_its_caller(tmp_path: Path) -> N
     code = """
 import os, time
 from pathlib import Path
-from trace_clustering.deadline import prepare_process
-from trace_clustering_tests.test_deadline import tell_process_and_sleep
+from trace_clustering.processes.worker import prepare_process
+from trace_clustering_tests.processes.test_worker import tell_process_and_sleep
 
 prepare_process(tell_process_and_sleep)
 while not Path(os.environ["PROCESS_FILE"]).exists():
