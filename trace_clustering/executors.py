@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from trace_clustering.algorithms.compute import import_libraries
+from trace_clustering.algorithms.steps import import_libraries
 from trace_clustering.environment import executor_name
 from trace_clustering.processes.worker import prepare_process
 

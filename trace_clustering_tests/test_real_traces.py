@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from trace_clustering.algorithms.compute import cluster_points, reduce_embeddings
+from trace_clustering.algorithms.steps import cluster_points, reduce_embeddings
 from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.load import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse

@@ -1,6 +1,6 @@
 import dagster as dg
 
-from trace_clustering.algorithms.compute import ClusteringSpace, cluster_points
+from trace_clustering.algorithms.steps import ClusteringSpace, cluster_points
 from trace_clustering.artifacts import ClusterAssignments, ReducedEmbeddings
 from trace_clustering.assets.checks import clusters_found
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset

@@ -1,6 +1,6 @@
 import dagster as dg
 
-from trace_clustering.algorithms.compute import reduce_embeddings
+from trace_clustering.algorithms.steps import reduce_embeddings
 from trace_clustering.artifacts import Embeddings, ReducedEmbeddings
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.processes.worker import run_with_deadline

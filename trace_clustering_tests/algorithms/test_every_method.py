@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.algorithms.compute import cluster_points, reduce_embeddings
-from trace_clustering.algorithms.project import compute_2d_coordinates, mean_coordinates
+from trace_clustering.algorithms.map import compute_2d_coordinates, mean_coordinates
+from trace_clustering.algorithms.steps import cluster_points, reduce_embeddings
 
 NORMALIZATIONS = ("none", "l2")
 REDUCTIONS = ("none", "pca", "umap")

@@ -6,8 +6,8 @@ As in the process that does it for them, nothing of Dagster is imported: setting
 import numpy as np
 
 from trace_clustering import constants
-from trace_clustering.algorithms.compute import cluster_points, reduce_embeddings
-from trace_clustering.algorithms.project import compute_2d_coordinates, mean_coordinates
+from trace_clustering.algorithms.map import compute_2d_coordinates, mean_coordinates
+from trace_clustering.algorithms.steps import cluster_points, reduce_embeddings
 
 
 def cluster(vectors: np.ndarray, seed: int) -> np.ndarray:

@@ -17,7 +17,7 @@ logging.basicConfig(level=logging.DEBUG, filename=sys.argv[1])
 logging.getLogger("numba").setLevel(logging.WARNING)
 import numpy as np
 from numba.core.registry import CPUDispatcher
-from trace_clustering.algorithms.reduce import fit_umap
+from trace_clustering.algorithms.space.reduce import fit_umap
 
 def count(which):
     return sum(

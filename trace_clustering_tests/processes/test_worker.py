@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.hdbscan_clustering import perform_hdbscan_clustering
+from trace_clustering.algorithms.clusters.hdbscan import perform_hdbscan_clustering
 from trace_clustering.errors import ComputeProcessError, DeadlineExceededError, InvalidEmbeddingsError
 from trace_clustering.processes.worker import prepare_process, run_with_deadline
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from trace_clustering.algorithms.kmeans_clustering import perform_kmeans_with_optimal_k
+from trace_clustering.algorithms.clusters.kmeans import perform_kmeans_with_optimal_k
 from trace_clustering.errors import InvalidEmbeddingsError, InvalidSettingsError
 from trace_clustering_tests.examples import themed_vectors
 

@@ -5,10 +5,10 @@ import os
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.compute import ClusteringSpace, reduce_embeddings
-from trace_clustering.algorithms.ensemble import ensemble_shape, lay_out_ensemble
-from trace_clustering.algorithms.neighbors import nearest_neighbors
-from trace_clustering.algorithms.reduce import fit_umap
+from trace_clustering.algorithms.space.ensemble import ensemble_shape, lay_out_ensemble
+from trace_clustering.algorithms.space.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.reduce import fit_umap
+from trace_clustering.algorithms.steps import ClusteringSpace, reduce_embeddings
 from trace_clustering_tests.examples import themed_vectors
 
 

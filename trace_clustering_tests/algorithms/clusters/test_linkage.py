@@ -6,7 +6,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist, squareform
 from sklearn.metrics import adjusted_rand_score
 
-from trace_clustering.algorithms.linkage import average_linkage
+from trace_clustering.algorithms.clusters.linkage import average_linkage
 
 
 def similarities(n: int, seed: int) -> np.ndarray:

@@ -9,14 +9,14 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.consensus import ConsensusResult, perform_consensus_clustering
+from trace_clustering.algorithms.clusters.consensus import ConsensusResult, perform_consensus_clustering
+from trace_clustering.algorithms.clusters.hdbscan import HDBSCANResult, perform_hdbscan_clustering
+from trace_clustering.algorithms.clusters.kmeans import perform_kmeans_with_optimal_k
 from trace_clustering.algorithms.distances import calculate_distances_to_cluster_means
-from trace_clustering.algorithms.ensemble import ensemble_shape, lay_out_ensemble
-from trace_clustering.algorithms.hdbscan_clustering import HDBSCANResult, perform_hdbscan_clustering
-from trace_clustering.algorithms.kmeans_clustering import perform_kmeans_with_optimal_k
-from trace_clustering.algorithms.neighbors import nearest_neighbors
-from trace_clustering.algorithms.normalize import normalize_l2
-from trace_clustering.algorithms.reduce import (
+from trace_clustering.algorithms.space.ensemble import ensemble_shape, lay_out_ensemble
+from trace_clustering.algorithms.space.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.normalize import normalize_l2
+from trace_clustering.algorithms.space.reduce import (
     compress_for_search,
     reduce_dimensions_for_clustering,
     reduce_dimensions_pca,

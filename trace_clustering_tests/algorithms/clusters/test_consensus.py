@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms import consensus as consensus_module
-from trace_clustering.algorithms.consensus import (
+from trace_clustering.algorithms.clusters import consensus as consensus_module
+from trace_clustering.algorithms.clusters.consensus import (
     ConsensusResult,
     consensus_labels,
     perform_consensus_clustering,
 )
-from trace_clustering.algorithms.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.neighbors import nearest_neighbors
 from trace_clustering.errors import InvalidEmbeddingsError, InvalidSettingsError
 from trace_clustering_tests.examples import themed_vectors
 

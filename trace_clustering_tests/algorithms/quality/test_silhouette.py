@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_samples, silhouette_score
 
-from trace_clustering.algorithms.silhouette import MOST_POINTS, Silhouette
+from trace_clustering.algorithms.quality.silhouette import MOST_POINTS, Silhouette
 from trace_clustering_tests.examples import themed_vectors
 
 LABELS = np.repeat([0, 1, 2], 20)

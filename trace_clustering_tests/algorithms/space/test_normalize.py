@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from trace_clustering.algorithms.normalize import normalize_l2
+from trace_clustering.algorithms.space.normalize import normalize_l2
 
 shapes = arrays.array_shapes(min_dims=2, max_dims=2, max_side=12)
 ordinary = st.one_of(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.neighbors import nearest_neighbors
 
 
 def by_looking_at_all(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.neighbors import nearest_neighbors
-from trace_clustering.algorithms.reduce import (
+from trace_clustering.algorithms.space.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.reduce import (
     compress_for_search,
     reduce_dimensions_for_clustering,
     reduce_dimensions_pca,

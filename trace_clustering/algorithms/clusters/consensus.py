@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.distances import cluster_means
-from trace_clustering.algorithms.hdbscan_clustering import (
+from trace_clustering.algorithms.clusters.hdbscan import (
     ClusterSelection,
     HDBSCANResult,
     min_cluster_size,
     perform_hdbscan_clustering,
 )
-from trace_clustering.algorithms.linkage import average_linkage
-from trace_clustering.algorithms.stability import cluster_stabilities, mean_co_associations
+from trace_clustering.algorithms.clusters.linkage import average_linkage
+from trace_clustering.algorithms.distances import cluster_means
+from trace_clustering.algorithms.quality.stability import cluster_stabilities, mean_co_associations
 from trace_clustering.constants import (
     DEFAULT_HDBSCAN_MIN_SAMPLES,
     DEFAULT_MIN_CLUSTER_SIZE_FRACTION,

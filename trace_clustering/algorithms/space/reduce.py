@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.layouts import lay_out, neighbor_graph
-from trace_clustering.algorithms.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.umap_layout import lay_out, neighbor_graph
 from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_MIN_DIST,

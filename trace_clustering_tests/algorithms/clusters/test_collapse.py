@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.collapse import choose_labels, is_collapsed
-from trace_clustering.algorithms.hdbscan_clustering import ClusterSelection, perform_hdbscan_clustering
-from trace_clustering.algorithms.reduce import reduce_dimensions_for_clustering
+from trace_clustering.algorithms.clusters.collapse import choose_labels, is_collapsed
+from trace_clustering.algorithms.clusters.hdbscan import ClusterSelection, perform_hdbscan_clustering
+from trace_clustering.algorithms.space.reduce import reduce_dimensions_for_clustering
 from trace_clustering.errors import InvalidEmbeddingsError
 
 

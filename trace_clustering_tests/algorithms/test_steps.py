@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.compute import (
+from trace_clustering.algorithms.distances import calculate_trace_distances
+from trace_clustering.algorithms.steps import (
     ClusteredPoints,
     ClusteringSpace,
     cluster_points,
     reduce_embeddings,
 )
-from trace_clustering.algorithms.distances import calculate_trace_distances
 from trace_clustering_tests.examples import themed_vectors
 
 

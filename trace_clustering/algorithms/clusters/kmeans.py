@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trace_clustering.algorithms.distances import cluster_means
-from trace_clustering.algorithms.points import require_points
-from trace_clustering.algorithms.silhouette import Silhouette
+from trace_clustering.algorithms.quality.silhouette import Silhouette
+from trace_clustering.algorithms.validation import require_points
 from trace_clustering.constants import DEFAULT_MAX_K, DEFAULT_MIN_K, DEFAULT_RANDOM_STATE
 from trace_clustering.errors import InvalidSettingsError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.project import compute_2d_coordinates, mean_coordinates
+from trace_clustering.algorithms.map import compute_2d_coordinates, mean_coordinates
 from trace_clustering.errors import InvalidEmbeddingsError
 from trace_clustering_tests.examples import themed_vectors
 

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.reduce import fit_umap, reduce_dimensions_pca
+from trace_clustering.algorithms.space.reduce import fit_umap, reduce_dimensions_pca
 from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_N_NEIGHBORS,

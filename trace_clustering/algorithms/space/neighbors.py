@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.points import require_points
+from trace_clustering.algorithms.validation import require_points
 from trace_clustering.processes.compiled_code import compiled
 
 # Numbers in a block of products: 16 MB.

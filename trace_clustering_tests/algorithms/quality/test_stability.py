@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.compute import ClusteredPoints, cluster_points, reduce_embeddings
-from trace_clustering.algorithms.stability import (
+from trace_clustering.algorithms.quality.stability import (
     cluster_stabilities,
     cohesions,
     mean_co_associations,
     recurrences,
 )
+from trace_clustering.algorithms.steps import ClusteredPoints, cluster_points, reduce_embeddings
 
 
 def ids(letters: str) -> np.ndarray:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.layouts import lay_out, neighbor_graph
-from trace_clustering.algorithms.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.umap_layout import lay_out, neighbor_graph
 from trace_clustering.processes.compiled_code import import_umap
 from trace_clustering_tests.examples import themed_vectors
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.silhouette import Silhouette
+from trace_clustering.algorithms.quality.silhouette import Silhouette
 from trace_clustering.constants import (
     DEGENERATE_DOMINANT_CLUSTER_FRACTION,
     DEGENERATE_MIN_CLUSTERS,

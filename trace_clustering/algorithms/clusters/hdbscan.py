@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.collapse import choose_labels, is_collapsed
+from trace_clustering.algorithms.clusters.collapse import choose_labels, is_collapsed
 from trace_clustering.algorithms.distances import cluster_means, pairwise_distances
-from trace_clustering.algorithms.points import require_points
+from trace_clustering.algorithms.validation import require_points
 from trace_clustering.constants import (
     DEFAULT_HDBSCAN_MIN_SAMPLES,
     DEFAULT_MAX_CLUSTER_SIZE_FRACTION,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.hdbscan_clustering import (
+from trace_clustering.algorithms.clusters.hdbscan import (
     HDBSCANResult,
     min_cluster_size,
     perform_hdbscan_clustering,
