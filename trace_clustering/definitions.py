@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.assets.cluster_assignments import cluster_assignments
 from trace_clustering.assets.cluster_labels import cluster_labels
 from trace_clustering.assets.embeddings import embeddings
@@ -10,7 +11,6 @@ from trace_clustering.assets.projection_2d import projection_2d
 from trace_clustering.assets.reduced_embeddings import reduced_embeddings
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.executors import executor
-from trace_clustering.io_managers import ArtifactStorage
 from trace_clustering.jobs import trace_clustering_job
 from trace_clustering.labeling.llm import LLM
 from trace_clustering.schedules import trace_clustering_daily_schedule

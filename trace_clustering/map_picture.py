@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from trace_clustering.artifacts import Projection2D
+from trace_clustering.artifacts.clusters import Projection2D
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
 _SIZE_INCHES = (8, 6)

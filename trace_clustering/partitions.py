@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from trace_clustering.artifacts import Window
 from trace_clustering.environment import allowed_team_ids
+from trace_clustering.traces.window import Window
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2025-01-01", timezone="UTC")
 TEAM_DAY = dg.MultiPartitionsDefinition(

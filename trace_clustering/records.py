@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trace_clustering.artifacts import FloatArray
+from trace_clustering.traces.arrays import FloatArray
 
 # What DateTime64 with microseconds can hold.
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)

@@ -8,12 +8,12 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from trace_clustering.artifacts import Window
 from trace_clustering.clickhouse.events import fetch_cluster_event
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.errors import NoClusteringError
 from trace_clustering.text import plain_line
+from trace_clustering.traces.window import Window
 
 NEAREST_SHOWN = 3
 _TIMEOUT_SECONDS = 60.0

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from trace_clustering.artifacts import Window
 from trace_clustering.records import TraceRecord
+from trace_clustering.traces.window import Window
 
 DAY = "2025-01-22"
 ASSETS = (

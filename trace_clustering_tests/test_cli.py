@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trace_clustering.artifacts import ClusterAssignments, ClusterLabels, Projection2D, Provenance
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
+from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.clickhouse.cluster_event import build_cluster_event
 from trace_clustering.clickhouse.events import emit_cluster_events, fetch_cluster_event
 from trace_clustering.clickhouse.load import insert_records

@@ -5,7 +5,8 @@ import base64
 import numpy as np
 import pytest
 
-from trace_clustering.artifacts import Projection2D, Provenance
+from trace_clustering.artifacts.clusters import Projection2D
+from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.map_picture import draw_map, markdown_image
 from trace_clustering_tests.examples import WINDOW
 

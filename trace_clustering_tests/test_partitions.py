@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from trace_clustering.artifacts import Provenance, Window
+from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.partitions import TEAM_DAY, team_and_window
+from trace_clustering.traces.window import Window
 
 KEYS = [
     pytest.param("2025-01-22|1", id="text"),

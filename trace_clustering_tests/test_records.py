@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.artifacts import iso_time
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.record_files import count_records, file_digest, read_records
 from trace_clustering.records import BadRecord, TraceRecord
+from trace_clustering.traces.window import iso_time
 from trace_clustering_tests.examples import themed_records
 
 GOOD = {

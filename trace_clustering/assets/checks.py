@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from trace_clustering.artifacts import ClusterAssignments, ClusterLabels
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels
 from trace_clustering.clickhouse.cluster_event import ClusterEvent
 from trace_clustering.constants import DEGENERATE_DOMINANT_CLUSTER_FRACTION, NOISE_CLUSTER_ID
 

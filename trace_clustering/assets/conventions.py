@@ -9,16 +9,12 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from trace_clustering.artifacts import (
-    Artifact,
-    ClusterAssignments,
-    ClusterLabels,
-    Projection2D,
-    TraceArtifact,
-    iso_time,
-)
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
+from trace_clustering.artifacts.fields import Artifact
+from trace_clustering.artifacts.traces import TraceArtifact
 from trace_clustering.errors import InconsistentArtifactsError, TraceClusteringError
 from trace_clustering.partitions import TEAM_DAY
+from trace_clustering.traces.window import iso_time
 
 GROUP = "trace_clustering"
 OWNERS = ["team:llm-analytics"]

@@ -1,6 +1,7 @@
 import dagster as dg
 
-from trace_clustering.artifacts import Embeddings, Provenance
+from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.artifacts.traces import Embeddings
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.clickhouse.embeddings import DocumentSelection, fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.resource import ClickHouse

@@ -1,7 +1,8 @@
 import dagster as dg
 import numpy as np
 
-from trace_clustering.artifacts import ClusterAssignments, ClusterLabels, EventReceipt, Projection2D
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
+from trace_clustering.artifacts.receipt import EventReceipt
 from trace_clustering.assets.checks import event_reads_back
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset, require_same_clusters
 from trace_clustering.clickhouse.cluster_event import build_cluster_event

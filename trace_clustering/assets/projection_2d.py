@@ -1,7 +1,8 @@
 import dagster as dg
 
 from trace_clustering.algorithms.map import compute_2d_coordinates, mean_coordinates
-from trace_clustering.artifacts import ClusterAssignments, Projection2D, ReducedEmbeddings
+from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
+from trace_clustering.artifacts.traces import ReducedEmbeddings
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset, require_same_traces
 from trace_clustering.map_picture import draw_map, markdown_image
 from trace_clustering.processes.worker import run_with_deadline

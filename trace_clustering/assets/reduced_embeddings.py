@@ -1,7 +1,7 @@
 import dagster as dg
 
 from trace_clustering.algorithms.steps import reduce_embeddings
-from trace_clustering.artifacts import Embeddings, ReducedEmbeddings
+from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.processes.worker import run_with_deadline
 from trace_clustering.settings import ClusteringSettings

@@ -8,16 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from trace_clustering.artifacts import (
-    ClusterAssignments,
-    ClusterLabels,
-    IntArray,
-    Projection2D,
-    Provenance,
-    TraceSummary,
-    iso_time,
-)
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
+from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.traces.arrays import IntArray
+from trace_clustering.traces.summary import TraceSummary
+from trace_clustering.traces.window import iso_time
 
 # Namespace of the event ids; any fixed UUID would do.
 _NAMESPACE = uuid.UUID("6f0b4c5e-7d0f-5b0a-9d53-0c2b3a4e5f61")

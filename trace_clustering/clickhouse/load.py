@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from trace_clustering.artifacts import iso_time
 from trace_clustering.clickhouse.batches import parameter_batches
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import (
@@ -17,6 +16,7 @@ from trace_clustering.constants import (
     SUMMARY_EVENT_NAME,
 )
 from trace_clustering.records import TraceRecord
+from trace_clustering.traces.window import iso_time
 
 # Namespace of the ids of loaded events; any fixed UUID would do.
 _NAMESPACE = uuid.UUID("0c4f3c52-6c4b-5a3e-8f5e-1f6d2b7a9e10")

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from trace_clustering.artifacts import TraceSummary, Window
 from trace_clustering.clickhouse.batches import parameter_batches
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import SUMMARY_EVENT_NAME
+from trace_clustering.traces.summary import TraceSummary
+from trace_clustering.traces.window import Window
 
 _SUMMARIES = """
 WITH JSONExtractString(properties, '$ai_trace_id') AS trace_id

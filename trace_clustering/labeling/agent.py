@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from trace_clustering.artifacts import ClusterAssignments, ClusterLabel, Projection2D, TraceSummary
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel, Projection2D
 from trace_clustering.errors import LLMUnavailableError
 from trace_clustering.labeling.draft import Desk, Draft, RefusedError
 from trace_clustering.labeling.ends import EndpointDownError
@@ -14,6 +14,7 @@ from trace_clustering.labeling.labels import AgentLabels
 from trace_clustering.labeling.limits import Budget, Usage
 from trace_clustering.labeling.llm import BASE_URL, LLM
 from trace_clustering.labeling.store import LabelStore, StoredLabels
+from trace_clustering.traces.summary import TraceSummary
 
 if TYPE_CHECKING:
     from trace_clustering.labeling.endpoint import Connection

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from trace_clustering.artifacts import ClusterLabel
+from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.constants import NOISE_CLUSTER_ID, NOISE_TITLE
 from trace_clustering.labeling.evidence import Evidence
 from trace_clustering.labeling.titles import similar_titles, title_words

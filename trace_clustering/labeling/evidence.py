@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trace_clustering.artifacts import ClusterAssignments, Projection2D, TraceSummary
+from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
 from trace_clustering.labeling.keywords import cluster_document, distinguishing_terms
 from trace_clustering.text import plain_line
+from trace_clustering.traces.summary import TraceSummary
 
 NEIGHBOURS = 2
 CONTRASTING_EXAMPLES = 2

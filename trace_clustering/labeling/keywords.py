@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trace_clustering.artifacts import TraceSummary
+from trace_clustering.traces.summary import TraceSummary
 
 TERMS_IN_TITLE = 3
 TERMS_IN_DESCRIPTION = 8

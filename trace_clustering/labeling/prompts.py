@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trace_clustering.artifacts import ClusterLabel
+from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.labeling.answers import compact, cut
 from trace_clustering.labeling.evidence import Evidence
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from upath import UPath
 
-from trace_clustering.artifacts import ClusterAssignments, ClusterLabel, Provenance
-from trace_clustering.io_managers import write_whole
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
+from trace_clustering.artifacts.files import write_whole
+from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.labeling.limits import Usage
 from trace_clustering.labeling.prompts import VERSION
 

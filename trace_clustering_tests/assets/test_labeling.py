@@ -13,8 +13,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from trace_clustering.artifacts.parquet import from_parquet
 from trace_clustering.labeling.llm import LLM
-from trace_clustering.parquet import from_parquet
 from trace_clustering_tests.assets.conftest import Graph
 from trace_clustering_tests.examples import DAY, themed_records
 from trace_clustering_tests.labeling.llm_server import KEY, Fails, Hangs, LLMServer, Model, in_turn, says

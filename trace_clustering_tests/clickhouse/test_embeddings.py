@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trace_clustering.artifacts import Window
 from trace_clustering.clickhouse.embeddings import (
     DocumentSelection,
     TraceEmbeddings,
@@ -14,6 +13,7 @@ from trace_clustering.clickhouse.embeddings import (
 )
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.errors import ClickHouseQueryError, InvalidEmbeddingsError
+from trace_clustering.traces.window import Window
 from trace_clustering_tests.clickhouse.rows import NOON, insert_embeddings
 
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))

@@ -8,17 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trace_clustering.artifacts import (
-    ClusterAssignments,
-    ClusterLabels,
-    Projection2D,
-    Provenance,
-    TraceSummary,
-    Window,
-)
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
+from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.clickhouse.cluster_event import ClusterEvent, build_cluster_event
 from trace_clustering.clickhouse.events import emit_cluster_events, fetch_cluster_event
 from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.traces.summary import TraceSummary
+from trace_clustering.traces.window import Window
 from trace_clustering_tests.clickhouse.rows import insert_events
 
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))

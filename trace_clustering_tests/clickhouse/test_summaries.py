@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from trace_clustering.artifacts import TraceSummary, Window
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
+from trace_clustering.traces.summary import TraceSummary
+from trace_clustering.traces.window import Window
 from trace_clustering_tests.clickhouse.rows import NOON, insert_events, insert_summaries
 
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))

@@ -4,7 +4,9 @@ import itertools
 
 import numpy as np
 
-from trace_clustering.artifacts import ClusterAssignments, Projection2D, Provenance, TraceSummary
+from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
+from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.traces.summary import TraceSummary
 from trace_clustering_tests.examples import WINDOW
 
 VERBS = ("Refund", "Repair", "Import", "Translate", "Cancel", "Schedule", "Price", "Archive")

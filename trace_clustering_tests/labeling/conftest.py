@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from upath import UPath
 
-from trace_clustering.artifacts import ClusterLabels
+from trace_clustering.artifacts.clusters import ClusterLabels
 from trace_clustering.labeling.agent import Attempt, run_labeling_agent
 from trace_clustering.labeling.labels import AgentLabels, generate_cluster_labels
 from trace_clustering.labeling.llm import LLM

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.artifacts import TraceSummary
 from trace_clustering.labeling.keywords import MAX_SUMMARIES, cluster_document, distinguishing_terms
+from trace_clustering.traces.summary import TraceSummary
 from trace_clustering_tests.examples import THEMES
 
 WORDS = ("kettle", "invoice", "refund", "password", "tax", "mail")

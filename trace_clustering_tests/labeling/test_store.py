@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from upath import UPath
 
-from trace_clustering.artifacts import ClusterLabel
+from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.labeling.agent import Attempt
 from trace_clustering.labeling.limits import Usage
 from trace_clustering.labeling.llm import LLM

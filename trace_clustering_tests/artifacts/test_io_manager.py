@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from upath import UPath
 
-from trace_clustering.artifacts import Provenance, ReducedEmbeddings
-from trace_clustering.io_managers import ArtifactStorage, replacing, write_whole
-from trace_clustering.parquet import from_parquet, to_parquet
+from trace_clustering.artifacts.files import replacing, write_whole
+from trace_clustering.artifacts.io_manager import ArtifactStorage
+from trace_clustering.artifacts.parquet import from_parquet, to_parquet
+from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.artifacts.traces import ReducedEmbeddings
 from trace_clustering.partitions import TEAM_DAY
 from trace_clustering_tests.examples import DAY, WINDOW
 
@@ -212,7 +214,7 @@ def test_a_reader_at_any_moment_sees_the_old_file_or_the_new_one(tmp_path: Path)
 WRITE_FOR_EVER = """
 import sys
 from upath import UPath
-from trace_clustering.io_managers import write_whole
+from trace_clustering.artifacts.files import write_whole
 
 path, versions = UPath(sys.argv[1]), [UPath(name).read_bytes() for name in sys.argv[2:]]
 while True:

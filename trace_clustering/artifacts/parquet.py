@@ -11,8 +11,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from trace_clustering import artifacts
-from trace_clustering.artifacts import Artifact, Provenance
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
+from trace_clustering.artifacts.fields import Artifact
+from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.artifacts.receipt import EventReceipt
+from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,12 +30,12 @@ _ROWS_PER_BATCH = 1024
 _KINDS: dict[str, type[Artifact]] = {
     kind.__name__: kind
     for kind in (
-        artifacts.Embeddings,
-        artifacts.ReducedEmbeddings,
-        artifacts.ClusterAssignments,
-        artifacts.Projection2D,
-        artifacts.ClusterLabels,
-        artifacts.EventReceipt,
+        Embeddings,
+        ReducedEmbeddings,
+        ClusterAssignments,
+        Projection2D,
+        ClusterLabels,
+        EventReceipt,
     )
 }
 

@@ -13,17 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trace_clustering.artifacts import (
-    Artifact,
-    ClusterAssignments,
-    ClusterLabels,
-    Embeddings,
-    EventReceipt,
-    Projection2D,
-    Provenance,
-    ReducedEmbeddings,
-)
-from trace_clustering.parquet import HEADER_KEY, from_parquet, to_parquet
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
+from trace_clustering.artifacts.fields import Artifact
+from trace_clustering.artifacts.parquet import HEADER_KEY, from_parquet, to_parquet
+from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.artifacts.receipt import EventReceipt
+from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 from trace_clustering_tests.examples import WINDOW
 
 PROVENANCE = Provenance(1, WINDOW, {"run_label": "trial", "clustering_method_params": {"min_samples": 5}})

@@ -1,0 +1,17 @@
+"""The span of time whose traces are clustered, and how moments are written."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True)
+class Window:
+    """A span of time, aware and in UTC: `start <= timestamp < end`."""
+
+    start: datetime
+    end: datetime
+
+
+def iso_time(moment: datetime) -> str:
+    """Return a moment as ISO 8601 text in UTC with a `Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
