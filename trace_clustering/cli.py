@@ -73,7 +73,7 @@ def demo(team_id: int | None, agent: bool) -> None:
 def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_model: str) -> None:
     """Load the trace records of FILE (.jsonl or .parquet) into ClickHouse."""
     from trace_clustering.clickhouse.resource import ClickHouse
-    from trace_clustering.loading import load_file
+    from trace_clustering.sources.load import load_file
 
     report = load_file(
         file, ClickHouse(), team_id, on_error=on_error, embedding_model=embedding_model, track=_track

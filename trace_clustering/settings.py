@@ -8,8 +8,8 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from trace_clustering import constants
-from trace_clustering.clickhouse.property_filters import PropertyFilter, parse_filters
 from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.posthog.filters import PropertyFilter, parse_filters
 
 
 class HDBSCANParams(BaseModel):

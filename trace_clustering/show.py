@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from trace_clustering.clickhouse.events import fetch_cluster_event
+from trace_clustering.clickhouse.cluster_events import fetch_cluster_event
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.errors import NoClusteringError

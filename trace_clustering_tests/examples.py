@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from trace_clustering.records import TraceRecord
+from trace_clustering.traces.record import TraceRecord
 from trace_clustering.traces.window import Window
 
 DAY = "2025-01-22"

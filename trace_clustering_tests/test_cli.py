@@ -16,12 +16,12 @@ import pytest
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.provenance import Provenance
-from trace_clustering.clickhouse.cluster_event import build_cluster_event
-from trace_clustering.clickhouse.events import emit_cluster_events, fetch_cluster_event
-from trace_clustering.clickhouse.load import insert_records
+from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event
+from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME
+from trace_clustering.posthog.cluster_event import build_cluster_event
 from trace_clustering.settings import ClusteringSettings
 from trace_clustering_tests.examples import WINDOW, themed_records
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trace_clustering.clickhouse.load import insert_records
+from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering_tests.examples import ASSETS, themed_records
 

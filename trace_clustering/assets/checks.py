@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels
-from trace_clustering.clickhouse.cluster_event import ClusterEvent
 from trace_clustering.constants import DEGENERATE_DOMINANT_CLUSTER_FRACTION, NOISE_CLUSTER_ID
+from trace_clustering.posthog.cluster_event import ClusterEvent
 
 
 def clusters_found(assignments: ClusterAssignments) -> dg.AssetCheckResult:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from trace_clustering import constants
-from trace_clustering.clickhouse.filter_conditions import check_patterns, trace_condition
-from trace_clustering.clickhouse.property_filters import PropertyFilter
+from trace_clustering.clickhouse.filter_sql import check_patterns, trace_condition
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.errors import ClickHouseQueryError, InvalidEmbeddingsError
+from trace_clustering.posthog.filters import PropertyFilter
 from trace_clustering.traces.arrays import FloatArray, StringArray, TimeArray
 from trace_clustering.traces.window import Window
 

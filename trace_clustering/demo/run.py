@@ -56,7 +56,7 @@ def run_demo(console: Console, team_id: int | None = None, *, agent: bool = Fals
 
 def _load(console: Console, team_id: int) -> None:
     from trace_clustering.clickhouse.resource import ClickHouse
-    from trace_clustering.loading import load_file
+    from trace_clustering.sources.load import load_file
 
     with as_file(files("trace_clustering.demo") / "traces.parquet") as path, console.status("Loading traces"):
         report = load_file(path, ClickHouse(), team_id, embedding_model="all-MiniLM-L6-v2-384")

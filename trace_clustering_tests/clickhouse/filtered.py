@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
-from trace_clustering.clickhouse.property_filters import parse_filters
 from trace_clustering.clickhouse.session import TeamSession
+from trace_clustering.posthog.filters import parse_filters
 from trace_clustering.traces.window import Window
 from trace_clustering_tests.clickhouse.rows import insert_embeddings, insert_events
 

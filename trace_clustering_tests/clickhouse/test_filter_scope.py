@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
-from trace_clustering.clickhouse.property_filters import parse_filters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.errors import InvalidEmbeddingsError
+from trace_clustering.posthog.filters import parse_filters
 from trace_clustering_tests.clickhouse.filtered import WINDOW, found, insert_events_of, insert_trace
 from trace_clustering_tests.clickhouse.rows import NOON, insert_embeddings, insert_events
 

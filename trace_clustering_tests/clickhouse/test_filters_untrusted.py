@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.clickhouse.filter_conditions import trace_condition
-from trace_clustering.clickhouse.filter_values import OPERATORS
-from trace_clustering.clickhouse.property_filters import MAX_FILTERS, MAX_VALUES, parse_filters
+from trace_clustering.clickhouse.filter_sql import trace_condition
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
+from trace_clustering.posthog.filter_operators import OPERATORS
+from trace_clustering.posthog.filters import MAX_FILTERS, MAX_VALUES, parse_filters
 from trace_clustering_tests.clickhouse.filtered import (
     WINDOW,
     found,

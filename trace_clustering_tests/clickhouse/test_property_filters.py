@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from trace_clustering.clickhouse.filter_values import OPERATORS
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.errors import InvalidPatternError
+from trace_clustering.posthog.filter_operators import OPERATORS
 from trace_clustering_tests.clickhouse.filtered import found, insert_trace, of_team
 from trace_clustering_tests.clickhouse.rows import NOON
 

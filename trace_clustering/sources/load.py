@@ -6,11 +6,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from trace_clustering.clickhouse.load import insert_records
+from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.errors import InvalidRecordError
-from trace_clustering.record_files import count_records, file_digest, read_records
-from trace_clustering.records import BadRecord, TraceRecord
+from trace_clustering.sources.files import count_records, file_digest, read_records
+from trace_clustering.sources.parse import BadRecord
+from trace_clustering.traces.record import TraceRecord
 
 RECORDS_PER_BATCH = 1000
 _BAD_RECORDS_SHOWN = 20

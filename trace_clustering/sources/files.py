@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from trace_clustering.errors import InvalidRecordError
-from trace_clustering.records import BadRecord, BadValueError, TraceRecord, parse_record
+from trace_clustering.sources.parse import BadRecord, BadValueError, parse_record
+from trace_clustering.traces.record import TraceRecord
 
 _ROWS_PER_READ = 1000
 

@@ -6,7 +6,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from trace_clustering.clickhouse.filter_values import (
+from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.posthog.filter_operators import (
     OPERATORS,
     OPERATORS_OF_COLUMN,
     Operator,
@@ -14,7 +15,6 @@ from trace_clustering.clickhouse.filter_values import (
     checked_values,
     fault,
 )
-from trace_clustering.errors import InvalidSettingsError
 
 # A statement travels to a server in one form field of at most 128 KiB; it grows with filters and, where they
 # are regular expressions, with values. Their length matters too: filters are kept in the event.

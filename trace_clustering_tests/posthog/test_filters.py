@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from trace_clustering.clickhouse.property_filters import (
+from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.posthog.filters import (
     MAX_FILTERS,
     MAX_TOTAL_LENGTH,
     MAX_VALUES,
     PropertyFilter,
     parse_filters,
 )
-from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.settings import ClusteringSettings
 
 GOOD = {"key": "a", "value": "b"}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from trace_clustering.clickhouse.moments import parse_moment
+from trace_clustering.posthog.moments import parse_moment
 
 END = datetime(2025, 3, 31, tzinfo=UTC)
 

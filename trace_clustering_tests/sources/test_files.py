@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trace_clustering.errors import InvalidRecordError
-from trace_clustering.record_files import count_records, file_digest, read_records
-from trace_clustering.records import BadRecord, TraceRecord
+from trace_clustering.sources.files import count_records, file_digest, read_records
+from trace_clustering.sources.parse import BadRecord
+from trace_clustering.traces.record import TraceRecord
 from trace_clustering.traces.window import iso_time
 from trace_clustering_tests.examples import themed_records
 

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from trace_clustering.clickhouse.batches import parameter_batches
-from trace_clustering.clickhouse.moments import ISO_8601, parse_moment
-from trace_clustering.clickhouse.property_filters import PropertyFilter
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import TRACE_EVENT_NAMES, TRACE_FILTER_MARGIN
 from trace_clustering.errors import InvalidPatternError
+from trace_clustering.posthog.filters import PropertyFilter
+from trace_clustering.posthog.moments import ISO_8601, parse_moment
 from trace_clustering.traces.window import Window
 
 _MAX_NEEDLES: Final = 255  # of ClickHouse's multiSearch functions

@@ -17,7 +17,7 @@ from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_cl
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.errors import InvalidRecordError
-from trace_clustering.loading import load_file
+from trace_clustering.sources.load import load_file
 from trace_clustering_tests.examples import WINDOW
 
 TEAM = 1
@@ -79,7 +79,7 @@ def in_another_process(program: str, *arguments: object) -> subprocess.Popen[str
 import os, signal, sys, threading
 from pathlib import Path
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.loading import load_file
+from trace_clustering.sources.load import load_file
 path, clickhouse = Path(sys.argv[1]), ClickHouse(dsn=sys.argv[2])
 """
     return subprocess.Popen(

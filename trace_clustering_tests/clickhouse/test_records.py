@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
-from trace_clustering.clickhouse.load import insert_records
+from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
-from trace_clustering.records import TraceRecord
+from trace_clustering.traces.record import TraceRecord
 from trace_clustering_tests.examples import WINDOW, themed_records
 
 RECORDS = themed_records(per_theme=2, outliers=1)

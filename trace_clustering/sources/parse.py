@@ -9,23 +9,10 @@ from typing import Any
 import numpy as np
 
 from trace_clustering.traces.arrays import FloatArray
+from trace_clustering.traces.record import TraceRecord
 
 # What DateTime64 with microseconds can hold.
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, eq=False)
-class TraceRecord:
-    """One trace to load: its summary, the properties of its generation, and its vector, shape (d,)."""
-
-    trace_id: str
-    timestamp: datetime
-    title: str
-    flow_diagram: str
-    bullets: list[str]
-    interesting_notes: list[str]
-    properties: dict[str, Any]
-    embedding: FloatArray
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,24 @@
 """Trace records into the tables that the pipeline reads."""
 
-import json
 import uuid
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from trace_clustering.clickhouse.batches import parameter_batches
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import (
     GENERATION_EVENT_NAME,
-    LLMA_TRACE_DOCUMENT_TYPE,
     LLMA_TRACE_PRODUCT,
     SUMMARY_EVENT_NAME,
 )
-from trace_clustering.records import TraceRecord
-from trace_clustering.traces.window import iso_time
-
-# Namespace of the ids of loaded events; any fixed UUID would do.
-_NAMESPACE = uuid.UUID("0c4f3c52-6c4b-5a3e-8f5e-1f6d2b7a9e10")
-
-_EVENT_COLUMNS = ["uuid", "event", "properties", "timestamp", "distinct_id", "created_at"]
-_EMBEDDING_COLUMNS = [
-    "product",
-    "document_type",
-    "model_name",
-    "rendering",
-    "document_id",
-    "timestamp",
-    "content",
-    "embedding",
-]
+from trace_clustering.posthog.trace_events import (
+    DOCUMENT_COLUMNS,
+    EVENT_COLUMNS,
+    embedded_document,
+    generation_event,
+    summary_event,
+)
+from trace_clustering.traces.record import TraceRecord
 
 _STORED_EVENTS = """
 SELECT uuid
@@ -73,14 +60,14 @@ def insert_records(
     """
     events = _missing_events(session, records, batch_run_id)
     if events:
-        session.insert("events", list(events.values()), _EVENT_COLUMNS)
+        session.insert("events", list(events.values()), EVENT_COLUMNS)
     # The embeddings go last: a trace that has its vector has everything.
     documents = _missing_documents(session, records, batch_run_id)
     if documents:
         session.insert(
             "embeddings",
-            [_document(record, batch_run_id, model_name) for record in documents.values()],
-            _EMBEDDING_COLUMNS,
+            [embedded_document(record, batch_run_id, model_name) for record in documents.values()],
+            DOCUMENT_COLUMNS,
         )
     return len(documents)
 
@@ -91,8 +78,8 @@ def _missing_events(
     events: dict[uuid.UUID, list[Any]] = {}
     for record in records:
         for event in (
-            _summary_event(session.team_id, record, batch_run_id),
-            _generation_event(session.team_id, record),
+            summary_event(session.team_id, record, batch_run_id),
+            generation_event(session.team_id, record),
         ):
             events.setdefault(event[0], event)
     moments = [record.timestamp for record in records]
@@ -129,58 +116,3 @@ def _missing_documents(
         )
     }
     return {trace_id: record for trace_id, record in documents.items() if trace_id not in known}
-
-
-def _summary_event(team_id: int, record: TraceRecord, batch_run_id: str) -> list[Any]:
-    properties: dict[str, Any] = {
-        "$ai_trace_id": record.trace_id,
-        "$ai_batch_run_id": batch_run_id,
-        "$ai_summary_mode": "detailed",
-        "$ai_summary_title": record.title,
-        "$ai_summary_flow_diagram": record.flow_diagram,
-        "$ai_summary_bullets": [{"text": text, "line_refs": ""} for text in record.bullets],
-        "$ai_summary_interesting_notes": [
-            {"text": text, "line_refs": ""} for text in record.interesting_notes
-        ],
-        "trace_timestamp": iso_time(record.timestamp),
-    }
-    identity = uuid.uuid5(_NAMESPACE, f"{team_id}:{SUMMARY_EVENT_NAME}:{batch_run_id}:{record.trace_id}")
-    return _event(identity, SUMMARY_EVENT_NAME, properties, record, f"trace_summary_{team_id}")
-
-
-def _generation_event(team_id: int, record: TraceRecord) -> list[Any]:
-    properties = {**record.properties, "$ai_trace_id": record.trace_id}
-    content = f"{iso_time(record.timestamp)}:{json.dumps(properties, sort_keys=True)}"
-    identity = uuid.uuid5(_NAMESPACE, f"{team_id}:{GENERATION_EVENT_NAME}:{content}")
-    return _event(identity, GENERATION_EVENT_NAME, properties, record, record.trace_id)
-
-
-def _event(
-    identity: uuid.UUID, name: str, properties: dict[str, Any], record: TraceRecord, distinct_id: str
-) -> list[Any]:
-    text = json.dumps(properties, allow_nan=False)
-    return [identity, name, text, record.timestamp, distinct_id, record.timestamp]
-
-
-def _document(record: TraceRecord, batch_run_id: str, model_name: str) -> list[Any]:
-    return [
-        LLMA_TRACE_PRODUCT,
-        LLMA_TRACE_DOCUMENT_TYPE,
-        model_name,
-        batch_run_id,
-        record.trace_id,
-        record.timestamp,
-        _embedded_text(record),
-        record.embedding.astype(np.float64),
-    ]
-
-
-def _embedded_text(record: TraceRecord) -> str:
-    """Return the text whose vector the embedding is, in the blocks that summaries are embedded in."""
-    blocks = {
-        "Title": record.title,
-        "Flow": record.flow_diagram,
-        "Summary": "\n".join(f"- {text}" for text in record.bullets),
-        "Interesting Notes": "\n".join(f"- {text}" for text in record.interesting_notes),
-    }
-    return "\n".join(f"{name}: {text}" for name, text in blocks.items() if text)

@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from trace_clustering.clickhouse.cluster_event import ClusterEvent
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME
+from trace_clustering.posthog.cluster_event import ClusterEvent
 
 Outcome = Literal["emitted", "replaced", "unchanged"]
 

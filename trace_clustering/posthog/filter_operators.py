@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 
 from pydantic_core import PydanticCustomError
 
-from trace_clustering.clickhouse.moments import parse_moment
+from trace_clustering.posthog.moments import parse_moment
 
 TextOperator = Literal["exact", "is_not", "in", "not_in", "icontains", "not_icontains", "regex", "not_regex"]
 OrderOperator = Literal["gt", "gte", "lt", "lte", "min", "max"]

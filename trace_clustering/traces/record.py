@@ -1,0 +1,21 @@
+"""A trace as it is read from a source."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from trace_clustering.traces.arrays import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class TraceRecord:
+    """One trace to load: its summary, the properties of its generation, and its vector, shape (d,)."""
+
+    trace_id: str
+    timestamp: datetime
+    title: str
+    flow_diagram: str
+    bullets: list[str]
+    interesting_notes: list[str]
+    properties: dict[str, Any]
+    embedding: FloatArray

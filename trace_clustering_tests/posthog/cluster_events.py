@@ -1,0 +1,90 @@
+"""A small cluster event for tests, made from artifacts with all that is awkward to write."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
+from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.posthog.cluster_event import ClusterEvent, build_cluster_event
+from trace_clustering.traces.summary import TraceSummary
+from trace_clustering.traces.window import Window
+
+WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
+PROVENANCE = Provenance(
+    team_id=1,
+    window=WINDOW,
+    settings={
+        "run_label": "",
+        "lookback_days": 7,
+        "clustering_method": "hdbscan",
+        "clustering_method_params": {"min_samples": 5, "min_cluster_size_fraction": 0.01},
+        "embedding_normalization": "l2",
+        "dimensionality_reduction_method": "umap",
+        "dimensionality_reduction_ndims": 3,
+        "visualization_method": "umap",
+        "max_samples": 1000,
+        "trace_filters": [{"key": "$ai_model", "value": "it's {a} \\ 🦔"}],
+    },
+)
+IDENTITY = {
+    "trace_ids": np.array(["a", "b", "c", "d", "e", "f"], dtype=object),
+    "timestamps": np.array(["2025-01-20T12:00:00.250"] * 6, dtype="datetime64[ms]"),
+    "batch_run_ids": np.array(["batch-1"] * 6, dtype=object),
+}
+LABELS = np.array([1, -1, 0, 1, -1, 1])
+ASSIGNMENTS = ClusterAssignments(
+    provenance=PROVENANCE,
+    **IDENTITY,
+    labels=LABELS,
+    probabilities=np.ones(6, dtype=np.float32),
+    nearest_clusters=np.array([1, 0, 0, 1, 1, 1]),
+    distances_to_nearest=np.array([0.3, 5, 0, 0.1, 7, 0.2], dtype=np.float32),
+    distances_to_centroid=np.array([0.3, 5, 0, 0.1, 7, 0.2], dtype=np.float32),
+    centroids=np.array([[0.1, 0.2, 0.3], [-1, 0, 1]], dtype=np.float32),
+    stabilities=np.array([np.nan, 0.9375], dtype=np.float32),
+)
+PROJECTION = Projection2D(
+    provenance=PROVENANCE,
+    **IDENTITY,
+    labels=LABELS,
+    coordinates=np.array([[0, 1], [9, 9], [2, 3], [0, 2], [-9, 9], [0, 3]], dtype=np.float32),
+    cluster_ids=[0, 1, -1],
+    centroid_coordinates=np.array([[2, 3], [0, 2], [0, 9]], dtype=np.float32),
+)
+NASTY = 'He said "näh" \\ it\'s {x}\n\t\0 🦔 \u2028 </script>'
+CLUSTER_LABELS = ClusterLabels(
+    provenance=PROVENANCE,
+    # In an order of their own: labels are matched by id.
+    cluster_ids=np.array([-1, 1, 0]),
+    sizes=np.array([2, 3, 1]),
+    titles=np.array(["Outliers", "Refunds", NASTY], dtype=object),
+    descriptions=np.array(["Fit nowhere.", "About money.", NASTY], dtype=object),
+    labelers=np.array(["fallback", "keywords", "keywords"], dtype=object),
+    accuracies=np.array([np.nan, 0.75, 1], dtype=np.float32),
+    labeling={"model": "small", "cost_usd": None},
+)
+
+
+def cluster_event(
+    *,
+    team_id: int = 1,
+    days: int = 0,
+    run_label: str = "",
+    title: str = "Refunds",
+    summaries: dict[str, TraceSummary] | None = None,
+) -> ClusterEvent:
+    provenance = replace(
+        PROVENANCE,
+        team_id=team_id,
+        window=Window(WINDOW.start + timedelta(days=days), WINDOW.end + timedelta(days=days)),
+        settings=PROVENANCE.settings | {"run_label": run_label},
+    )
+    titles = np.array(["Outliers", title, NASTY], dtype=object)
+    return build_cluster_event(
+        ASSIGNMENTS,
+        replace(PROJECTION, provenance=provenance),
+        replace(CLUSTER_LABELS, titles=titles),
+        summaries or {},
+    )

@@ -1,0 +1,180 @@
+"""The cluster event: what it says."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trace_clustering.posthog.cluster_event import build_cluster_event
+from trace_clustering.traces.summary import TraceSummary
+from trace_clustering.traces.window import Window
+from trace_clustering_tests.posthog.cluster_events import (
+    ASSIGNMENTS,
+    CLUSTER_LABELS,
+    NASTY,
+    PROJECTION,
+    PROVENANCE,
+    WINDOW,
+    cluster_event,
+)
+
+
+class TestContent:
+    def test_the_event_says_what_was_clustered_how_and_with_which_result(self) -> None:
+        properties = json.loads(cluster_event(run_label="try").properties())
+        clusters = properties.pop("$ai_clusters")
+        assert properties.pop("$ai_clustering_labeler") == "keywords"
+        assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
+        assert properties == {
+            "$ai_clustering_run_id": "1_trace_20250123_000000_try",
+            "$ai_clustering_level": "trace",
+            "$ai_window_start": "2025-01-16T00:00:00Z",
+            "$ai_window_end": "2025-01-23T00:00:00Z",
+            "$ai_total_items_analyzed": 6,
+            "$ai_clustering_params": {
+                "clustering_method": "hdbscan",
+                "clustering_method_params": {"min_samples": 5, "min_cluster_size_fraction": 0.01},
+                "embedding_normalization": "l2",
+                "dimensionality_reduction_method": "umap",
+                "dimensionality_reduction_ndims": 3,
+                "visualization_method": "umap",
+                "max_samples": 1000,
+                "trace_filters": [{"key": "$ai_model", "value": "it's {a} \\ 🦔"}],
+            },
+        }
+        assert [cluster.pop("labeler") for cluster in clusters] == ["keywords", "keywords", "fallback"]
+        assert [cluster.pop("label_accuracy") for cluster in clusters] == [1, 0.75, None]
+        assert [cluster.pop("stability") for cluster in clusters] == [None, 0.9375, None]
+        time = "2025-01-20T12:00:00.250000Z"
+        assert clusters == [
+            {
+                "cluster_id": 0,
+                "size": 1,
+                "title": NASTY,
+                "description": NASTY,
+                "traces": {"c": {"distance_to_centroid": 0, "rank": 0, "x": 2, "y": 3, "timestamp": time}},
+                "centroid": [0.1, 0.2, 0.3],
+                "centroid_x": 2,
+                "centroid_y": 3,
+            },
+            {
+                "cluster_id": 1,
+                "size": 3,
+                "title": "Refunds",
+                "description": "About money.",
+                "traces": {  # nearest first
+                    "d": {"distance_to_centroid": 0.1, "rank": 0, "x": 0, "y": 2, "timestamp": time},
+                    "f": {"distance_to_centroid": 0.2, "rank": 1, "x": 0, "y": 3, "timestamp": time},
+                    "a": {"distance_to_centroid": 0.3, "rank": 2, "x": 0, "y": 1, "timestamp": time},
+                },
+                "centroid": [-1, 0, 1],
+                "centroid_x": 0,
+                "centroid_y": 2,
+            },
+            {
+                "cluster_id": -1,
+                "size": 2,
+                "title": "Outliers",
+                "description": "Fit nowhere.",
+                "traces": {  # most anomalous first
+                    "e": {"distance_to_centroid": 7, "rank": 0, "x": -9, "y": 9, "timestamp": time},
+                    "b": {"distance_to_centroid": 5, "rank": 1, "x": 9, "y": 9, "timestamp": time},
+                },
+                "centroid": [],
+                "centroid_x": 0,
+                "centroid_y": 9,
+            },
+        ]
+
+    @pytest.mark.parametrize(
+        ("trace_timestamp", "timestamp"),
+        [
+            ("2025-01-19T23:00:00Z", "2025-01-19T23:00:00Z"),
+            ("2025-01-19T23:00:00.123456+00:00", "2025-01-19T23:00:00.123456Z"),
+            ("2025-01-20T01:00:00+02:00", "2025-01-19T23:00:00Z"),
+            ("2025-01-19 23:00:00", "2025-01-19T23:00:00Z"),
+            ("", "2025-01-20T12:00:00.250000Z"),
+            ("last Tuesday", "2025-01-20T12:00:00.250000Z"),
+            ("0001-01-01T00:00:00+01:00", "2025-01-20T12:00:00.250000Z"),
+        ],
+    )
+    def test_a_trace_has_the_time_of_its_summary_else_that_of_its_embedding(
+        self, trace_timestamp: str, timestamp: str
+    ) -> None:
+        summary = TraceSummary(
+            trace_id="a",
+            title="",
+            flow_diagram="",
+            bullets=[],
+            interesting_notes=[],
+            trace_timestamp=trace_timestamp,
+        )
+        traces = cluster_event(summaries={"a": summary}).clusters[1].traces
+        assert traces["a"].timestamp == timestamp
+        assert traces["d"].timestamp == "2025-01-20T12:00:00.250000Z"
+
+    def test_an_event_of_noise_alone_has_one_cluster(self) -> None:
+        event = build_cluster_event(
+            replace(
+                ASSIGNMENTS,
+                labels=np.full(6, -1),
+                distances_to_centroid=np.zeros(6, dtype=np.float32),
+                centroids=np.empty((0, 3), dtype=np.float32),
+                stabilities=np.empty(0, dtype=np.float32),
+            ),
+            replace(
+                PROJECTION, labels=np.full(6, -1), cluster_ids=[-1], centroid_coordinates=np.ones((1, 2))
+            ),
+            CLUSTER_LABELS,
+            {},
+        )
+        (noise,) = json.loads(event.properties())["$ai_clusters"]
+        assert (noise["cluster_id"], noise["size"], noise["centroid"]) == (-1, 6, [])
+        assert sorted(trace["rank"] for trace in noise["traces"].values()) == [0, 1, 2, 3, 4, 5]
+
+    @pytest.mark.parametrize(
+        ("most", "ranks"),
+        [
+            (0, {0: [0], 1: [0, 1, 2], -1: [0, 1]}),
+            (1, {0: [0], 1: [0], -1: [0]}),
+            (2, {0: [0], 1: [0, 2], -1: [0, 1]}),
+            (3, {0: [0], 1: [0, 1, 2], -1: [0, 1]}),
+        ],
+    )
+    def test_a_cluster_lists_its_nearest_and_its_farthest_traces_when_told_how_many(
+        self, most: int, ranks: dict[int, list[int]]
+    ) -> None:
+        event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, {}, most)
+        properties = json.loads(event.properties())
+        listed = {
+            cluster["cluster_id"]: [trace["rank"] for trace in cluster["traces"].values()]
+            for cluster in properties["$ai_clusters"]
+        }
+        assert listed == ranks
+        assert [cluster["size"] for cluster in properties["$ai_clusters"]] == [1, 3, 2]
+        assert properties["$ai_total_items_analyzed"] == 6
+        # A trace says of itself what it says where all are listed.
+        everything = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, {})
+        for some, every in zip(event.clusters, everything.clusters, strict=True):
+            assert some.traces.items() <= every.traces.items()
+
+    def test_how_many_traces_are_listed_is_reported_where_it_is_set(self) -> None:
+        def reported(most: int) -> dict[str, Any]:
+            event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, {}, most)
+            return json.loads(event.properties())["$ai_clustering_params"]
+
+        assert reported(7) == reported(0) | {"max_traces_per_cluster": 7}
+        assert "max_traces_per_cluster" not in reported(0)
+
+    def test_the_uuid_depends_on_team_and_run_id_alone(self) -> None:
+        first = cluster_event()
+        same_run = [
+            cluster_event(title="Other labels"),
+            replace(first, clusters=first.clusters[:1]),
+            replace(first, provenance=replace(PROVENANCE, window=Window(WINDOW.end, WINDOW.end))),
+        ]
+        other_runs = [cluster_event(team_id=2), cluster_event(run_label="x"), cluster_event(days=1)]
+        assert {event.uuid for event in same_run} == {first.uuid}
+        assert len({event.uuid for event in [first, *other_runs]}) == 4
