@@ -12,7 +12,7 @@ from trace_clustering.assets.reduced_embeddings import reduced_embeddings
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.executors import executor
 from trace_clustering.jobs import trace_clustering_job
-from trace_clustering.labeling.llm import LLM
+from trace_clustering.labeling.resource import LLM
 from trace_clustering.schedules import trace_clustering_daily_schedule
 from trace_clustering.settings import ClusteringSettings
 

@@ -1,10 +1,35 @@
-"""The errors of this project, in two families: what a retry cannot help, and what it can."""
+"""All errors of this project.
+
+TraceClusteringError                 its message says what was wrong, with which value, and what to do next
+├── InvalidInputError                the same call would fail again
+│   ├── InvalidSettingsError
+│   │   └── InvalidPatternError
+│   ├── InvalidRecordError
+│   ├── InvalidEmbeddingsError
+│   ├── InconsistentArtifactsError
+│   ├── ClickHouseSetupError
+│   └── NoClusteringError
+├── FaultError                       a later attempt may succeed
+│   ├── ClickHouseUnavailableError
+│   ├── ClickHouseQueryError
+│   ├── ClickHouseFolderLockedError
+│   ├── DeadlineExceededError
+│   ├── ComputeProcessError
+│   └── LLMUnavailableError
+└── DemoFailedError
+
+InternalError                        raised and caught inside one package; no caller sees it
+├── BadValueError
+├── ToolCallRefusedError
+├── LimitReachedError
+└── EndpointDownError
+"""
 
 from typing import ClassVar
 
 
 class TraceClusteringError(Exception):
-    """Base of every error raised on purpose.
+    """Base of every error that a caller can see.
 
     The message says what was wrong, with which value, and what to do next.
     """
@@ -72,3 +97,37 @@ class ComputeProcessError(FaultError):
 
 class LLMUnavailableError(FaultError):
     """The endpoint of the language model does not answer, and no cluster has a label yet."""
+
+
+class DemoFailedError(TraceClusteringError):
+    """The run of the demo failed; Dagster's log says why."""
+
+
+class InternalError(Exception):
+    """Base of what is raised and caught inside one package."""
+
+
+class BadValueError(InternalError):
+    """Why one record of a file is bad (in `sources/`)."""
+
+
+class ToolCallRefusedError(InternalError):
+    """A tool cannot do what the model asked for; the message tells the model what to do (in `labeling/`)."""
+
+
+class LimitReachedError(InternalError):
+    """A limit does not allow another request to the language model; the message names it (in `labeling/`)."""
+
+
+class EndpointDownError(InternalError):
+    """The endpoint of the language model gave no answer (in `labeling/`).
+
+    Attributes
+    ----------
+    refused : bool
+        The endpoint answers and says no (wrong key, unknown model), so another request cannot help.
+    """
+
+    def __init__(self, reason: str, *, refused: bool) -> None:
+        super().__init__(reason)
+        self.refused = refused

@@ -8,7 +8,7 @@ import pytest
 from trace_clustering import environment
 from trace_clustering.cli import main
 from trace_clustering.definitions import defs
-from trace_clustering.labeling.llm import API_KEY, BASE_URL, LLM
+from trace_clustering.labeling.resource import API_KEY, BASE_URL, LLM
 from trace_clustering.posthog.filter_operators import OPERATORS
 from trace_clustering.settings import ClusteringSettings, HDBSCANParams
 from trace_clustering.team_settings import load_team_settings

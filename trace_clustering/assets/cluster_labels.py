@@ -10,10 +10,10 @@ from trace_clustering.assets.conventions import TWO_ATTEMPTS, clustering_asset, 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.constants import LLM_ACTIVITY_TIMEOUT
-from trace_clustering.labeling.agent import Attempt, run_labeling_agent
-from trace_clustering.labeling.labels import generate_cluster_labels
-from trace_clustering.labeling.llm import LLM
-from trace_clustering.labeling.store import LabelStore, fingerprint
+from trace_clustering.labeling.agent.run import Attempt, run_labeling_agent
+from trace_clustering.labeling.agent.store import LabelStore, fingerprint
+from trace_clustering.labeling.label import generate_cluster_labels
+from trace_clustering.labeling.resource import LLM
 from trace_clustering.processes.worker import run_with_deadline
 
 

@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trace_clustering.environment import CLICKHOUSE_DSN, TEAM_IDS, allowed_team_ids, clickhouse_dsn
-from trace_clustering.errors import InvalidSettingsError, TraceClusteringError
+from trace_clustering.errors import DemoFailedError, InvalidSettingsError
 
 if TYPE_CHECKING:
     import dagster as dg
 
 DEMO_TEAM_ID = 112495
 DEMO_DAY = "2025-01-22"
-
-
-class DemoFailedError(TraceClusteringError):
-    """The run of the demo failed; Dagster's log says why."""
 
 
 def run_demo(console: Console, team_id: int | None = None, *, agent: bool = False) -> None:

@@ -9,10 +9,10 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trace_clustering.artifacts.clusters import ClusterLabel
-from trace_clustering.labeling import prompts
-from trace_clustering.labeling.answers import compact, cut, size_in_request
-from trace_clustering.labeling.endpoint import Endpoint
-from trace_clustering.labeling.ends import EndpointDownError, LimitReachedError
+from trace_clustering.errors import EndpointDownError, LimitReachedError
+from trace_clustering.labeling.agent import prompts
+from trace_clustering.labeling.endpoint.client import Endpoint
+from trace_clustering.labeling.fitted_json import compact, cut, size_in_request
 from trace_clustering.text import plain_line
 from trace_clustering.traces.summary import TraceSummary
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trace_clustering.errors import InvalidRecordError
-from trace_clustering.sources.parse import BadRecord, BadValueError, parse_record
+from trace_clustering.errors import BadValueError, InvalidRecordError
+from trace_clustering.sources.parse import BadRecord, parse_record
 from trace_clustering.traces.record import TraceRecord
 
 _ROWS_PER_READ = 1000

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from trace_clustering.errors import BadValueError
 from trace_clustering.traces.arrays import FloatArray
 from trace_clustering.traces.record import TraceRecord
 
@@ -24,10 +25,6 @@ class BadRecord:
 
     line: int
     reason: str
-
-
-class BadValueError(Exception):
-    """Why one record is bad."""
 
 
 def parse_record(row: dict[str, Any]) -> TraceRecord:

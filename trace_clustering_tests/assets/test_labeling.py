@@ -14,7 +14,7 @@ import dagster as dg
 import pytest
 
 from trace_clustering.artifacts.parquet import from_parquet
-from trace_clustering.labeling.llm import LLM
+from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.assets.conftest import Graph
 from trace_clustering_tests.examples import DAY, themed_records
 from trace_clustering_tests.labeling.llm_server import KEY, Fails, Hangs, LLMServer, Model, in_turn, says
@@ -171,7 +171,7 @@ KILLED = """
 import sys
 from pathlib import Path
 import dagster as dg
-from trace_clustering.labeling.llm import LLM
+from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.assets.conftest import Graph
 
 with dg.instance_for_test() as instance:

@@ -9,15 +9,15 @@ import pytest
 from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterLabels
-from trace_clustering.labeling.agent import Attempt, run_labeling_agent
-from trace_clustering.labeling.labels import AgentLabels, generate_cluster_labels
-from trace_clustering.labeling.llm import LLM
-from trace_clustering.labeling.store import LabelStore, fingerprint
+from trace_clustering.labeling.agent.run import Attempt, run_labeling_agent
+from trace_clustering.labeling.agent.store import LabelStore, fingerprint
+from trace_clustering.labeling.label import AgentLabels, generate_cluster_labels
+from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.llm_server import KEY, LLMServer, Model
 
 # The first import of these takes seconds, which are not to count against the time limits of a test.
-importlib.import_module("trace_clustering.labeling.graph")
+importlib.import_module("trace_clustering.labeling.agent.graph")
 
 ONLY_ATTEMPT = Attempt(is_first=True, is_last=True, seconds=600)
 

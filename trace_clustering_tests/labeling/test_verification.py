@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trace_clustering.labeling.evidence import gather_evidence, hold_out
+from trace_clustering.labeling.agent.evidence import gather_evidence, hold_out
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.conftest import Labeling
 from trace_clustering_tests.labeling.llm_server import Call, Fails, Model, Request, Says, in_turn, says

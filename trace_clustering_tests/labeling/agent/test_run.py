@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trace_clustering.labeling.llm import LLM
+from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.conftest import Labeling
 from trace_clustering_tests.labeling.llm_server import KEY, Call, in_turn, says

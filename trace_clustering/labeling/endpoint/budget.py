@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from trace_clustering.labeling.ends import LimitReachedError
+from trace_clustering.errors import LimitReachedError
 
 CHARACTERS_PER_TOKEN = 4  # for estimates, where an endpoint does not count
 _TOKENS_PER_PRICE = 1_000_000

@@ -5,9 +5,15 @@ Their docstrings are what the model reads about them. Each answers within `room`
 
 from typing import Any
 
-from trace_clustering.labeling.answers import cut, fitted
-from trace_clustering.labeling.arguments import NoArguments, SampleTitles, TraceDetails, TraceTitles
-from trace_clustering.labeling.draft import Desk, RefusedError
+from trace_clustering.errors import ToolCallRefusedError
+from trace_clustering.labeling.agent.draft import Desk
+from trace_clustering.labeling.agent.tools.arguments import (
+    NoArguments,
+    SampleTitles,
+    TraceDetails,
+    TraceTitles,
+)
+from trace_clustering.labeling.fitted_json import cut, fitted
 from trace_clustering.text import plain_line
 
 _LONGEST_ID = 200
@@ -71,7 +77,7 @@ def get_cluster_trace_titles(desk: Desk, arguments: TraceTitles, room: int) -> s
     """
     cluster = desk.evidence.clusters.get(arguments.cluster_id)
     if cluster is None:
-        raise RefusedError(f"there is no cluster {arguments.cluster_id}; the overview lists the ids")
+        raise ToolCallRefusedError(f"there is no cluster {arguments.cluster_id}; the overview lists the ids")
     count = len(cluster.trace_ids)
     shown = min(arguments.limit, count)
 

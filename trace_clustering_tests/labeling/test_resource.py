@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.faults import fault_of
-from trace_clustering.labeling.llm import LLM
+from trace_clustering.labeling.endpoint.faults import fault_of
+from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.llm_server import KEY
 
 

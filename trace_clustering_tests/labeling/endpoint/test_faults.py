@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from trace_clustering.errors import LLMUnavailableError
-from trace_clustering.labeling.agent import Attempt
+from trace_clustering.labeling.agent.run import Attempt
 from trace_clustering_tests.labeling.conftest import Labeling
 from trace_clustering_tests.labeling.llm_server import (
     KEY,

@@ -6,18 +6,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel, Projection2D
-from trace_clustering.errors import LLMUnavailableError
-from trace_clustering.labeling.draft import Desk, Draft, RefusedError
-from trace_clustering.labeling.ends import EndpointDownError
-from trace_clustering.labeling.evidence import Evidence, gather_evidence, hold_out
-from trace_clustering.labeling.labels import AgentLabels
-from trace_clustering.labeling.limits import Budget, Usage
-from trace_clustering.labeling.llm import BASE_URL, LLM
-from trace_clustering.labeling.store import LabelStore, StoredLabels
+from trace_clustering.errors import EndpointDownError, LLMUnavailableError, ToolCallRefusedError
+from trace_clustering.labeling.agent.draft import Desk, Draft
+from trace_clustering.labeling.agent.evidence import Evidence, gather_evidence, hold_out
+from trace_clustering.labeling.agent.store import LabelStore, StoredLabels
+from trace_clustering.labeling.endpoint.budget import Budget, Usage
+from trace_clustering.labeling.label import AgentLabels
+from trace_clustering.labeling.resource import BASE_URL, LLM
 from trace_clustering.traces.summary import TraceSummary
 
 if TYPE_CHECKING:
-    from trace_clustering.labeling.endpoint import Connection
+    from trace_clustering.labeling.endpoint.connection import Connection
 
 
 @dataclass(frozen=True)
@@ -128,8 +127,8 @@ class _Run:
 
     def label(self, connection: "Connection") -> None:
         """Let the agent set labels, until it has finished or may not go on."""
-        from trace_clustering.labeling.endpoint import Endpoint
-        from trace_clustering.labeling.graph import LabelingGraph
+        from trace_clustering.labeling.agent.graph import LabelingGraph
+        from trace_clustering.labeling.endpoint.client import Endpoint
 
         self._ended, self.accuracies = "", None
         self._save()
@@ -151,7 +150,7 @@ class _Run:
         self, connection: "Connection", held_out: Mapping[str, int], summaries: Mapping[str, TraceSummary]
     ) -> None:
         """Measure how well the labels tell where traces belong that the agent has not seen."""
-        from trace_clustering.labeling.endpoint import Endpoint
+        from trace_clustering.labeling.endpoint.client import Endpoint
         from trace_clustering.labeling.verification import verify_labels
 
         with Endpoint(connection, self._budget, self._log) as endpoint:
@@ -180,7 +179,7 @@ class _Run:
         for cluster, label in labels.items():
             try:
                 self._draft.set(cluster, label.title, label.description)
-            except RefusedError as error:
+            except ToolCallRefusedError as error:
                 self._log.warning(f"Labeling: the stored label of cluster {cluster} is not used: {error}")
 
     def _usage(self) -> Usage:

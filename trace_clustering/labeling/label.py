@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel, ClusterLabels
+from trace_clustering.labeling.endpoint.budget import Usage
 from trace_clustering.labeling.keywords import TERMS_IN_TITLE, cluster_document, distinguishing_terms
-from trace_clustering.labeling.limits import Usage
 from trace_clustering.labeling.titles import distinct_titles, with_each_term
 from trace_clustering.text import plain_line
 from trace_clustering.traces.summary import TraceSummary

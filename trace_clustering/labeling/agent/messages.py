@@ -15,7 +15,7 @@ from langchain_core.messages import (
     convert_to_openai_messages,
 )
 
-from trace_clustering.labeling.answers import compact, cut
+from trace_clustering.labeling.fitted_json import compact, cut
 
 MOST_CALLS = 20  # of one answer
 _LONGEST_TEXT = 2_000

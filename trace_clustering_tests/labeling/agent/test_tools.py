@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.labeling.draft import Desk, Draft
-from trace_clustering.labeling.evidence import gather_evidence
-from trace_clustering.labeling.tools import TOOLS, call_tool
+from trace_clustering.labeling.agent.draft import Desk, Draft
+from trace_clustering.labeling.agent.evidence import gather_evidence
+from trace_clustering.labeling.agent.tools.registry import TOOLS, call_tool
 from trace_clustering.text import MAX_TITLE_LENGTH
 from trace_clustering_tests.labeling.clusterings import clustering
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from trace_clustering.labeling.agent import Attempt
-from trace_clustering.labeling.ends import LimitReachedError
-from trace_clustering.labeling.limits import Budget, Limits, Price, Usage
+from trace_clustering.errors import LimitReachedError
+from trace_clustering.labeling.agent.run import Attempt
+from trace_clustering.labeling.endpoint.budget import Budget, Limits, Price, Usage
 from trace_clustering_tests.labeling.conftest import Labeling
 from trace_clustering_tests.labeling.llm_server import Fails, Hangs, in_turn, says
 from trace_clustering_tests.labeling.models import OVERVIEW, bulk, label, labels_all

@@ -8,14 +8,14 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall
 from langgraph.graph import END, START, StateGraph
 
-from trace_clustering.labeling import prompts
-from trace_clustering.labeling.answers import refusal, size_in_request
-from trace_clustering.labeling.draft import Desk
-from trace_clustering.labeling.endpoint import Endpoint
-from trace_clustering.labeling.ends import LimitReachedError
-from trace_clustering.labeling.history import answered, orderly, request_messages
-from trace_clustering.labeling.state import AgentState
-from trace_clustering.labeling.tools import FINALIZE, TOOLS, call_tool
+from trace_clustering.errors import LimitReachedError
+from trace_clustering.labeling.agent import prompts
+from trace_clustering.labeling.agent.draft import Desk
+from trace_clustering.labeling.agent.messages import answered, orderly, request_messages
+from trace_clustering.labeling.agent.state import AgentState
+from trace_clustering.labeling.agent.tools.registry import FINALIZE, TOOLS, call_tool
+from trace_clustering.labeling.endpoint.client import Endpoint
+from trace_clustering.labeling.fitted_json import refusal, size_in_request
 
 FINALIZED = "finalized by the agent"
 # Answers in a row without a tool call, after which the model is left alone.

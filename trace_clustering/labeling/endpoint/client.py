@@ -6,34 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import openai
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_openai import ChatOpenAI
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
-from trace_clustering.labeling.ends import EndpointDownError, LimitReachedError
-from trace_clustering.labeling.faults import Fault, fault_of
-from trace_clustering.labeling.history import size
-from trace_clustering.labeling.limits import CHARACTERS_PER_TOKEN, Budget, Price
+from trace_clustering.errors import EndpointDownError, LimitReachedError
+from trace_clustering.labeling.agent.messages import size
+from trace_clustering.labeling.endpoint.budget import CHARACTERS_PER_TOKEN, Budget
+from trace_clustering.labeling.endpoint.connection import Connection
+from trace_clustering.labeling.endpoint.faults import Fault, fault_of
 
 _LONGEST_DELAY = 60.0
-
-
-@dataclass(frozen=True)
-class Connection:
-    """Where an endpoint is, how to speak to it, and what it costs; the key stays out of its repr."""
-
-    model: str
-    base_url: str
-    api_key: SecretStr
-    temperature: float | None
-    request_timeout: float
-    retries: int
-    retry_delay: float
-    price: Price | None
 
 
 class Endpoint:

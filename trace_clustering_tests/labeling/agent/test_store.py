@@ -8,10 +8,10 @@ import pytest
 from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterLabel
-from trace_clustering.labeling.agent import Attempt
-from trace_clustering.labeling.limits import Usage
-from trace_clustering.labeling.llm import LLM
-from trace_clustering.labeling.store import LabelStore, StoredLabels, fingerprint
+from trace_clustering.labeling.agent.run import Attempt
+from trace_clustering.labeling.agent.store import LabelStore, StoredLabels, fingerprint
+from trace_clustering.labeling.endpoint.budget import Usage
+from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.conftest import Labeling
 from trace_clustering_tests.labeling.llm_server import Fails, in_turn, says

@@ -11,10 +11,10 @@ from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, SecretStr, Va
 
 from trace_clustering import constants
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.limits import Limits, Price
+from trace_clustering.labeling.endpoint.budget import Limits, Price
 
 if TYPE_CHECKING:
-    from trace_clustering.labeling.endpoint import Connection
+    from trace_clustering.labeling.endpoint.connection import Connection
 
 API_KEY = "OPENAI_API_KEY"
 BASE_URL = "OPENAI_BASE_URL"
@@ -161,7 +161,7 @@ class LLM(dg.ConfigurableResource[Any]):
                 f"The key of the language model ({API_KEY}, or api_key of the llm resource) holds white "
                 "space or characters that a key cannot have; copy it again"
             )
-        from trace_clustering.labeling.endpoint import Connection
+        from trace_clustering.labeling.endpoint.connection import Connection
 
         return Connection(
             model=model or self.model,

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
 
-from trace_clustering.labeling.history import request_messages, size
+from trace_clustering.labeling.agent.messages import request_messages, size
 
 OPENING = [SystemMessage("rules"), HumanMessage("begin")]
 

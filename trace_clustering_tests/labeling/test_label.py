@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels
 from trace_clustering.artifacts.provenance import Provenance
-from trace_clustering.labeling.labels import generate_cluster_labels
+from trace_clustering.labeling.label import generate_cluster_labels
 from trace_clustering.text import MAX_TITLE_LENGTH
 from trace_clustering.traces.summary import TraceSummary
 from trace_clustering_tests.examples import THEMES, WINDOW

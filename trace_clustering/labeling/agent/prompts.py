@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trace_clustering.artifacts.clusters import ClusterLabel
-from trace_clustering.labeling.answers import compact, cut
-from trace_clustering.labeling.evidence import Evidence
+from trace_clustering.labeling.agent.evidence import Evidence
+from trace_clustering.labeling.fitted_json import compact, cut
 
 VERSION = 1
 

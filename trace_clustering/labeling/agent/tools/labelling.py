@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from trace_clustering.labeling.answers import compact, cut, fitted
-from trace_clustering.labeling.arguments import Label, Labels, NoArguments, what_was_wrong
-from trace_clustering.labeling.draft import Desk, RefusedError
+from trace_clustering.errors import ToolCallRefusedError
+from trace_clustering.labeling.agent.draft import Desk
+from trace_clustering.labeling.agent.tools.arguments import Label, Labels, NoArguments, what_was_wrong
+from trace_clustering.labeling.fitted_json import compact, cut, fitted
 
 
 def set_cluster_label(desk: Desk, arguments: Label, room: int) -> str:  # noqa: ARG001
@@ -30,7 +31,7 @@ def bulk_set_labels(desk: Desk, arguments: Labels, room: int) -> str:
             done.append(label.cluster_id)
         except ValidationError as error:
             refused.append({"item": number, "error": cut(what_was_wrong(error), 300)})
-        except RefusedError as error:
+        except ToolCallRefusedError as error:
             refused.append({"item": number, "error": cut(str(error), 300)})
     if done:
         desk.draft.keep()

@@ -11,8 +11,8 @@ from upath import UPath
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.files import write_whole
 from trace_clustering.artifacts.provenance import Provenance
-from trace_clustering.labeling.limits import Usage
-from trace_clustering.labeling.prompts import VERSION
+from trace_clustering.labeling.agent.prompts import VERSION
+from trace_clustering.labeling.endpoint.budget import Usage
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.constants import NOISE_CLUSTER_ID, NOISE_TITLE
-from trace_clustering.labeling.evidence import Evidence
+from trace_clustering.errors import ToolCallRefusedError
+from trace_clustering.labeling.agent.evidence import Evidence
 from trace_clustering.labeling.titles import similar_titles, title_words
 from trace_clustering.text import MAX_TITLE_LENGTH, plain_line
 
@@ -25,10 +26,6 @@ class Desk:
 
     evidence: Evidence
     draft: "Draft"
-
-
-class RefusedError(ValueError):
-    """A label cannot be taken; the message tells the model what to do. Never leaves the labeling package."""
 
 
 class Draft:
@@ -57,11 +54,11 @@ class Draft:
 
         Raises
         ------
-        RefusedError
+        ToolCallRefusedError
             If the cluster does not exist, or the label is empty, too long or says nothing.
         """
         if cluster_id not in self.sizes:
-            raise RefusedError(f"there is no cluster {cluster_id}; the overview lists the ids")
+            raise ToolCallRefusedError(f"there is no cluster {cluster_id}; the overview lists the ids")
         label = ClusterLabel(self._title(cluster_id, title), self._description(cluster_id, description))
         self.labels[cluster_id] = label
         return label
@@ -86,23 +83,25 @@ class Draft:
             return NOISE_TITLE
         line = plain_line(title, max(len(title), 1)).strip("\"' ")
         if not line:
-            raise RefusedError("the title is empty; give 3 to 10 words")
+            raise ToolCallRefusedError("the title is empty; give 3 to 10 words")
         if len(line) > MAX_TITLE_LENGTH:
-            raise RefusedError(
+            raise ToolCallRefusedError(
                 f"the title has {len(line)} characters, at most {MAX_TITLE_LENGTH} are allowed; "
                 "give 3 to 10 words"
             )
         if title_words(line) == title_words(NOISE_TITLE):
-            raise RefusedError(f"the title {NOISE_TITLE} is reserved for cluster {NOISE_CLUSTER_ID}")
+            raise ToolCallRefusedError(f"the title {NOISE_TITLE} is reserved for cluster {NOISE_CLUSTER_ID}")
         if _SAYS_NOTHING.fullmatch(line):
-            raise RefusedError("the title says nothing about the traces; name what they have in common")
+            raise ToolCallRefusedError(
+                "the title says nothing about the traces; name what they have in common"
+            )
         return line
 
     def _description(self, cluster_id: int, description: str) -> str:
         lines = [plain_line(_BULLET.sub("", line), LONGEST_BULLET) for line in description.splitlines()]
         bullets = [line for line in lines if line][:MOST_BULLETS]
         if not bullets:
-            raise RefusedError(
+            raise ToolCallRefusedError(
                 f"the description is empty; give 2 to {MOST_BULLETS} lines that start with '- '"
             )
         if len(bullets) == 1:

@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from trace_clustering.labeling import tools_to_label, tools_to_look
-from trace_clustering.labeling.answers import refusal
-from trace_clustering.labeling.arguments import (
+from trace_clustering.errors import ToolCallRefusedError
+from trace_clustering.labeling.agent.draft import Desk
+from trace_clustering.labeling.agent.tools import labelling, looking
+from trace_clustering.labeling.agent.tools.arguments import (
     Label,
     Labels,
     NoArguments,
@@ -21,9 +22,9 @@ from trace_clustering.labeling.arguments import (
     TraceTitles,
     what_was_wrong,
 )
-from trace_clustering.labeling.draft import Desk, RefusedError
+from trace_clustering.labeling.fitted_json import refusal
 
-FINALIZE = tools_to_label.finalize_labels.__name__
+FINALIZE = labelling.finalize_labels.__name__
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,14 @@ class Tool:
 TOOLS: dict[str, Tool] = {
     tool.run.__name__: tool
     for tool in (
-        Tool(tools_to_look.get_clusters_overview, NoArguments),
-        Tool(tools_to_look.get_all_clusters_with_sample_titles, SampleTitles),
-        Tool(tools_to_look.get_cluster_trace_titles, TraceTitles),
-        Tool(tools_to_look.get_trace_details, TraceDetails),
-        Tool(tools_to_look.get_current_labels, NoArguments),
-        Tool(tools_to_label.set_cluster_label, Label),
-        Tool(tools_to_label.bulk_set_labels, Labels),
-        Tool(tools_to_label.finalize_labels, NoArguments),
+        Tool(looking.get_clusters_overview, NoArguments),
+        Tool(looking.get_all_clusters_with_sample_titles, SampleTitles),
+        Tool(looking.get_cluster_trace_titles, TraceTitles),
+        Tool(looking.get_trace_details, TraceDetails),
+        Tool(looking.get_current_labels, NoArguments),
+        Tool(labelling.set_cluster_label, Label),
+        Tool(labelling.bulk_set_labels, Labels),
+        Tool(labelling.finalize_labels, NoArguments),
     )
 }
 
@@ -69,7 +70,7 @@ def call_tool(desk: Desk, name: str, arguments: Any, room: int) -> str:  # noqa:
         return tool.run(desk, tool.arguments.model_validate(arguments), room)
     except ValidationError as error:
         return refusal(what_was_wrong(error), room)
-    except RefusedError as error:
+    except ToolCallRefusedError as error:
         return refusal(str(error), room)
 
 

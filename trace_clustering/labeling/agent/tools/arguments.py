@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from trace_clustering.labeling.answers import cut
+from trace_clustering.labeling.fitted_json import cut
 
 MOST_TITLES = 100
 MOST_DETAILS = 20
