@@ -90,7 +90,7 @@ def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_
 def show(team_id: int, run_id: str, as_json: bool) -> None:
     """Show a clustering of a team: the newest, or the run that is named."""
     from trace_clustering.clickhouse.resource import ClickHouse
-    from trace_clustering.show import clustering_table, fetch_clustering
+    from trace_clustering.reports.table import clustering_table, fetch_clustering
 
     clustering = fetch_clustering(ClickHouse(), team_id, run_id)
     if as_json:

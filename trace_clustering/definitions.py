@@ -10,11 +10,11 @@ from trace_clustering.assets.emitted_cluster_event import emitted_cluster_event
 from trace_clustering.assets.projection_2d import projection_2d
 from trace_clustering.assets.reduced_embeddings import reduced_embeddings
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.executors import executor
-from trace_clustering.jobs import trace_clustering_job
 from trace_clustering.labeling.resource import LLM
-from trace_clustering.schedules import trace_clustering_daily_schedule
-from trace_clustering.settings import ClusteringSettings
+from trace_clustering.orchestration.executors import executor
+from trace_clustering.orchestration.jobs import trace_clustering_job
+from trace_clustering.orchestration.schedules import trace_clustering_daily_schedule
+from trace_clustering.orchestration.settings import ClusteringSettings
 
 defs = dg.Definitions(
     assets=[

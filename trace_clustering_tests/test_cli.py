@@ -21,8 +21,8 @@ from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME
+from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.posthog.cluster_event import build_cluster_event
-from trace_clustering.settings import ClusteringSettings
 from trace_clustering_tests.examples import WINDOW, themed_records
 
 COMMAND = Path(sys.executable).with_name("trace-clustering")

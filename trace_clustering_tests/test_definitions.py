@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from trace_clustering.definitions import defs
-from trace_clustering.executors import executor
+from trace_clustering.orchestration.executors import executor
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = {

@@ -9,9 +9,9 @@ from trace_clustering import environment
 from trace_clustering.cli import main
 from trace_clustering.definitions import defs
 from trace_clustering.labeling.resource import API_KEY, BASE_URL, LLM
+from trace_clustering.orchestration.settings import ClusteringSettings, HDBSCANParams
+from trace_clustering.orchestration.team_settings import load_team_settings
 from trace_clustering.posthog.filter_operators import OPERATORS
-from trace_clustering.settings import ClusteringSettings, HDBSCANParams
-from trace_clustering.team_settings import load_team_settings
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -12,7 +12,7 @@ from trace_clustering.algorithms.steps import cluster_points, reduce_embeddings
 from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.settings import ClusteringSettings
+from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.sources.files import read_records
 from trace_clustering.sources.load import load_file
 from trace_clustering.traces.record import TraceRecord

@@ -3,11 +3,11 @@ import dagster as dg
 from trace_clustering.algorithms.steps import ClusteringSpace, cluster_points
 from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.traces import ReducedEmbeddings
+from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_found
-from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.worker import run_with_deadline
-from trace_clustering.settings import ClusteringSettings
 
 
 @clustering_asset(

@@ -5,8 +5,9 @@ import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.io_manager import ArtifactIOManager
+from trace_clustering.assets.asset import TWO_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_named, titles_distinct
-from trace_clustering.assets.conventions import TWO_ATTEMPTS, clustering_asset, require_same_clusters
+from trace_clustering.assets.consistency import require_same_clusters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.constants import LLM_ACTIVITY_TIMEOUT

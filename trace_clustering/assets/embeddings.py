@@ -2,12 +2,12 @@ import dagster as dg
 
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.traces import Embeddings
-from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.clickhouse.embeddings import DocumentSelection, fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
-from trace_clustering.partitions import team_and_window
-from trace_clustering.settings import ClusteringSettings
+from trace_clustering.orchestration.partitions import team_and_window
+from trace_clustering.orchestration.settings import ClusteringSettings
 
 
 @clustering_asset(kinds={"clickhouse"}, code_version="1", retry_policy=THREE_ATTEMPTS)

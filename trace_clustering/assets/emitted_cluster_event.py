@@ -3,14 +3,15 @@ import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.receipt import EventReceipt
+from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import event_reads_back
-from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset, require_same_clusters
+from trace_clustering.assets.consistency import require_same_clusters
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT
+from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.posthog.cluster_event import build_cluster_event
-from trace_clustering.settings import ClusteringSettings
 
 
 @clustering_asset(

@@ -3,10 +3,11 @@ import dagster as dg
 from trace_clustering.algorithms.map import compute_2d_coordinates, mean_coordinates
 from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
 from trace_clustering.artifacts.traces import ReducedEmbeddings
-from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset, require_same_traces
-from trace_clustering.map_picture import draw_map, markdown_image
+from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.assets.consistency import require_same_traces
+from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.worker import run_with_deadline
-from trace_clustering.settings import ClusteringSettings
+from trace_clustering.reports.map_picture import draw_map, markdown_image
 
 
 @clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="3", retry_policy=THREE_ATTEMPTS)

@@ -2,9 +2,9 @@ import dagster as dg
 
 from trace_clustering.algorithms.steps import reduce_embeddings
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
-from trace_clustering.assets.conventions import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.worker import run_with_deadline
-from trace_clustering.settings import ClusteringSettings
 
 
 @clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="4", retry_policy=THREE_ATTEMPTS)

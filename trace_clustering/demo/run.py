@@ -114,7 +114,7 @@ def _progress_logger(console: Console) -> "dg.LoggerDefinition":
 def _show(console: Console, team_id: int, home: Path) -> None:
     from trace_clustering.clickhouse.resource import ClickHouse
     from trace_clustering.environment import storage_base
-    from trace_clustering.show import clustering_table, fetch_clustering
+    from trace_clustering.reports.table import clustering_table, fetch_clustering
 
     console.print(clustering_table(fetch_clustering(ClickHouse(), team_id)))
     console.print("Where to look next:", style="bold")

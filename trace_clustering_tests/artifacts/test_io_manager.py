@@ -16,7 +16,7 @@ from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.artifacts.parquet import from_parquet, to_parquet
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.traces import ReducedEmbeddings
-from trace_clustering.partitions import TEAM_DAY
+from trace_clustering.orchestration.partitions import TEAM_DAY
 from trace_clustering_tests.examples import DAY, WINDOW
 
 PARTITION = f"{DAY}|1"

@@ -11,7 +11,7 @@ from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.definitions import defs
 from trace_clustering.labeling.resource import LLM
-from trace_clustering.settings import ClusteringSettings
+from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.traces.record import TraceRecord
 
 ASSETS: list[Any] = list(defs.assets or [])

@@ -8,12 +8,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from trace_clustering import schedules
 from trace_clustering.environment import TEAM_SETTINGS
-from trace_clustering.team_settings import load_team_settings
+from trace_clustering.orchestration import schedules
+from trace_clustering.orchestration.team_settings import load_team_settings
 from trace_clustering_tests.assets.conftest import Graph
 from trace_clustering_tests.examples import ASSETS, DAY, themed_records
-from trace_clustering_tests.test_schedules import tick
+from trace_clustering_tests.orchestration.test_schedules import tick
 
 PARTITION = f"{DAY}|1"
 # Two of the three themes; a field that is null, as PostHog writes it, reaches the assets too.

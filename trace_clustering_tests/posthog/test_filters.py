@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.posthog.filters import (
     MAX_FILTERS,
     MAX_TOTAL_LENGTH,
@@ -12,7 +13,6 @@ from trace_clustering.posthog.filters import (
     PropertyFilter,
     parse_filters,
 )
-from trace_clustering.settings import ClusteringSettings
 
 GOOD = {"key": "a", "value": "b"}
 METADATA = "event_metadata"

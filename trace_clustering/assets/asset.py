@@ -7,13 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-import numpy as np
 
-from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.fields import Artifact
-from trace_clustering.artifacts.traces import TraceArtifact
-from trace_clustering.errors import InconsistentArtifactsError, TraceClusteringError
-from trace_clustering.partitions import TEAM_DAY
+from trace_clustering.errors import TraceClusteringError
+from trace_clustering.orchestration.partitions import TEAM_DAY
 from trace_clustering.traces.window import iso_time
 
 GROUP = "trace_clustering"
@@ -60,44 +57,6 @@ def clustering_asset(
         )(materialize)
 
     return declare
-
-
-def require_same_traces(first: TraceArtifact, second: TraceArtifact) -> None:
-    """Check that two artifacts are about the same traces of the same run.
-
-    Raises
-    ------
-    InconsistentArtifactsError
-        If one of them was made again from other traces, and the other was not.
-    """
-    if list(first.trace_ids) != list(second.trace_ids):
-        raise _inconsistent(first, second, "hold different traces")
-
-
-def require_same_clusters(
-    assignments: ClusterAssignments, projection: Projection2D, labels: ClusterLabels | None = None
-) -> None:
-    """Check that a map, and labels if given, are about the same traces in the same clusters.
-
-    Raises
-    ------
-    InconsistentArtifactsError
-        If the clusters were made again, and the map or the labels were not.
-    """
-    require_same_traces(assignments, projection)
-    if not np.array_equal(assignments.labels, projection.labels):
-        raise _inconsistent(assignments, projection, "hold different clusters")
-    if labels is not None and labels.members_per_cluster() != projection.sizes():
-        raise _inconsistent(assignments, labels, "hold different clusters")
-
-
-def _inconsistent(first: Artifact, second: Artifact, how: str) -> InconsistentArtifactsError:
-    return InconsistentArtifactsError(
-        f"The stored {type(first).__name__} and {type(second).__name__} "
-        f"of run {first.provenance.run_id} {how}: "
-        "an asset upstream was materialized again and those after it were not; "
-        "materialize the partition's assets from there on"
-    )
 
 
 def _completed(metadata: Mapping[str, Any], artifact: Artifact, seconds: float) -> dict[str, Any]:

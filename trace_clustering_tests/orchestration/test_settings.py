@@ -9,7 +9,7 @@ import pytest
 
 from trace_clustering import constants
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.settings import ClusteringSettings
+from trace_clustering.orchestration.settings import ClusteringSettings
 
 # The table of the design, and the name in constants.py if there is one.
 DEFAULTS = {

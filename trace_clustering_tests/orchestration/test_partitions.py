@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from trace_clustering.artifacts.provenance import Provenance
-from trace_clustering.partitions import TEAM_DAY, team_and_window
+from trace_clustering.orchestration.partitions import TEAM_DAY, team_and_window
 from trace_clustering.traces.window import Window
 
 KEYS = [
@@ -61,7 +61,7 @@ def test_partitions_begin_in_2025_for_each_default_team() -> None:
 
 def test_the_teams_of_the_environment_are_the_teams_of_the_partitions() -> None:
     program = (
-        "from trace_clustering.partitions import TEAM_DAY;"
+        "from trace_clustering.orchestration.partitions import TEAM_DAY;"
         "print(*TEAM_DAY.get_partitions_def_for_dimension('team').get_partition_keys())"
     )
     environment = os.environ | {"TRACE_CLUSTERING_TEAM_IDS": "8, 7"}

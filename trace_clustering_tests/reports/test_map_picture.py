@@ -7,7 +7,7 @@ import pytest
 
 from trace_clustering.artifacts.clusters import Projection2D
 from trace_clustering.artifacts.provenance import Provenance
-from trace_clustering.map_picture import draw_map, markdown_image
+from trace_clustering.reports.map_picture import draw_map, markdown_image
 from trace_clustering_tests.examples import WINDOW
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -11,11 +11,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from trace_clustering import schedules
 from trace_clustering.environment import TEAM_IDS, TEAM_SETTINGS
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.team_settings import load_team_settings
-from trace_clustering_tests.test_schedules import tick
+from trace_clustering.orchestration import schedules
+from trace_clustering.orchestration.team_settings import load_team_settings
+from trace_clustering_tests.orchestration.test_schedules import tick
 
 Load = Callable[[str], dict[int, dict[str, Any]]]
 

@@ -10,7 +10,7 @@ import yaml
 
 from trace_clustering.environment import TEAM_SETTINGS, allowed_team_ids, parse_team_id, team_settings_file
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.settings import ClusteringSettings
+from trace_clustering.orchestration.settings import ClusteringSettings
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]

@@ -7,9 +7,9 @@ import dagster as dg
 
 from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME
 from trace_clustering.environment import allowed_team_ids
-from trace_clustering.jobs import trace_clustering_job
-from trace_clustering.partitions import TEAM_DAY
-from trace_clustering.team_settings import load_team_settings, run_config
+from trace_clustering.orchestration.jobs import trace_clustering_job
+from trace_clustering.orchestration.partitions import TEAM_DAY
+from trace_clustering.orchestration.team_settings import load_team_settings, run_config
 
 # Read when the code location loads, so that a mistake is seen there and not at night.
 SETTINGS_BY_TEAM = load_team_settings()

@@ -24,7 +24,7 @@ from trace_clustering_tests.examples import ASSETS, themed_records
 
 pytestmark = pytest.mark.slow
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 
 RUNS = "{ runsOrError { ... on Runs { results { status startTime endTime tags { key value } } } } }"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from trace_clustering.show import StoredClustering, clustering_table
+from trace_clustering.reports.table import StoredClustering, clustering_table
 
 TRACE = {"distance_to_centroid": 0.0, "rank": 0, "x": 0.0, "y": 0.0, "timestamp": ""}
 
