@@ -38,7 +38,7 @@ DEFAULT_UMAP_N_COMPONENTS: Final = 100
 DEFAULT_UMAP_N_NEIGHBORS: Final = 15
 DEFAULT_UMAP_MIN_DIST: Final = 0.0
 # Fewer points have no graph of neighbours.
-SMALLEST_FOR_UMAP: Final = 3
+MIN_POINTS_FOR_UMAP: Final = 3
 # How many layouts the clustering space is made of, and the steps that each of them takes to settle.
 DEFAULT_ENSEMBLE_SIZE: Final = 10
 ENSEMBLE_UMAP_EPOCHS: Final = 150
@@ -46,8 +46,8 @@ MAX_ENSEMBLE_SIZE: Final = 20
 # How many neighbours of a trace are asked at most whether they are in its cluster.
 STABILITY_NEIGHBORS: Final = 50
 # Of many traces fewer layouts are made: as many as this is of traces in all, but no fewer than four.
-ENSEMBLE_MOST_POINTS: Final = 100_000
-ENSEMBLE_LEAST_MEMBERS: Final = 4
+MAX_ENSEMBLE_POINTS: Final = 100_000
+MIN_ENSEMBLE_LAYOUTS: Final = 4
 DEFAULT_CLUSTERING_METHOD: Final = "hdbscan"
 DEFAULT_MIN_CLUSTER_SIZE_FRACTION: Final = 0.01
 MIN_CLUSTER_SIZE_FRACTION_MIN: Final = 0.01
@@ -71,6 +71,8 @@ LABELING_AGENT_MODEL: Final = "gpt-5.1"
 LABELING_AGENT_MAX_ITERATIONS: Final = 50
 LABELING_AGENT_RECURSION_LIMIT: Final = 150
 LABELING_AGENT_TIMEOUT: Final = 600.0
+# What the step may take besides the agent: reading the summaries, finding terms.
+LABELING_STEP_MARGIN: Final = 120.0
 
 # How long a step may take, in seconds
 COMPUTE_ACTIVITY_TIMEOUT: Final = 120.0

@@ -25,7 +25,14 @@ InternalError                        raised and caught inside one package; no ca
 └── EndpointDownError
 """
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+# The type of a fault that a validator raises for a field without a value; its message says what the value is.
+MISSING_VALUE: Final = "missing_value"
 
 
 class TraceClusteringError(Exception):
@@ -131,3 +138,42 @@ class EndpointDownError(InternalError):
     def __init__(self, reason: str, *, refused: bool) -> None:
         super().__init__(reason)
         self.refused = refused
+
+
+def explain_validation(
+    error: "ValidationError",
+    *,
+    prefix: str = "",
+    missing: str = "",
+    unknown: str = "there is no such field",
+    show: Callable[[tuple[int | str, ...], object], str] = lambda _, value: repr(value),
+    max_faults: int = 20,
+) -> str:
+    """Return what pydantic found wrong as one sentence: the field, its value and the reason of each fault.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+    prefix : str
+        What stands before the name of each field, with a dot at its end.
+    missing : str
+        What a missing field is for; by default, pydantic's own words.
+    unknown : str
+        The reason why a field that does not exist is refused.
+    show : callable
+        Given the path and the value of a field, returns the value as it may be shown; empty to hide it.
+    max_faults : int
+        Only so many faults are told.
+    """
+    sentences = []
+    for fault in error.errors(include_url=False, include_context=False)[:max_faults]:
+        name = prefix + ".".join(map(str, fault["loc"]))
+        if fault["type"] == "missing":
+            sentences.append(f"{name} is missing; {missing or fault['msg']}")
+        elif fault["type"] == MISSING_VALUE:
+            sentences.append(f"{name} is missing; {fault['msg']}")
+        else:
+            shown = show(fault["loc"], fault["input"])
+            reason = unknown if fault["type"] == "extra_forbidden" else fault["msg"]
+            sentences.append(f"{name}{f' = {shown}' if shown else ''}: {reason}")
+    return "; ".join(sentences)

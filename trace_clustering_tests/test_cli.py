@@ -21,7 +21,7 @@ from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME
-from trace_clustering.orchestration.settings import ClusteringSettings
+from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
 from trace_clustering.posthog.cluster_event import build_cluster_event
 from trace_clustering_tests.examples import WINDOW, themed_records
 
@@ -162,18 +162,20 @@ def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chose
     settings = ClusteringSettings(**chosen)
     stages = ("embeddings", "reduced_embeddings", "cluster_assignments", "projection_2d")
     used = {name: value for stage in stages for name, value in settings.of_stage(stage).items()}
+    used |= settings.of_stage("emitted_cluster_event")
     provenance = Provenance(session.team_id, WINDOW, used)
     identity = {
         "provenance": provenance,
         "trace_ids": ids,
         "timestamps": np.full(6, "2025-01-20T12:00", dtype="datetime64[ms]"),
+        "trace_times": np.full(6, "NaT", dtype="datetime64[us]"),
         "batch_run_ids": np.full(6, "", dtype=object),
-        "labels": np.array([0, 0, 0, 1, 1, -1]),
+        "cluster_ids": np.array([0, 0, 0, 1, 1, -1]),
     }
     assignments = ClusterAssignments(
         **identity,
         probabilities=np.ones(6, dtype=np.float32),
-        nearest_clusters=np.array([0, 0, 0, 1, 1, 0]),
+        nearest_cluster_ids=np.array([0, 0, 0, 1, 1, 0]),
         distances_to_nearest=np.arange(6, dtype=np.float32),
         distances_to_centroid=np.arange(6, dtype=np.float32),
         centroids=np.eye(2, dtype=np.float32),
@@ -182,7 +184,7 @@ def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chose
     projection = Projection2D(
         **identity,
         coordinates=np.zeros((6, 2), dtype=np.float32),
-        cluster_ids=[0, 1, -1],
+        clusters=[0, 1, -1],
         centroid_coordinates=np.zeros((3, 2), dtype=np.float32),
     )
     labels = ClusterLabels(
@@ -202,7 +204,7 @@ def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chose
             "cost_usd": 0.0123,
         },
     )
-    emit_cluster_events(session, build_cluster_event(assignments, projection, labels, {}))
+    emit_cluster_events(session, build_cluster_event(assignments, projection, labels, select_reported(used)))
 
 
 def emit_as_it_is(session: TeamSession, properties: dict[str, Any]) -> None:

@@ -30,19 +30,19 @@ def clusters_of(clickhouse: ClickHouse, records: list[TraceRecord]) -> dict[str,
             insert_records(session, records[start : start + 250], batch_run_id="batch", model_name="m")
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
     space = reduce_embeddings(
-        found.vectors,
+        found.embeddings,
         normalization=settings.embedding_normalization,
         method=settings.dimensionality_reduction_method,
         n_components=settings.dimensionality_reduction_ndims,
         random_state=settings.random_state,
-        ensemble_size=settings.wanted_members(),
+        ensemble_size=settings.used_ensemble_size(),
     )
     labels = cluster_points(
         space,
         method=settings.clustering_method,
         params=settings.method_params().model_dump(),
         random_state=settings.random_state,
-    ).labels
+    ).cluster_ids
     return dict(zip(found.trace_ids, labels.tolist(), strict=True))
 
 
@@ -75,7 +75,7 @@ def test_intents_are_found_the_same_whatever_the_seed_and_as_true_as_by_one_layo
             ensemble_size=ensemble_size,
         )
         labels = np.empty(len(vectors), dtype=np.int64)
-        labels[order] = cluster_points(space, method="hdbscan", params={}, random_state=seed).labels
+        labels[order] = cluster_points(space, method="hdbscan", params={}, random_state=seed).cluster_ids
         return labels
 
     plain, ensembles = ([clusters(seed, size) for seed in range(6)] for size in (1, 10))

@@ -20,13 +20,13 @@ def cluster_means(points: NDArray[np.float32], labels: NDArray[np.int64]) -> NDA
 
 
 def calculate_trace_distances(
-    embeddings: NDArray[np.float32], centroids: NDArray[np.float32]
+    points: NDArray[np.float32], centroids: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return the Euclidean distance of every point to every centroid.
 
     Parameters
     ----------
-    embeddings : array of shape (n, r)
+    points : array of shape (n, r)
     centroids : array of shape (k, r)
 
     Returns
@@ -36,15 +36,15 @@ def calculate_trace_distances(
     from scipy.spatial.distance import cdist
 
     if len(centroids) == 0:
-        return np.empty((len(embeddings), 0), dtype=np.float32)
-    return np.asarray(cdist(embeddings, centroids), dtype=np.float32)
+        return np.empty((len(points), 0), dtype=np.float32)
+    return np.asarray(cdist(points, centroids), dtype=np.float32)
 
 
 def calculate_distances_to_cluster_means(
-    embeddings: NDArray[np.float32], labels: NDArray[np.int64]
+    points: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Return the Euclidean distance of every point, noise too, to the mean of every cluster, shape (n, k)."""
-    return calculate_trace_distances(embeddings, cluster_means(embeddings, labels))
+    return calculate_trace_distances(points, cluster_means(points, labels))
 
 
 def pairwise_distances(points: NDArray[np.float32]) -> NDArray[np.float64]:

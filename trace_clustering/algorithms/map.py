@@ -12,7 +12,7 @@ from trace_clustering.constants import (
     DEFAULT_VISUALIZATION_METHOD,
     MAP_UMAP_EPOCHS,
     MAP_UMAP_MIN_DIST,
-    SMALLEST_FOR_UMAP,
+    MIN_POINTS_FOR_UMAP,
 )
 
 VisualizationMethod = Literal["umap", "pca", "tsne"]
@@ -52,7 +52,7 @@ def compute_2d_coordinates(
         return _pca_map(points, random_state)
     if method == "tsne":
         return _tsne_map(points, random_state)
-    if len(points) < SMALLEST_FOR_UMAP:
+    if len(points) < MIN_POINTS_FOR_UMAP:
         return np.zeros((len(points), 2), dtype=np.float32)
     return fit_umap(
         points,

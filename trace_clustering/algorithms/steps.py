@@ -1,4 +1,4 @@
-"""From vectors to clusters as whole steps, each to be called in a process of its own.
+"""From embeddings to clusters in whole steps, each of which can be called in a process of its own.
 
 Here the settings choose the algorithms; for the map, `compute_2d_coordinates` does.
 """
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from trace_clustering.algorithms.clusters.consensus import ConsensusResult, perform_consensus_clustering
 from trace_clustering.algorithms.clusters.hdbscan import HDBSCANResult, perform_hdbscan_clustering
 from trace_clustering.algorithms.clusters.kmeans import perform_kmeans_with_optimal_k
-from trace_clustering.algorithms.distances import calculate_distances_to_cluster_means
-from trace_clustering.algorithms.space.ensemble import ensemble_shape, lay_out_ensemble
+from trace_clustering.algorithms.distances import calculate_trace_distances
+from trace_clustering.algorithms.space.ensemble import choose_ensemble_shape, lay_out_ensemble
 from trace_clustering.algorithms.space.neighbors import nearest_neighbors
 from trace_clustering.algorithms.space.normalize import normalize_l2
 from trace_clustering.algorithms.space.reduce import (
@@ -31,27 +31,27 @@ ClusteringMethod = Literal["hdbscan", "kmeans"]
 
 @dataclass(frozen=True, eq=False)
 class ClusteringSpace:
-    """What n vectors became to be clustered.
+    """The points that stand for n embeddings, to be clustered.
 
     Attributes
     ----------
     points : float32 array, shape (n, r)
-        With an ensemble, the layouts of its m members side by side.
-    members : int
-        How many layouts, m; 1 without an ensemble.
+        With an ensemble, its layouts side by side.
     neighbors : int32 array, shape (n, k)
-        Each vector's nearest ones, itself first; nothing but itself without an ensemble, where nobody needs
-        them.
+        Rows of the k nearest embeddings of each, itself first. Without an ensemble k is 1, since
+        nothing needs more.
+    n_layouts : int
+        How many layouts the ensemble has; 1 without an ensemble.
     """
 
     points: NDArray[np.float32]
-    members: int
     neighbors: NDArray[np.int32]
+    n_layouts: int
 
     @classmethod
     def single(cls, points: NDArray[np.float32]) -> Self:
         """Return the space of points that are no ensemble."""
-        return cls(points, 1, np.arange(len(points), dtype=np.int32)[:, None])
+        return cls(points, np.arange(len(points), dtype=np.int32)[:, None], 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,29 +60,30 @@ class ClusteredPoints:
 
     Attributes
     ----------
-    labels : int64 array, shape (n,)
-        Cluster ids 0 .. k-1; -1 is noise.
+    cluster_ids : int64 array, shape (n,)
+        From 0 to k-1; -1 is noise. The algorithms call them labels, as scikit-learn does.
     probabilities : float32 array, shape (n,)
         Membership probabilities in [0, 1]; 0 for noise, 1 for every point of k-means.
+    nearest_cluster_ids : int64 array, shape (n,)
+        The cluster with the nearest centroid; -1 if there is no cluster.
+    distances_to_nearest, distances_to_centroid : float32 arrays, shape (n,)
+        Distance to that centroid, and to the own one; for noise both are the same. 0 without clusters.
     centroids : float32 array, shape (k, r)
     stabilities : float32 array, shape (k,)
-        How surely the members of each cluster are found together again, from 0 to 1; NaN without an ensemble.
-    nearest : int64 array, shape (n,)
-        Cluster with the nearest centroid; -1 if there is none.
-    distances_to_nearest, distances_to_own : float32 arrays, shape (n,)
-        Distance to that centroid, and to the own one; for noise both are the same. 0 without clusters.
-    found_by : dict
-        What the algorithm decided by itself: how clusters were selected, or the number of clusters.
+        How likely the members of each cluster are to be found together again, from 0 to 1; NaN without an
+        ensemble.
+    chosen_params : dict
+        What the algorithm chose by itself: how clusters were selected, or the number of clusters.
     """
 
-    labels: NDArray[np.int64]
+    cluster_ids: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    nearest_cluster_ids: NDArray[np.int64]
+    distances_to_nearest: NDArray[np.float32]
+    distances_to_centroid: NDArray[np.float32]
     centroids: NDArray[np.float32]
     stabilities: NDArray[np.float32]
-    nearest: NDArray[np.int64]
-    distances_to_nearest: NDArray[np.float32]
-    distances_to_own: NDArray[np.float32]
-    found_by: dict[str, Any]
+    chosen_params: dict[str, Any]
 
 
 def import_libraries() -> None:
@@ -93,7 +94,7 @@ def import_libraries() -> None:
 
 
 def reduce_embeddings(
-    vectors: NDArray[np.float32],
+    embeddings: NDArray[np.float32],
     *,
     normalization: Normalization,
     method: ReductionMethod,
@@ -101,73 +102,87 @@ def reduce_embeddings(
     random_state: int,
     ensemble_size: int = 1,
 ) -> ClusteringSpace:
-    """Normalize and reduce vectors, shape (n, d), to the clustering space; UMAP alone can be an ensemble."""
+    """Normalize and reduce embeddings, shape (n, d), to the clustering space.
+
+    Only UMAP makes an ensemble: `ensemble_size` layouts that share `n_components` dimensions.
+    """
     if normalization == "l2":
-        vectors = normalize_l2(vectors)
-    if method == "umap":
-        members, dimensions = ensemble_shape(len(vectors), ensemble_size, n_components)
-        if members > 1:
-            compressed = compress_for_search(vectors, random_state)
-            near = nearest_neighbors(compressed, min(1 + STABILITY_NEIGHBORS, len(vectors)))
-            points = lay_out_ensemble(
-                near, members, min(dimensions, vectors.shape[1]), random_state=random_state
-            )
-            return ClusteringSpace(points, members, near[0])
-        vectors = reduce_dimensions_for_clustering(vectors, n_components, random_state=random_state)
-    elif method == "pca":
-        vectors = reduce_dimensions_pca(vectors, n_components, random_state=random_state)
-    return ClusteringSpace.single(vectors)
+        embeddings = normalize_l2(embeddings)
+    if method == "none":
+        return ClusteringSpace.single(embeddings)
+    if method == "pca":
+        return ClusteringSpace.single(
+            reduce_dimensions_pca(embeddings, n_components, random_state=random_state)
+        )
+    n, d = embeddings.shape
+    n_layouts, dimensions = choose_ensemble_shape(n, ensemble_size, n_components)
+    if n_layouts == 1:
+        return ClusteringSpace.single(
+            reduce_dimensions_for_clustering(embeddings, n_components, random_state=random_state)
+        )
+    compressed = compress_for_search(embeddings, random_state)
+    nearest = nearest_neighbors(compressed, min(1 + STABILITY_NEIGHBORS, n))
+    points = lay_out_ensemble(nearest, n_layouts, min(dimensions, d), random_state=random_state)
+    return ClusteringSpace(points, nearest[0], n_layouts)
 
 
 def cluster_points(
     space: ClusteringSpace, *, method: ClusteringMethod, params: dict[str, Any], random_state: int
 ) -> ClusteredPoints:
-    """Cluster the points of the clustering space, and measure their distances.
+    """Cluster the points of the clustering space, and measure how far they are from centroids.
 
     `params` are the further arguments of `perform_hdbscan_clustering` or `perform_kmeans_with_optimal_k`.
     HDBSCAN makes a consensus of an ensemble; k-means takes all its layouts for one space.
     """
     points = space.points
-    found_by: dict[str, Any]
-    stabilities = None
     if method == "kmeans":
         kmeans = perform_kmeans_with_optimal_k(points, **params, random_state=random_state)
-        labels, centroids = kmeans.labels, kmeans.centroids
-        probabilities = np.ones(len(points), dtype=np.float32)
-        found_by = {"k": len(centroids)}
+        everywhere = np.ones(len(points), dtype=np.float32)
+        return _measure(points, kmeans.labels, everywhere, kmeans.centroids, {"k": len(kmeans.centroids)})
+    found: HDBSCANResult | ConsensusResult
+    if space.n_layouts == 1:
+        found = perform_hdbscan_clustering(points, **params, random_state=random_state)
     else:
-        density: ConsensusResult | HDBSCANResult
-        if space.members > 1:
-            density = perform_consensus_clustering(
-                points, space.members, space.neighbors, **params, random_state=random_state
-            )
-            stabilities = density.stabilities
-        else:
-            density = perform_hdbscan_clustering(points, **params, random_state=random_state)
-        labels, centroids, probabilities = density.labels, density.centroids, density.probabilities
-        found_by = {
-            "cluster_selection_method": density.selection.method,
-            "max_cluster_size": density.selection.max_cluster_size,
-            "ensemble_size": space.members,
-        }
-    nearest, to_nearest, to_own = _places(points, labels)
+        found = perform_consensus_clustering(
+            points, space.n_layouts, space.neighbors, **params, random_state=random_state
+        )
+    stabilities = found.stabilities if isinstance(found, ConsensusResult) else None
+    chosen = {
+        "cluster_selection_method": found.selection.method,
+        "max_cluster_size": found.selection.max_cluster_size,
+        "ensemble_size": space.n_layouts,
+    }
+    return _measure(points, found.labels, found.probabilities, found.centroids, chosen, stabilities)
+
+
+def _measure(
+    points: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float32],
+    centroids: NDArray[np.float32],
+    chosen_params: dict[str, Any],
+    stabilities: NDArray[np.float32] | None = None,
+) -> ClusteredPoints:
+    """Return clusters with each point's distances to the nearest and to its own centroid."""
+    n, k = len(points), len(centroids)
+    if k == 0:
+        nearest, to_nearest = np.full(n, NOISE_CLUSTER_ID), np.zeros(n, dtype=np.float32)
+        to_own = to_nearest
+    else:
+        distances = calculate_trace_distances(points, centroids)
+        rows = np.arange(n)
+        nearest = distances.argmin(axis=1)
+        to_nearest = distances[rows, nearest]
+        to_own = np.where(labels == NOISE_CLUSTER_ID, to_nearest, distances[rows, labels])
     if stabilities is None:
-        stabilities = np.full(len(centroids), np.nan, dtype=np.float32)
+        stabilities = np.full(k, np.nan, dtype=np.float32)
     return ClusteredPoints(
-        labels, probabilities, centroids, stabilities, nearest, to_nearest, to_own, found_by
+        cluster_ids=labels,
+        probabilities=probabilities,
+        nearest_cluster_ids=nearest,
+        distances_to_nearest=to_nearest,
+        distances_to_centroid=to_own,
+        centroids=centroids,
+        stabilities=stabilities,
+        chosen_params=chosen_params,
     )
-
-
-def _places(
-    points: NDArray[np.float32], labels: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """Return each point's nearest cluster, and its distances to that one's and to its own centroid."""
-    distances = calculate_distances_to_cluster_means(points, labels)
-    if distances.shape[1] == 0:
-        zeros = np.zeros(len(points), dtype=np.float32)
-        return np.full(len(points), NOISE_CLUSTER_ID), zeros, zeros
-    rows = np.arange(len(points))
-    nearest = distances.argmin(axis=1)
-    to_nearest = distances[rows, nearest]
-    to_own = np.where(labels == NOISE_CLUSTER_ID, to_nearest, distances[rows, labels])
-    return nearest, to_nearest, to_own

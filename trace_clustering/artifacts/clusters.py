@@ -1,11 +1,11 @@
 """The clusters of a run: who belongs to them, where they lie on the map, what they are called."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from trace_clustering.artifacts.fields import Artifact, column, matrix, vector
+from trace_clustering.artifacts.fields import Artifact, column, entry, matrix, vector
 from trace_clustering.artifacts.traces import TraceArtifact
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray
@@ -25,12 +25,12 @@ class ClusterAssignments(TraceArtifact):
 
     Attributes
     ----------
-    labels : int64 array, shape (n,)
-        Cluster ids from 0; -1 is noise.
+    cluster_ids : int64 array, shape (n,)
+        From 0 on; -1 is noise.
     probabilities : float32 array, shape (n,)
         Membership probabilities; 0 for noise.
-    nearest_clusters : int64 array, shape (n,)
-        Id of the cluster with the nearest centroid; -1 if there is no cluster.
+    nearest_cluster_ids : int64 array, shape (n,)
+        The cluster with the nearest centroid; -1 if there is no cluster.
     distances_to_nearest : float32 array, shape (n,)
         Distance to that centroid; 0 if there is no cluster.
     distances_to_centroid : float32 array, shape (n,)
@@ -38,43 +38,43 @@ class ClusterAssignments(TraceArtifact):
     centroids : float32 array, shape (k, r)
         Mean of the members of cluster 0 .. k-1 in the clustering space. Noise has none.
     stabilities : float32 array, shape (k,)
-        How surely the members of cluster 0 .. k-1 are found together again, from 0 to 1; NaN where that is
-        not known: without an ensemble, and by k-means.
+        How likely the members of cluster 0 .. k-1 are to be found together again, from 0 to 1; NaN where that
+        is unknown: without an ensemble, and by k-means.
     """
 
-    labels: IntArray = column("int64")
-    probabilities: FloatArray = column("float32")
-    nearest_clusters: IntArray = column("int64")
-    distances_to_nearest: FloatArray = column("float32")
-    distances_to_centroid: FloatArray = column("float32")
+    cluster_ids: IntArray = column("cluster_id", "int64", former_name="labels")
+    probabilities: FloatArray = column("probability", "float32")
+    nearest_cluster_ids: IntArray = column("nearest_cluster_id", "int64", former_name="nearest_clusters")
+    distances_to_nearest: FloatArray = column("distance_to_nearest", "float32")
+    distances_to_centroid: FloatArray = column("distance_to_centroid", "float32")
     centroids: FloatArray = matrix()
     stabilities: FloatArray = vector()
 
     @property
     def noise_share(self) -> float:
         """Share of the traces that belong to no cluster."""
-        return float((self.labels == NOISE_CLUSTER_ID).mean()) if len(self) else 0.0
+        return float((self.cluster_ids == NOISE_CLUSTER_ID).mean()) if len(self) else 0.0
 
     @property
     def largest_cluster_share(self) -> float:
         """Share of the traces in the largest cluster."""
-        clustered = self.labels[self.labels != NOISE_CLUSTER_ID]
+        clustered = self.cluster_ids[self.cluster_ids != NOISE_CLUSTER_ID]
         return float(np.bincount(clustered).max(initial=0)) / max(len(self), 1)
 
-    def cluster_ids(self) -> list[int]:
+    def clusters(self) -> list[int]:
         """Return the ids of all clusters in ascending order, noise last if there is any."""
-        found = [int(cluster) for cluster in np.unique(self.labels)]
+        found = [int(cluster) for cluster in np.unique(self.cluster_ids)]
         return [c for c in found if c != NOISE_CLUSTER_ID] + [c for c in found if c == NOISE_CLUSTER_ID]
 
     def stability(self, cluster_id: int) -> float | None:
-        """Return how surely a cluster's members are found together again; None if unknown, and for noise."""
+        """Return the stability of a cluster; None if it is unknown, and for noise."""
         if cluster_id == NOISE_CLUSTER_ID or np.isnan(self.stabilities[cluster_id]):
             return None
         return round(float(self.stabilities[cluster_id]), 4)
 
     def ranked_members(self, cluster_id: int) -> IntArray:
         """Return the rows of a cluster from rank 0 on: nearest to the centroid, for noise farthest first."""
-        members = np.flatnonzero(self.labels == cluster_id)
+        members = np.flatnonzero(self.cluster_ids == cluster_id)
         distances = self.distances_to_centroid[members]
         order = np.argsort(-distances if cluster_id == NOISE_CLUSTER_ID else distances, kind="stable")
         return members[order]
@@ -86,23 +86,23 @@ class Projection2D(TraceArtifact):
 
     Attributes
     ----------
-    labels : int64 array, shape (n,)
-        Cluster ids, so that the file can be drawn by itself.
+    cluster_ids : int64 array, shape (n,)
+        Those of the assignments, so that the map can be drawn from this file alone.
     coordinates : float32 array, shape (n, 2)
-    cluster_ids : list of int, length m
-        All clusters, noise last if there is any.
+    clusters : list of int, length m
+        Ids of all clusters, noise last if there is any.
     centroid_coordinates : float32 array, shape (m, 2)
         Mean of the members' coordinates.
     """
 
-    labels: IntArray = column("int64")
-    coordinates: FloatArray = column("float32", ndim=2)
-    cluster_ids: list[int]
+    cluster_ids: IntArray = column("cluster_id", "int64", former_name="labels")
+    coordinates: FloatArray = column("coordinates", "float32", ndim=2)
+    clusters: list[int] = entry([], former_name="cluster_ids")
     centroid_coordinates: FloatArray = matrix()
 
-    def sizes(self) -> dict[int, int]:
+    def cluster_sizes(self) -> dict[int, int]:
         """Return the number of traces of every cluster."""
-        return {cluster: int((self.labels == cluster).sum()) for cluster in self.cluster_ids}
+        return {cluster: int((self.cluster_ids == cluster).sum()) for cluster in self.clusters}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -124,14 +124,14 @@ class ClusterLabels(Artifact):
         How the labels came about: model, how the agent ended, requests, tokens, cost in US dollars.
     """
 
-    cluster_ids: IntArray = column("int64")
-    sizes: IntArray = column("int64")
-    titles: StringArray = column("object")
-    descriptions: StringArray = column("object")
-    labelers: StringArray = column("object")
-    accuracies: FloatArray = column("float32")
-    labeling: dict[str, Any] = field(default_factory=dict)
+    cluster_ids: IntArray = column("cluster_id", "int64")
+    sizes: IntArray = column("size", "int64")
+    titles: StringArray = column("title", "object")
+    descriptions: StringArray = column("description", "object")
+    labelers: StringArray = column("labeler", "object")
+    accuracies: FloatArray = column("accuracy", "float32", fill=np.nan)
+    labeling: dict[str, Any] = entry({})
 
-    def members_per_cluster(self) -> dict[int, int]:
+    def cluster_sizes(self) -> dict[int, int]:
         """Return the number of traces of every cluster, as it was when the labels were made."""
         return dict(zip(self.cluster_ids.tolist(), self.sizes.tolist(), strict=True))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trace_clustering.artifacts.fields import Artifact, column
+from trace_clustering.artifacts.fields import Artifact, column, entry
 from trace_clustering.traces.arrays import IntArray, StringArray
 
 
@@ -17,9 +17,12 @@ class EventReceipt(Artifact):
         `emitted`, `replaced` or `unchanged`.
     payload_bytes : int64 array, same shape
         Size of the event's properties.
+    reads_back : bool
+        Whether ClickHouse returned the event as it was built.
     """
 
-    event_uuids: StringArray = column("object")
-    run_ids: StringArray = column("object")
-    outcomes: StringArray = column("object")
-    payload_bytes: IntArray = column("int64")
+    event_uuids: StringArray = column("event_uuid", "object")
+    run_ids: StringArray = column("run_id", "object")
+    outcomes: StringArray = column("outcome", "object")
+    payload_bytes: IntArray = column("payload_bytes", "int64")
+    reads_back: bool = entry(True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.artifacts.fields import Artifact, column
+from trace_clustering.artifacts.fields import Artifact, column, entry
 from trace_clustering.traces.arrays import FloatArray, StringArray, TimeArray
 
 
@@ -23,35 +23,40 @@ class TraceArtifact(Artifact):
         Sorted, unique.
     timestamps : array of datetime64[ms], shape (n,)
         When the embedded document was made, UTC.
+    trace_times : array of datetime64[us], shape (n,)
+        When the trace itself began, UTC, as far as its summary says so; NaT where that is unknown.
     batch_run_ids : array of str, shape (n,)
         The summarization run that made the embedded document; empty if unknown.
     """
 
-    trace_ids: StringArray = column("object")
-    timestamps: TimeArray = column("datetime64[ms]")
-    batch_run_ids: StringArray = column("object")
+    trace_ids: StringArray = column("trace_id", "object")
+    timestamps: TimeArray = column("timestamp", "datetime64[ms]")
+    trace_times: TimeArray = column("trace_time", "datetime64[us]", fill=np.datetime64("NaT"))
+    batch_run_ids: StringArray = column("batch_run_id", "object")
 
     def __len__(self) -> int:
         return len(self.trace_ids)
 
     def identity(self) -> dict[str, Any]:
         """Return what travels on to the artifacts made from this one."""
-        return {name: getattr(self, name) for name in ("trace_ids", "timestamps", "batch_run_ids")}
+        return {
+            name: getattr(self, name) for name in ("trace_ids", "timestamps", "trace_times", "batch_run_ids")
+        }
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Embeddings(TraceArtifact):
-    """The sampled traces of a window and their vectors, as they are stored in ClickHouse.
+    """The sampled traces of a window and their embeddings, as they are stored in ClickHouse.
 
     Attributes
     ----------
-    vectors : float32 array, shape (n, d)
+    embeddings : float32 array, shape (n, d)
     traces_in_window : int
         How many traces the window held before sampling.
     """
 
-    vectors: FloatArray = column("float32", ndim=2)
-    traces_in_window: int
+    embeddings: FloatArray = column("embedding", "float32", ndim=2, former_name="vectors")
+    traces_in_window: int = entry(0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -61,14 +66,13 @@ class ReducedEmbeddings(TraceArtifact):
     Attributes
     ----------
     points : float32 array, shape (n, r)
-        With an ensemble, the layouts of its m members side by side.
+        With an ensemble, its layouts side by side.
     neighbors : int32 array, shape (n, k)
-        Rows of each trace's nearest ones among the embeddings, itself first; nothing but itself without an
-        ensemble.
-    members : int
-        How many layouts, m; 1 without an ensemble.
+        Rows of the k traces with the nearest embeddings, the trace itself first. Without an ensemble k is 1.
+    n_layouts : int
+        How many layouts the ensemble has; 1 without an ensemble.
     """
 
-    points: FloatArray = column("float32", ndim=2)
-    neighbors: NDArray[np.int32] = column("int32", ndim=2)
-    members: int = 1
+    points: FloatArray = column("point", "float32", ndim=2)
+    neighbors: NDArray[np.int32] = column("neighbors", "int32", ndim=2)
+    n_layouts: int = entry(1, former_name="members")

@@ -1,5 +1,3 @@
-import time
-
 import dagster as dg
 import numpy as np
 
@@ -10,19 +8,19 @@ from trace_clustering.assets.checks import clusters_named, titles_distinct
 from trace_clustering.assets.consistency import require_same_clusters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
-from trace_clustering.constants import LLM_ACTIVITY_TIMEOUT
-from trace_clustering.labeling.agent.run import Attempt, run_labeling_agent
+from trace_clustering.labeling.agent.run import Attempt
 from trace_clustering.labeling.agent.store import LabelStore, fingerprint
-from trace_clustering.labeling.label import generate_cluster_labels
+from trace_clustering.labeling.label import label_clusters
 from trace_clustering.labeling.resource import LLM
-from trace_clustering.processes.worker import run_with_deadline
+from trace_clustering.processes.clock import StepClock
 
 
 @clustering_asset(
+    makes=ClusterLabels,
     kinds={"python", "clickhouse", "openai"},
-    code_version="3",
+    code_version="4",
     retry_policy=TWO_ATTEMPTS,
-    checks=["titles_distinct", "clusters_named"],
+    checks=[titles_distinct, clusters_named],
 )
 def cluster_labels(
     context: dg.AssetExecutionContext,
@@ -33,54 +31,41 @@ def cluster_labels(
     projection_2d: Projection2D,
 ) -> dg.MaterializeResult[ClusterLabels]:
     """A title and a description for every cluster, written so that siblings are told apart."""
-    deadline = time.monotonic() + LLM_ACTIVITY_TIMEOUT
+    clock = StepClock(llm.step_timeout())
     require_same_clusters(cluster_assignments, projection_2d)
     provenance = projection_2d.provenance
-    if provenance.shortage:
-        empty = ClusterLabels.empty(provenance)
-        return dg.MaterializeResult(
-            value=empty, check_results=[titles_distinct(empty), clusters_named(empty)]
-        )
-    with clickhouse.for_team(provenance.team_id, timeout_seconds=LLM_ACTIVITY_TIMEOUT) as session:
+    with clickhouse.for_team(provenance.team_id, timeout_seconds=clock) as session:
         summaries = fetch_trace_summaries(
-            session,
-            provenance.window,
-            cluster_assignments.trace_ids,
-            cluster_assignments.batch_run_ids,
+            session, provenance.window, cluster_assignments.trace_ids, cluster_assignments.batch_run_ids
         )
-    agent = run_labeling_agent(
+    result = label_clusters(
         cluster_assignments,
         projection_2d,
         summaries,
         llm=llm,
         store=LabelStore(io_manager.base, provenance, fingerprint(cluster_assignments, llm.model)),
         attempt=Attempt(
-            is_first=context.retry_number == 0,
-            is_last=context.retry_number >= TWO_ATTEMPTS.max_retries,
-            seconds=deadline - time.monotonic(),
+            is_first=context.retry_number == 0, is_last=context.retry_number >= TWO_ATTEMPTS.max_retries
         ),
+        clock=clock,
         log=context.log,
     )
-    # Where the computations of the run were done, what this needs is imported already.
-    labels = run_with_deadline(
-        generate_cluster_labels, cluster_assignments, summaries, agent, seconds=LLM_ACTIVITY_TIMEOUT
+    labels = result.labels
+    labelers = {name: list(labels.labelers).count(name) for name in sorted(set(labels.labelers))}
+    context.log.info(
+        f"{len(labels.cluster_ids)} clusters are labelled by {', '.join(labelers)}, from {len(summaries)} "
+        f"summaries: {labels.labeling['ended']}"
     )
-    if agent is None:
-        context.log.info(
-            f"{len(labels.cluster_ids)} clusters are labelled by keywords, from {len(summaries)} summaries: "
-            f"{labels.labeling['ended']}"
-        )
     return dg.MaterializeResult(
         value=labels,
         metadata={
             "clusters": len(labels.cluster_ids),
             "labels": _table(labels, cluster_assignments),
             "summaries": len(summaries),
-            "labelers": {name: list(labels.labelers).count(name) for name in sorted(set(labels.labelers))},
+            "labelers": labelers,
             "labeling": labels.labeling,
-            "labels_reused": agent.reused if agent else 0,
+            "labels_reused": result.labels_reused,
         },
-        check_results=[titles_distinct(labels), clusters_named(labels)],
     )
 
 

@@ -31,9 +31,9 @@ def require_same_clusters(
         If the clusters were made again, and the map or the labels were not.
     """
     require_same_traces(assignments, projection)
-    if not np.array_equal(assignments.labels, projection.labels):
+    if not np.array_equal(assignments.cluster_ids, projection.cluster_ids):
         raise _inconsistent(assignments, projection, "hold different clusters")
-    if labels is not None and labels.members_per_cluster() != projection.sizes():
+    if labels is not None and labels.cluster_sizes() != projection.cluster_sizes():
         raise _inconsistent(assignments, labels, "hold different clusters")
 
 

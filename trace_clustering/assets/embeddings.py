@@ -5,19 +5,21 @@ from trace_clustering.artifacts.traces import Embeddings
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.clickhouse.embeddings import DocumentSelection, fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.summaries import fetch_trace_times
 from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
 from trace_clustering.orchestration.partitions import team_and_window
 from trace_clustering.orchestration.settings import ClusteringSettings
+from trace_clustering.processes.clock import StepClock
 
 
-@clustering_asset(kinds={"clickhouse"}, code_version="1", retry_policy=THREE_ATTEMPTS)
+@clustering_asset(makes=Embeddings, kinds={"clickhouse"}, code_version="2", retry_policy=THREE_ATTEMPTS)
 def embeddings(
     context: dg.AssetExecutionContext, settings: ClusteringSettings, clickhouse: ClickHouse
 ) -> dg.MaterializeResult[Embeddings]:
-    """The sampled traces of the team's window and their vectors, one per trace, sorted by trace id."""
+    """The sampled traces of the team's window and their embeddings, one per trace, sorted by trace id."""
     team_id, window = team_and_window(context.partition_key, settings.lookback_days)
-    timeout_seconds = settings.compute_timeout(settings.max_samples)
-    with clickhouse.for_team(team_id, timeout_seconds=timeout_seconds) as session:
+    clock = StepClock(settings.compute_timeout(settings.max_samples))
+    with clickhouse.for_team(team_id, timeout_seconds=clock) as session:
         found = fetch_trace_embeddings_for_clustering(
             session,
             window,
@@ -26,6 +28,7 @@ def embeddings(
             filters=settings.property_filters(),
             random_state=settings.random_state,
         )
+        trace_times = fetch_trace_times(session, window, found.trace_ids, found.batch_run_ids)
     metadata = {
         "traces": len(found.trace_ids),
         "traces_in_window": found.traces_in_window,
@@ -43,9 +46,10 @@ def embeddings(
             provenance=provenance,
             trace_ids=found.trace_ids,
             timestamps=found.timestamps,
+            trace_times=trace_times,
             batch_run_ids=found.batch_run_ids,
-            vectors=found.vectors,
+            embeddings=found.embeddings,
             traces_in_window=found.traces_in_window,
         ),
-        metadata={**metadata, "dimensions": found.vectors.shape[1]},
+        metadata={**metadata, "dimensions": found.embeddings.shape[1]},
     )

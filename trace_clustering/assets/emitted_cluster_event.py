@@ -1,3 +1,5 @@
+import json
+
 import dagster as dg
 import numpy as np
 
@@ -8,14 +10,18 @@ from trace_clustering.assets.checks import event_reads_back
 from trace_clustering.assets.consistency import require_same_clusters
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT
-from trace_clustering.orchestration.settings import ClusteringSettings
+from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
 from trace_clustering.posthog.cluster_event import build_cluster_event
+from trace_clustering.processes.clock import StepClock
 
 
 @clustering_asset(
-    kinds={"clickhouse"}, code_version="3", retry_policy=THREE_ATTEMPTS, checks=["event_reads_back"]
+    makes=EventReceipt,
+    kinds={"clickhouse"},
+    code_version="4",
+    retry_policy=THREE_ATTEMPTS,
+    checks=[event_reads_back],
 )
 def emitted_cluster_event(
     context: dg.AssetExecutionContext,
@@ -26,38 +32,36 @@ def emitted_cluster_event(
     cluster_labels: ClusterLabels,
 ) -> dg.MaterializeResult[EventReceipt]:
     """The `$ai_trace_clusters` event in ClickHouse, once per run however often it is emitted; its receipt."""
+    clock = StepClock(EMIT_ACTIVITY_TIMEOUT)
     require_same_clusters(cluster_assignments, projection_2d, cluster_labels)
     provenance = projection_2d.provenance.with_settings(settings.of_stage("emitted_cluster_event"))
-    if provenance.shortage:
-        empty = EventReceipt.empty(provenance)
-        return dg.MaterializeResult(value=empty, check_results=[event_reads_back(None, None)])
-    with clickhouse.for_team(provenance.team_id, timeout_seconds=EMIT_ACTIVITY_TIMEOUT) as session:
-        summaries = fetch_trace_summaries(
-            session, provenance.window, cluster_assignments.trace_ids, cluster_assignments.batch_run_ids
-        )
-        event = build_cluster_event(
-            cluster_assignments, projection_2d, cluster_labels, summaries, settings.max_traces_per_cluster
-        )
+    event = build_cluster_event(
+        cluster_assignments,
+        projection_2d,
+        cluster_labels,
+        params=select_reported(provenance.settings),
+        max_traces_per_cluster=settings.max_traces_per_cluster,
+    )
+    with clickhouse.for_team(provenance.team_id, timeout_seconds=clock) as session:
         outcome = emit_cluster_events(session, event)
         stored = fetch_cluster_event(session, provenance.run_id)
-    size = len(event.properties().encode())
-    context.log.info(f"Event {event.uuid} of run {provenance.run_id}: {outcome}, {size} bytes")
-    receipt = EventReceipt(
-        provenance=provenance,
-        event_uuids=np.array([str(event.uuid)], dtype=object),
-        run_ids=np.array([provenance.run_id], dtype=object),
-        outcomes=np.array([outcome], dtype=object),
-        payload_bytes=np.array([size]),
-    )
+    size = len(event.json_text.encode())
+    context.log.info(f"Event {event.event_uuid} of run {provenance.run_id}: {outcome}, {size} bytes")
     return dg.MaterializeResult(
-        value=receipt,
+        value=EventReceipt(
+            provenance=provenance,
+            event_uuids=np.array([str(event.event_uuid)], dtype=object),
+            run_ids=np.array([provenance.run_id], dtype=object),
+            outcomes=np.array([outcome], dtype=object),
+            payload_bytes=np.array([size]),
+            reads_back=stored == json.loads(event.json_text),
+        ),
         metadata={
-            "event_uuid": str(event.uuid),
+            "event_uuid": str(event.event_uuid),
             "outcome": outcome,
             "payload_bytes": size,
             "clusters": len(event.clusters),
             "traces": len(cluster_assignments),
             "labeler": event.labeler,
         },
-        check_results=[event_reads_back(event, stored)],
     )

@@ -10,7 +10,12 @@ from trace_clustering.processes.worker import run_with_deadline
 from trace_clustering.reports.map_picture import draw_map, markdown_image
 
 
-@clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="3", retry_policy=THREE_ATTEMPTS)
+@clustering_asset(
+    makes=Projection2D,
+    kinds={"python", "umap", "scikitlearn"},
+    code_version="3",
+    retry_policy=THREE_ATTEMPTS,
+)
 def projection_2d(
     context: dg.AssetExecutionContext,
     settings: ClusteringSettings,
@@ -19,9 +24,6 @@ def projection_2d(
 ) -> dg.MaterializeResult[Projection2D]:
     """The map: two coordinates for every trace and for the centre of every cluster."""
     require_same_traces(reduced_embeddings, cluster_assignments)
-    provenance = cluster_assignments.provenance.with_settings(settings.of_stage("projection_2d"))
-    if provenance.shortage:
-        return dg.MaterializeResult(value=Projection2D.empty(provenance, cluster_ids=[]))
     context.log.info(f"Drawing the map of {len(reduced_embeddings)} traces ({settings.visualization_method})")
     coordinates = run_with_deadline(
         compute_2d_coordinates,
@@ -30,19 +32,16 @@ def projection_2d(
         random_state=settings.random_state,
         seconds=settings.compute_timeout(len(reduced_embeddings)),
     )
-    labels, cluster_ids = cluster_assignments.labels, cluster_assignments.cluster_ids()
+    cluster_ids, clusters = cluster_assignments.cluster_ids, cluster_assignments.clusters()
     projection = Projection2D(
-        provenance=provenance,
+        provenance=cluster_assignments.provenance.with_settings(settings.of_stage("projection_2d")),
         **cluster_assignments.identity(),
-        labels=labels,
-        coordinates=coordinates,
         cluster_ids=cluster_ids,
-        centroid_coordinates=mean_coordinates(coordinates, labels, cluster_ids),
+        coordinates=coordinates,
+        clusters=clusters,
+        centroid_coordinates=mean_coordinates(coordinates, cluster_ids, clusters),
     )
+    picture = markdown_image(draw_map(projection), f"Map of {projection.provenance.run_id}")
     return dg.MaterializeResult(
-        value=projection,
-        metadata={
-            "traces": len(projection),
-            "map": dg.MetadataValue.md(markdown_image(draw_map(projection), f"Map of {provenance.run_id}")),
-        },
+        value=projection, metadata={"traces": len(projection), "map": dg.MetadataValue.md(picture)}
     )

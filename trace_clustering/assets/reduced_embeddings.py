@@ -7,39 +7,39 @@ from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.worker import run_with_deadline
 
 
-@clustering_asset(kinds={"python", "umap", "scikitlearn"}, code_version="4", retry_policy=THREE_ATTEMPTS)
+@clustering_asset(
+    makes=ReducedEmbeddings,
+    kinds={"python", "umap", "scikitlearn"},
+    code_version="4",
+    retry_policy=THREE_ATTEMPTS,
+)
 def reduced_embeddings(
     context: dg.AssetExecutionContext, settings: ClusteringSettings, embeddings: Embeddings
 ) -> dg.MaterializeResult[ReducedEmbeddings]:
-    """The clustering space: normalized vectors in so few dimensions that density means something."""
-    provenance = embeddings.provenance.with_settings(settings.of_stage("reduced_embeddings"))
-    if provenance.shortage:
-        return dg.MaterializeResult(value=ReducedEmbeddings.empty(provenance))
+    """The clustering space: normalized embeddings in so few dimensions that density means something."""
     context.log.info(
-        f"Reducing {len(embeddings)} vectors of {embeddings.vectors.shape[1]} dimensions "
+        f"Reducing {len(embeddings)} embeddings of {embeddings.embeddings.shape[1]} dimensions "
         f"({settings.dimensionality_reduction_method})"
     )
     space = run_with_deadline(
         reduce_embeddings,
-        embeddings.vectors,
+        embeddings.embeddings,
         normalization=settings.embedding_normalization,
         method=settings.dimensionality_reduction_method,
         n_components=settings.dimensionality_reduction_ndims,
-        ensemble_size=settings.wanted_members(),
+        ensemble_size=settings.used_ensemble_size(),
         random_state=settings.random_state,
         seconds=settings.compute_timeout(len(embeddings)),
     )
     return dg.MaterializeResult(
         value=ReducedEmbeddings(
-            provenance=provenance,
+            provenance=embeddings.provenance.with_settings(settings.of_stage("reduced_embeddings")),
             **embeddings.identity(),
-            points=space.points,
-            neighbors=space.neighbors,
-            members=space.members,
+            **vars(space),
         ),
         metadata={
             "traces": len(space.points),
             "dimensions": space.points.shape[1],
-            "ensemble_size": space.members,
+            "ensemble_size": space.n_layouts,
         },
     )

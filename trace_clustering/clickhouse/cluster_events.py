@@ -44,9 +44,9 @@ def emit_cluster_events(session: TeamSession, event: ClusterEvent) -> Outcome:
     identity = {
         "event": EVENT_NAME,
         "timestamp": event.provenance.window.end,
-        "uuid": str(event.uuid),
+        "uuid": str(event.event_uuid),
     }
-    properties = event.properties()
+    properties = event.json_text
     stored = session.query(_STORED_VERSIONS, **identity)
     if stored and stored[0]["properties"] == properties:
         _delete_older(session, identity, stored[0]["created_at"], len(stored) - 1)
@@ -58,7 +58,7 @@ def emit_cluster_events(session: TeamSession, event: ClusterEvent) -> Outcome:
         "events",
         [
             [
-                event.uuid,
+                event.event_uuid,
                 EVENT_NAME,
                 properties,
                 identity["timestamp"],

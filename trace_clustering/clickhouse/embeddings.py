@@ -18,7 +18,7 @@ from trace_clustering.traces.window import Window
 
 @dataclass(frozen=True, eq=False)
 class TraceEmbeddings:
-    """The sampled traces of a window, sorted by trace id, and their vectors.
+    """The sampled traces of a window, sorted by trace id, and their embeddings.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class TraceEmbeddings:
     trace_ids: StringArray
     batch_run_ids: StringArray
     timestamps: TimeArray
-    vectors: FloatArray
+    embeddings: FloatArray
     traces_in_window: int
     traces_matching: int
 
@@ -78,7 +78,7 @@ FROM selected
 )
 
 # The newest row of a trace counts; the rest of the tuple makes ties fall the same way every time, and rows
-# alike in all of it are one row that was delivered twice. The sample is found without the vectors, which
+# alike in all of it are one row that was delivered twice. The sample is found without the embeddings, which
 # then pass by block after block, in the order in which they are stored: nobody holds more than a block. It is
 # joined, not listed with IN, because it brings its numbers with it: ClickHouse would evaluate the filters a
 # second time to count. A vector travels as the bytes it has in memory, after its length as a variable-length
@@ -183,7 +183,7 @@ def _collected(
         trace_ids=np.full(n, None, dtype=object),
         batch_run_ids=np.full(n, "", dtype=object),
         timestamps=np.zeros(n, dtype="datetime64[ms]"),
-        vectors=np.empty((n, dimensions), dtype=np.float32),
+        embeddings=np.empty((n, dimensions), dtype=np.float32),
         traces_in_window=traces_in_window,
         traces_matching=matching,
     )
@@ -197,7 +197,7 @@ def _collected(
         ]
         found.timestamps[rows] = np.asarray(block["milliseconds"]).astype("datetime64[ms]")
         for row, vector in zip(rows, block["vector"], strict=True):
-            found.vectors[row] = np.frombuffer(vector, dtype="<f4", offset=length_bytes)
+            found.embeddings[row] = np.frombuffer(vector, dtype="<f4", offset=length_bytes)
     if missing := sum(trace_id is None for trace_id in found.trace_ids):
         raise ClickHouseQueryError(f"{missing} of {n} traces were replaced while they were read; try again")
     return found
@@ -218,10 +218,10 @@ def _one_length(dimensions_and_models: list[tuple[int, str]]) -> int:
 
 
 def _require_finite(found: TraceEmbeddings) -> None:
-    finite = np.ones(len(found.vectors), dtype=bool)
+    finite = np.ones(len(found.embeddings), dtype=bool)
     for start in range(0, len(finite), _ROWS_PER_CHECK):
         rows = slice(start, start + _ROWS_PER_CHECK)
-        finite[rows] = np.isfinite(found.vectors[rows]).all(axis=1)
+        finite[rows] = np.isfinite(found.embeddings[rows]).all(axis=1)
     if not finite.all():
         ids = ", ".join(repr(trace_id) for trace_id in found.trace_ids[~finite][:5])
         raise InvalidEmbeddingsError(

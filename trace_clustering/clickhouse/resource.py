@@ -16,6 +16,7 @@ from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREAT
 from trace_clustering.clickhouse.session import Tables, TeamSession, errors_explained
 from trace_clustering.environment import CLICKHOUSE_DSN, clickhouse_dsn
 from trace_clustering.errors import ClickHouseFolderLockedError, ClickHouseSetupError, InvalidSettingsError
+from trace_clustering.processes.clock import StepClock, seconds_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -58,14 +59,15 @@ class ClickHouse(dg.ConfigurableResource[Any]):
         return name
 
     @contextmanager
-    def for_team(self, team_id: int, *, timeout_seconds: float) -> Iterator[TeamSession]:
+    def for_team(self, team_id: int, *, timeout_seconds: float | StepClock) -> Iterator[TeamSession]:
         """Open a session that reads and writes the rows of one team.
 
         Parameters
         ----------
         team_id : int
-        timeout_seconds : float
-            Time limit of each statement.
+        timeout_seconds : float or StepClock
+            Time limit of each statement. Of a step's clock, each takes what is left, and so does the wait for
+            the embedded folder.
 
         Raises
         ------
@@ -103,10 +105,10 @@ class ClickHouse(dg.ConfigurableResource[Any]):
         return Tables(database, self.events_table, self.embeddings_table)
 
     @contextmanager
-    def _client(self, address: Address, timeout_seconds: float) -> Iterator["Client"]:
+    def _client(self, address: Address, timeout_seconds: float | StepClock) -> Iterator["Client"]:
         if address.folder is None:
             with errors_explained(address):
-                client = self._server_client(address, timeout_seconds)
+                client = self._server_client(address, seconds_of(timeout_seconds))
             try:
                 yield client
             finally:
@@ -115,7 +117,7 @@ class ClickHouse(dg.ConfigurableResource[Any]):
         # Imported here because the embedded engine starts threads: no process may fork after this.
         import clickhouse_connect
 
-        with self._folder_lock(address.folder):
+        with self._folder_lock(address.folder, timeout_seconds):
             with errors_explained(address):
                 client = clickhouse_connect.get_client(interface="chdb", path=str(address.folder))
                 if self.database:
@@ -147,18 +149,21 @@ class ClickHouse(dg.ConfigurableResource[Any]):
             ) from error
 
     @contextmanager
-    def _folder_lock(self, folder: Path) -> Iterator[None]:
+    def _folder_lock(self, folder: Path, timeout_seconds: float | StepClock) -> Iterator[None]:
         import filelock
 
+        seconds = self.lock_timeout_seconds
+        if isinstance(timeout_seconds, StepClock):
+            seconds = min(seconds, timeout_seconds.seconds_left())
         folder = folder.resolve()  # one lock, whatever links lead to it
         lock_file = folder.with_name(f"{folder.name}.lock")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(lock_file, timeout=self.lock_timeout_seconds)
+            lock = filelock.FileLock(lock_file, timeout=seconds)
             lock.acquire()
         except filelock.Timeout:
             raise ClickHouseFolderLockedError(
-                f"Another process has held {folder} for more than {self.lock_timeout_seconds:g} s "
+                f"Another process has held {folder} for more than {seconds:g} s "
                 f"(its lock is {lock_file}); wait until it ends, raise lock_timeout_seconds of the "
                 "clickhouse resource, or use a ClickHouse server"
             ) from None

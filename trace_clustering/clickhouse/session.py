@@ -14,6 +14,7 @@ from trace_clustering.errors import (
     InvalidPatternError,
     TraceClusteringError,
 )
+from trace_clustering.processes.clock import StepClock, seconds_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -61,7 +62,12 @@ class TeamSession:
     """
 
     def __init__(
-        self, client: "Client", address: Address, team_id: int, tables: Tables, timeout_seconds: float
+        self,
+        client: "Client",
+        address: Address,
+        team_id: int,
+        tables: Tables,
+        timeout_seconds: float | StepClock,
     ) -> None:
         self._client = client
         self._address = address
@@ -138,7 +144,7 @@ class TeamSession:
 
     def _limits(self) -> dict[str, Any]:
         return {
-            "max_execution_time": self._timeout_seconds,
+            "max_execution_time": seconds_of(self._timeout_seconds),
             "log_comment": json.dumps({"program": "trace_clustering", "team_id": self.team_id}),
         }
 

@@ -2,14 +2,25 @@
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from trace_clustering.clickhouse.batches import parameter_batches
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import SUMMARY_EVENT_NAME
+from trace_clustering.traces.arrays import StringArray, TimeArray
 from trace_clustering.traces.summary import TraceSummary
 from trace_clustering.traces.window import Window
+
+_TEXTS = """
+    JSONExtractString(properties, '$ai_summary_title') AS title,
+    JSONExtractString(properties, '$ai_summary_flow_diagram') AS flow_diagram,
+    JSONExtractRaw(properties, '$ai_summary_bullets') AS bullets,
+    JSONExtractRaw(properties, '$ai_summary_interesting_notes') AS notes,
+"""
 
 _SUMMARIES = """
 WITH JSONExtractString(properties, '$ai_trace_id') AS trace_id
@@ -18,10 +29,7 @@ SELECT
     JSONExtractString(properties, '$ai_batch_run_id') AS batch_run_id,
     timestamp,
     uuid,
-    JSONExtractString(properties, '$ai_summary_title') AS title,
-    JSONExtractString(properties, '$ai_summary_flow_diagram') AS flow_diagram,
-    JSONExtractRaw(properties, '$ai_summary_bullets') AS bullets,
-    JSONExtractRaw(properties, '$ai_summary_interesting_notes') AS notes,
+    /* texts */
     JSONExtractString(properties, 'trace_timestamp') AS trace_timestamp
 FROM {events:Identifier}
 WHERE team_id = {team_id:Int64}
@@ -50,13 +58,43 @@ def fetch_trace_summaries(
         Summaries by trace id; traces without one are missing.
     """
     wanted = dict(zip(trace_ids, batch_run_ids, strict=True))
-    # Where the ids are too many for one parameter, all summaries of the window pass by, once.
+    rows = _fetch_best_rows(session, _SUMMARIES.replace("/* texts */", _TEXTS), window, wanted)
+    return {trace_id: _to_summary(row) for trace_id, row in sorted(rows.items())}
+
+
+def fetch_trace_times(
+    session: TeamSession, window: Window, trace_ids: StringArray, batch_run_ids: StringArray
+) -> TimeArray:
+    """Read when each trace began, from the summary that `fetch_trace_summaries` would read.
+
+    Parameters
+    ----------
+    session, window
+        As in `fetch_trace_summaries`.
+    trace_ids, batch_run_ids : arrays of str, shape (n,)
+
+    Returns
+    -------
+    array of datetime64[us], shape (n,)
+        In UTC; NaT where there is no summary, or its time cannot be read.
+    """
+    rows = _fetch_best_rows(session, _SUMMARIES, window, dict(zip(trace_ids, batch_run_ids, strict=True)))
+    times = [_parse_time(rows[trace]["trace_timestamp"]) if trace in rows else None for trace in trace_ids]
+    return np.array(times, dtype="datetime64[us]")
+
+
+def _fetch_best_rows(
+    session: TeamSession, sql: str, window: Window, wanted: dict[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Return the row of one summary per trace, given the batch run that made the embedding of each trace."""
+    # Two batches at most are made here: ids that do not fit into one parameter are not sent at all, and all
+    # summaries of the window are streamed once instead.
     batches = list(islice(parameter_batches(wanted, str), 2))
     if not batches:
         return {}
     best: dict[str, tuple[Any, dict[str, Any]]] = {}
     for block in session.stream(
-        _SUMMARIES,
+        sql,
         event=SUMMARY_EVENT_NAME,
         window_start=window.start,
         window_end=window.end,
@@ -66,25 +104,34 @@ def fetch_trace_summaries(
             row = dict(zip(block, values, strict=True))
             trace_id, batch_run_id = row["trace_id"], row["batch_run_id"]
             if trace_id in wanted:
-                made_with_it = batch_run_id != "" and batch_run_id == wanted[trace_id]
-                merit = (made_with_it, row["timestamp"], row["uuid"])
-                if trace_id not in best or merit > best[trace_id][0]:
-                    best[trace_id] = merit, row
-    return {trace_id: _summary(row) for trace_id, (_, row) in sorted(best.items())}
+                is_of_embedding = batch_run_id != "" and batch_run_id == wanted[trace_id]
+                order = (is_of_embedding, row["timestamp"], row["uuid"])
+                if trace_id not in best or order > best[trace_id][0]:
+                    best[trace_id] = order, row
+    return {trace_id: row for trace_id, (_, row) in best.items()}
 
 
-def _summary(row: dict[str, Any]) -> TraceSummary:
+def _parse_time(text: str) -> datetime | None:
+    """Return a moment in UTC as numpy takes it, without a zone; None if the text is no moment."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        return None
+
+
+def _to_summary(row: dict[str, Any]) -> TraceSummary:
     return TraceSummary(
         trace_id=row["trace_id"],
         title=row["title"],
         flow_diagram=row["flow_diagram"],
-        bullets=_texts(row["bullets"]),
-        interesting_notes=_texts(row["notes"]),
+        bullets=_parse_texts(row["bullets"]),
+        interesting_notes=_parse_texts(row["notes"]),
         trace_timestamp=row["trace_timestamp"],
     )
 
 
-def _texts(raw: str) -> list[str]:
+def _parse_texts(raw: str) -> list[str]:
     """Return the lines of a summary list: objects with a `text`, or texts, or either as JSON in a string."""
     items: Any = raw or "[]"
     try:

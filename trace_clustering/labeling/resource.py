@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
 
 from trace_clustering import constants
-from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.errors import InvalidSettingsError, explain_validation
 from trace_clustering.labeling.endpoint.budget import Limits, Price
 
 if TYPE_CHECKING:
@@ -119,11 +119,7 @@ class LLM(dg.ConfigurableResource[Any]):
         try:
             llm = validate(values)
         except ValidationError as error:
-            faults = [
-                f"{'.'.join(map(str, fault['loc']))}{_shown(fault)}: {fault['msg']}"
-                for fault in error.errors(include_url=False, include_context=False)
-            ]
-            raise InvalidSettingsError("llm: " + "; ".join(faults)) from None
+            raise InvalidSettingsError(f"llm: {explain_validation(error, show=_show_value)}") from None
         if llm.temperature is not None and not 0 <= llm.temperature <= 2:
             raise InvalidSettingsError(f"llm: temperature = {llm.temperature!r} must be from 0 to 2")
         for model in llm.prices:
@@ -168,9 +164,9 @@ class LLM(dg.ConfigurableResource[Any]):
             base_url=_checked_address(base_url or _OPENAI),
             api_key=SecretStr(key or _NO_KEY),
             temperature=self.temperature,
-            request_timeout=self.request_timeout_seconds,
-            retries=self.max_retries,
-            retry_delay=self.retry_delay_seconds,
+            request_timeout_seconds=self.request_timeout_seconds,
+            max_retries=self.max_retries,
+            retry_delay_seconds=self.retry_delay_seconds,
             price=self.price(model or self.model),
         )
 
@@ -198,17 +194,15 @@ class LLM(dg.ConfigurableResource[Any]):
 
     def limits(self) -> Limits:
         """Return the hard limits of one run of the agent."""
-        return Limits(
-            iterations=self.max_iterations,
-            graph_steps=self.recursion_limit,
-            seconds=self.timeout_seconds,
-            requests=self.max_requests,
-            prompt_tokens=self.max_prompt_tokens,
-            completion_tokens=self.max_completion_tokens,
-            cost_usd=self.max_cost_usd,
-            request_characters=self.max_request_characters,
-            answer_tokens=self.max_answer_tokens,
-        )
+        return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
+
+    def step_timeout(self) -> float:
+        """Return the time limit, in seconds, of the step in which the agent runs.
+
+        Reading the summaries and finding terms have a time of their own beside that of the agent.
+        """
+        with_agent = self.timeout_seconds + constants.LABELING_STEP_MARGIN
+        return max(constants.LLM_ACTIVITY_TIMEOUT, with_agent if self.labeler == "agent" else 0.0)
 
 
 def _checked_address(url: str) -> str:
@@ -229,11 +223,7 @@ def _checked_address(url: str) -> str:
     return url
 
 
-def _shown(fault: Any) -> str:  # noqa: ANN401 - an error of pydantic
-    """Return the value of a fault, unless it may hold a key."""
-    known = (
-        fault["loc"]
-        and fault["loc"][0] in LLM.model_fields
-        and fault["loc"][0] not in ("api_key", "base_url")
-    )
-    return f" = {fault['input']!r}" if known else ""
+def _show_value(path: tuple[int | str, ...], value: object) -> str:
+    """Return a value as an error may show it: not a key, nor what may be a key under a mistyped name."""
+    can_be_shown = path and path[0] in LLM.model_fields and path[0] not in ("api_key", "base_url")
+    return repr(value) if can_be_shown else ""

@@ -77,7 +77,11 @@ def verify_labels(
     log : logging.Logger
     """
     traces = [trace for trace, cluster in held_out.items() if cluster in labels and trace in summaries]
-    room = endpoint.budget.limits.request_characters - _AROUND_THE_MESSAGE - size_in_request(prompts.VERIFIER)
+    room = (
+        endpoint.budget.limits.max_request_characters
+        - _AROUND_THE_MESSAGE
+        - size_in_request(prompts.VERIFIER)
+    )
     options = _options(labels, room // 2)
     right: dict[int, list[bool]] = {}
     for count, batch in enumerate(_batches(traces, summaries, room - _size(options))):

@@ -3,7 +3,8 @@
 import json
 import uuid
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,24 +13,11 @@ from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.traces.arrays import IntArray
-from trace_clustering.traces.summary import TraceSummary
 from trace_clustering.traces.window import iso_time
 
 # Namespace of the event ids; any fixed UUID would do.
 _NAMESPACE = uuid.UUID("6f0b4c5e-7d0f-5b0a-9d53-0c2b3a4e5f61")
 
-_REPORTED_SETTINGS = (
-    "clustering_method",
-    "clustering_method_params",
-    "embedding_normalization",
-    "dimensionality_reduction_method",
-    "dimensionality_reduction_ndims",
-    "visualization_method",
-    "max_samples",
-    "trace_filters",
-)
-# Reported where it is set.
-_CAP = "max_traces_per_cluster"
 _DECIMALS = 6
 
 
@@ -55,7 +43,7 @@ class ClusterData:
     `size` is the number of its traces, of which `traces` lists all, or with `max_traces_per_cluster` some.
     `centroid` lies in the clustering space and is empty for noise. `label_accuracy` is the share of held-out
     members that a model assigned to the cluster by its label, None where labels were not verified.
-    `stability` is how surely the members are found together again, from 0 to 1, None where that is unknown.
+    `stability` is how likely the members are to be found together again, from 0 to 1, None where unknown.
     """
 
     cluster_id: int
@@ -73,14 +61,26 @@ class ClusterData:
 
 @dataclass(frozen=True)
 class ClusterEvent:
-    """Everything the event says."""
+    """Everything the event says.
+
+    Attributes
+    ----------
+    provenance : Provenance
+    params : dict
+        The settings that made the clusters, as far as the event reports them.
+    clusters : list of ClusterData
+        In ascending order of their ids, noise last.
+    labeling : dict
+        How the labels came about.
+    """
 
     provenance: Provenance
+    params: dict[str, Any]
     clusters: list[ClusterData]
     labeling: dict[str, Any]
 
     @property
-    def uuid(self) -> uuid.UUID:
+    def event_uuid(self) -> uuid.UUID:
         """Identity of the event: the same for every attempt to emit the same team and run."""
         return uuid.uuid5(_NAMESPACE, f"{self.provenance.team_id}:{self.provenance.run_id}")
 
@@ -90,10 +90,9 @@ class ClusterEvent:
         labelers = [cluster.labeler for cluster in self.clusters]
         return max(sorted(set(labelers)), key=labelers.count)
 
-    def properties(self) -> str:
-        """Return the event's properties as JSON text, without NaN or infinity."""
-        settings = self.provenance.settings
-        reported = (*_REPORTED_SETTINGS, _CAP) if settings[_CAP] else _REPORTED_SETTINGS
+    @cached_property
+    def json_text(self) -> str:
+        """The event's properties as JSON, without NaN or infinity; up to 16 MB, so it is written once."""
         return json.dumps(
             {
                 "$ai_clustering_run_id": self.provenance.run_id,
@@ -101,7 +100,7 @@ class ClusterEvent:
                 "$ai_window_start": iso_time(self.provenance.window.start),
                 "$ai_window_end": iso_time(self.provenance.window.end),
                 "$ai_total_items_analyzed": sum(cluster.size for cluster in self.clusters),
-                "$ai_clustering_params": {name: settings[name] for name in reported},
+                "$ai_clustering_params": self.params,
                 "$ai_clustering_labeler": self.labeler,
                 "$ai_clustering_labeling": self.labeling,
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
@@ -115,7 +114,7 @@ def build_cluster_event(
     assignments: ClusterAssignments,
     projection: Projection2D,
     labels: ClusterLabels,
-    summaries: dict[str, TraceSummary],
+    params: dict[str, Any],
     max_traces_per_cluster: int = 0,
 ) -> ClusterEvent:
     """Put together what the assets made; clusters in ascending order, noise last.
@@ -123,29 +122,27 @@ def build_cluster_event(
     Of more than `max_traces_per_cluster` traces a cluster lists those with the lowest ranks and those with
     the highest, half of each; with 0 it lists all.
 
-    A trace's time is that of its first event where its summary knows it, else the time of its embedding.
+    A trace's time is when the trace began if that is known, else the time of its embedding.
     """
-    times = [
-        _trace_time(summaries.get(trace_id), embedded.astype("datetime64[ms]").item())
-        for trace_id, embedded in zip(assignments.trace_ids, assignments.timestamps, strict=True)
-    ]
+    times = _event_times(assignments)
     label_rows = {int(cluster): row for row, cluster in enumerate(labels.cluster_ids)}
     clusters = []
-    for position, cluster_id in enumerate(projection.cluster_ids):
+    for position, cluster_id in enumerate(projection.clusters):
         members = assignments.ranked_members(cluster_id)
-        is_noise = cluster_id == NOISE_CLUSTER_ID
         traces = {
             str(assignments.trace_ids[row]): TraceClusterMetadata(
-                distance_to_centroid=_number(assignments.distances_to_centroid[row]),
+                distance_to_centroid=_round(assignments.distances_to_centroid[row]),
                 rank=rank,
-                x=_number(projection.coordinates[row, 0]),
-                y=_number(projection.coordinates[row, 1]),
+                x=_round(projection.coordinates[row, 0]),
+                y=_round(projection.coordinates[row, 1]),
                 timestamp=times[row],
             )
-            for rank, row in _listed(members, max_traces_per_cluster)
+            for rank, row in _select_listed(members, max_traces_per_cluster)
         }
         x, y = projection.centroid_coordinates[position]
+        is_noise = cluster_id == NOISE_CLUSTER_ID
         label = label_rows[cluster_id]
+        accuracy = labels.accuracies[label]
         clusters.append(
             ClusterData(
                 cluster_id=cluster_id,
@@ -153,39 +150,31 @@ def build_cluster_event(
                 title=labels.titles[label],
                 description=labels.descriptions[label],
                 traces=traces,
-                centroid=[] if is_noise else [_number(v) for v in assignments.centroids[cluster_id]],
-                centroid_x=_number(x),
-                centroid_y=_number(y),
+                centroid=[] if is_noise else [_round(v) for v in assignments.centroids[cluster_id]],
+                centroid_x=_round(x),
+                centroid_y=_round(y),
                 labeler=labels.labelers[label],
-                label_accuracy=_known(labels.accuracies[label]),
+                label_accuracy=None if np.isnan(accuracy) else round(float(accuracy), 4),
                 stability=assignments.stability(cluster_id),
             )
         )
-    provenance = projection.provenance.with_settings({_CAP: max_traces_per_cluster})
-    return ClusterEvent(provenance, clusters, labels.labeling)
+    return ClusterEvent(projection.provenance, params, clusters, labels.labeling)
 
 
-def _listed(members: IntArray, most: int) -> list[tuple[int, int]]:
-    """Return rank and row of the members that a cluster lists; of an odd number one more with a low rank."""
+def _select_listed(members: IntArray, most: int) -> list[tuple[int, int]]:
+    """Return rank and row of the listed members; the low ranks get the extra one if `most` is odd."""
     ranked = list(enumerate(members.tolist()))
     if most == 0 or len(ranked) <= most:
         return ranked
     return ranked[: most - most // 2] + ranked[len(ranked) - most // 2 :]
 
 
-def _number(value: Any) -> float:  # noqa: ANN401 - any numpy scalar
+def _round(value: Any) -> float:  # noqa: ANN401 - any numpy scalar
     return round(float(value), _DECIMALS)
 
 
-def _known(share: Any) -> float | None:  # noqa: ANN401 - any numpy scalar
-    return None if np.isnan(share) else round(float(share), 4)
-
-
-def _trace_time(summary: TraceSummary | None, embedded: datetime) -> str:
-    if summary and summary["trace_timestamp"]:
-        try:
-            moment = datetime.fromisoformat(summary["trace_timestamp"])
-            return iso_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-        except (ValueError, OverflowError):
-            return iso_time(embedded.replace(tzinfo=UTC))
-    return iso_time(embedded.replace(tzinfo=UTC))
+def _event_times(assignments: ClusterAssignments) -> list[str]:
+    """Return the time of each trace as ISO 8601 text."""
+    embedded = assignments.timestamps.astype("datetime64[us]")
+    times = np.where(np.isnat(assignments.trace_times), embedded, assignments.trace_times)
+    return [iso_time(moment.replace(tzinfo=UTC)) for moment in times.tolist()]

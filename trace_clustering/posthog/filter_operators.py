@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 
 from pydantic_core import PydanticCustomError
 
+from trace_clustering.errors import MISSING_VALUE
 from trace_clustering.posthog.moments import parse_moment
 
 TextOperator = Literal["exact", "is_not", "in", "not_in", "icontains", "not_icontains", "regex", "not_regex"]
@@ -52,7 +53,7 @@ def checked_values(operator: str, value: object) -> tuple[str, ...]:
     if operator in _SET:
         return ()
     if value is None:
-        raise PydanticCustomError("missing_value", "{operator} needs a value", {"operator": operator})
+        raise PydanticCustomError(MISSING_VALUE, "{operator} needs a value", {"operator": operator})
     items = value if isinstance(value, list) else [value]
     if not items:
         raise fault("an empty list means nothing; name at least one value, or leave the filter out")

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.errors import InvalidSettingsError, explain_validation
 from trace_clustering.posthog.filter_operators import (
     OPERATORS,
     OPERATORS_OF_COLUMN,
@@ -65,18 +65,18 @@ class PropertyFilter(BaseModel):
         if not isinstance(key, str) or not key:
             raise fault("must be the name of a property, as text")
         if info.data.get("type") == "event_metadata" and key not in OPERATORS_OF_COLUMN:
-            raise fault(f"of type event_metadata there are only {_listed(OPERATORS_OF_COLUMN)}")
+            raise fault(f"of type event_metadata there are only {_join_names(OPERATORS_OF_COLUMN)}")
         return checked_text(key)
 
     @field_validator("operator", mode="before")
     @classmethod
     def _check_operator(cls, operator: object, info: ValidationInfo) -> object:
         if operator not in OPERATORS:
-            raise fault(f"must be one of {_listed(OPERATORS)}")
+            raise fault(f"must be one of {_join_names(OPERATORS)}")
         if info.data.get("type") == "event_metadata" and "key" in info.data:
             allowed = OPERATORS_OF_COLUMN[info.data["key"]]
             if operator not in allowed:
-                raise fault(f"the column {info.data['key']} can only be asked {_listed(allowed)}")
+                raise fault(f"the column {info.data['key']} can only be asked {_join_names(allowed)}")
         return operator
 
     @field_validator("values", mode="plain")
@@ -84,7 +84,7 @@ class PropertyFilter(BaseModel):
     def _check_values(cls, value: object, info: ValidationInfo) -> tuple[str, ...]:
         if "operator" not in info.data:  # which is told already
             return ()
-        return checked_values(info.data["operator"], None if value == () else value)
+        return checked_values(info.data["operator"], value)
 
 
 def parse_filters(filters: Sequence[Any]) -> list[PropertyFilter]:
@@ -122,25 +122,20 @@ def _parse(item: object, place: str) -> PropertyFilter:
             f"settings: {place} = {_SHORT.repr(item)}: must be an object with key, value, operator and type"
         )
     given = {name: value for name, value in item.items() if name != "label" and value is not None}
+    given.setdefault("value", None)  # so that the validator of values is the one to miss it
     try:
         return PropertyFilter.model_validate(given)
     except ValidationError as error:
-        told = "; ".join(_told(fault, place) for fault in error.errors(include_url=False))
-        raise InvalidSettingsError(f"settings: {told}") from None
+        reasons = explain_validation(
+            error,
+            prefix=f"{place}.",
+            missing="it names the property",
+            unknown="a filter has only key, value, operator and type",
+            show=lambda _, value: _SHORT.repr(value),
+        )
+        raise InvalidSettingsError(f"settings: {reasons}") from None
 
 
-def _told(fault: Any, place: str) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    field = f"{place}.{'.'.join(map(str, fault['loc']))}"
-    match fault["type"]:
-        case "missing":
-            return f"{field} is missing; it names the property"
-        case "missing_value":
-            return f"{place}.value is missing; {fault['msg']}"
-        case "extra_forbidden":
-            return f"{field} = {_SHORT.repr(fault['input'])}: a filter has only key, value, operator and type"
-    return f"{field} = {_SHORT.repr(fault['input'])}: {fault['msg']}"
-
-
-def _listed(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     *most, last = names
     return f"{', '.join(most)} and {last}"

@@ -29,7 +29,7 @@ def draw_map(projection: Projection2D) -> bytes:
     axes.set_axis_off()
     colours = matplotlib.colormaps["tab20"]
     x, y = projection.coordinates.T
-    noise = projection.labels == NOISE_CLUSTER_ID
+    noise = projection.cluster_ids == NOISE_CLUSTER_ID
     # The more dots, the smaller: groups of tens of thousands would be blots.
     scale = min(1.0, (_TRACES_AT_FULL_SIZE / max(len(projection), 1)) ** 0.5)
     axes.scatter(x[noise], y[noise], s=16 * scale, marker="x", linewidths=0.8 * scale, color="0.6")
@@ -39,10 +39,10 @@ def draw_map(projection: Projection2D) -> bytes:
         s=26 * scale,
         linewidths=0.3 * scale,
         edgecolors="white",
-        c=colours(projection.labels[~noise] % 20),
+        c=colours(projection.cluster_ids[~noise] % 20),
     )
     for cluster, (centre_x, centre_y) in zip(
-        projection.cluster_ids, projection.centroid_coordinates, strict=True
+        projection.clusters, projection.centroid_coordinates, strict=True
     ):
         if cluster != NOISE_CLUSTER_ID:
             axes.annotate(
@@ -55,7 +55,7 @@ def draw_map(projection: Projection2D) -> bytes:
                 fontsize=8,
                 bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": colours(cluster % 20), "alpha": 0.8},
             )
-    clusters = int(np.sum(np.array(projection.cluster_ids) != NOISE_CLUSTER_ID))
+    clusters = int(np.sum(np.array(projection.clusters) != NOISE_CLUSTER_ID))
     axes.set_title(
         f"{projection.provenance.run_id}: {len(projection)} traces, {clusters} clusters, "
         f"{int(noise.sum())} outliers",

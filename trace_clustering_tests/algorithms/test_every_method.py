@@ -37,34 +37,34 @@ def assert_whole_run(
     points = space.points
     assert (len(points), points.dtype) == (n, np.float32)
     assert np.isfinite(points).all()
-    assert space.members == (ensemble_size if reduction == "umap" else 1)
+    assert space.n_layouts == (ensemble_size if reduction == "umap" else 1)
     assert space.neighbors[:, 0].tolist() == list(range(n))
 
     found = cluster_points(space, method=clustering, params={}, random_state=42)
-    clusters = sorted(set(found.labels.tolist()) - {-1})
+    clusters = sorted(set(found.cluster_ids.tolist()) - {-1})
     assert clusters == list(range(len(clusters)))
     assert found.centroids.shape == (len(clusters), points.shape[1])
-    assert (np.bincount(found.labels + 1, minlength=1)).sum() == n
+    assert (np.bincount(found.cluster_ids + 1, minlength=1)).sum() == n
     for values in (
-        found.labels,
+        found.cluster_ids,
         found.probabilities,
-        found.nearest,
+        found.nearest_cluster_ids,
         found.distances_to_nearest,
-        found.distances_to_own,
+        found.distances_to_centroid,
     ):
         assert values.shape == (n,)
         assert np.isfinite(values).all()
     assert np.isfinite(found.centroids).all()
     assert (found.stabilities.shape, found.stabilities.dtype) == ((len(clusters),), np.float32)
-    if space.members > 1 and clustering == "hdbscan":
+    if space.n_layouts > 1 and clustering == "hdbscan":
         assert ((found.stabilities >= 0) & (found.stabilities <= 1)).all()
     else:
         assert np.isnan(found.stabilities).all()
     assert ((found.probabilities >= 0) & (found.probabilities <= 1)).all()
-    assert (found.probabilities[found.labels == -1] == 0).all()
+    assert (found.probabilities[found.cluster_ids == -1] == 0).all()
 
     coordinates = compute_2d_coordinates(points, visualization)
-    centres = mean_coordinates(coordinates, found.labels, clusters)
+    centres = mean_coordinates(coordinates, found.cluster_ids, clusters)
     assert (coordinates.shape, centres.shape) == ((n, 2), (len(clusters), 2))
     assert np.isfinite(coordinates).all()
     assert np.isfinite(centres).all()

@@ -27,36 +27,36 @@ def test_each_point_is_told_its_nearest_and_its_own_centroid() -> None:
     points = themed_vectors()
     found = clustered(points)
     distances = calculate_trace_distances(points, found.centroids)
-    member = found.labels >= 0
-    own = distances[np.flatnonzero(member), found.labels[member]]
-    assert found.nearest.tolist() == distances.argmin(axis=1).tolist()
+    member = found.cluster_ids >= 0
+    own = distances[np.flatnonzero(member), found.cluster_ids[member]]
+    assert found.nearest_cluster_ids.tolist() == distances.argmin(axis=1).tolist()
     assert found.distances_to_nearest.tolist() == distances.min(axis=1).tolist()
-    assert found.distances_to_own[member].tolist() == own.tolist()
+    assert found.distances_to_centroid[member].tolist() == own.tolist()
 
 
 def test_for_noise_the_distance_is_that_to_the_nearest_centroid() -> None:
     far = 10 * np.eye(6, 16, k=6, dtype=np.float32)
     points = np.vstack([themed_vectors(outliers=0), far])
     found = clustered(points)
-    noise = found.labels == -1
+    noise = found.cluster_ids == -1
     assert noise[-6:].all()
     nearest = calculate_trace_distances(points[noise], found.centroids).min(axis=1)
-    assert found.distances_to_own[noise].tolist() == nearest.tolist()
+    assert found.distances_to_centroid[noise].tolist() == nearest.tolist()
     assert (nearest > 0).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 20])
 def test_without_clusters_nothing_is_near_and_all_distances_are_zero(n: int) -> None:
     found = clustered(np.ones((n, 4), dtype=np.float32))
-    assert found.nearest.tolist() == [-1] * n
-    assert found.distances_to_nearest.tolist() == found.distances_to_own.tolist() == [0.0] * n
+    assert found.nearest_cluster_ids.tolist() == [-1] * n
+    assert found.distances_to_nearest.tolist() == found.distances_to_centroid.tolist() == [0.0] * n
 
 
 def test_the_results_have_the_types_they_are_stored_with() -> None:
     for points in (themed_vectors(), np.ones((5, 4), dtype=np.float32)):
         found = clustered(points)
-        assert found.nearest.dtype == np.int64
-        assert found.distances_to_nearest.dtype == found.distances_to_own.dtype == np.float32
+        assert found.nearest_cluster_ids.dtype == np.int64
+        assert found.distances_to_nearest.dtype == found.distances_to_centroid.dtype == np.float32
 
 
 def test_themes_are_found_in_the_reduced_space_whatever_the_length_of_the_vectors() -> None:
@@ -64,7 +64,7 @@ def test_themes_are_found_in_the_reduced_space_whatever_the_length_of_the_vector
     vectors = themed_vectors(themes=3, per_theme=25, outliers=0) * lengths
     points = reduced(vectors)
     assert points.shape == (75, 16)
-    found = [set(clustered(points).labels[start : start + 25].tolist()) for start in (0, 25, 50)]
+    found = [set(clustered(points).cluster_ids[start : start + 25].tolist()) for start in (0, 25, 50)]
     assert sorted(found, key=min) == [{0}, {1}, {2}]
 
 
@@ -82,19 +82,19 @@ def test_without_normalization_and_reduction_the_vectors_are_the_points() -> Non
 
 def test_hdbscan_tells_how_it_selected_and_kmeans_how_many_it_found() -> None:
     points = themed_vectors(outliers=0)
-    assert clustered(points).found_by == {
+    assert clustered(points).chosen_params == {
         "cluster_selection_method": "eom",
         "max_cluster_size": None,
         "ensemble_size": 1,
     }
-    assert clustered(points, "kmeans").found_by == {"k": 3}
+    assert clustered(points, "kmeans").chosen_params == {"k": 3}
 
 
 def test_every_point_of_kmeans_is_a_member_for_sure() -> None:
     found = clustered(themed_vectors(), "kmeans")
     assert (found.probabilities.dtype, set(found.probabilities.tolist())) == (np.float32, {1.0})
-    assert found.distances_to_own.dtype == np.float32
-    assert (found.labels >= 0).all()
+    assert found.distances_to_centroid.dtype == np.float32
+    assert (found.cluster_ids >= 0).all()
 
 
 def test_parameters_reach_the_method() -> None:
@@ -103,5 +103,6 @@ def test_parameters_reach_the_method() -> None:
     assert len(few.centroids) == 2
     coarse = {"min_cluster_size_fraction": 0.5, "min_samples": 5}
     assert (
-        cluster_points(points, method="hdbscan", params=coarse, random_state=42).labels.tolist() == [-1] * 90
+        cluster_points(points, method="hdbscan", params=coarse, random_state=42).cluster_ids.tolist()
+        == [-1] * 90
     )

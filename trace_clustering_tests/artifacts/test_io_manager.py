@@ -28,6 +28,7 @@ def points(n: int, value: float = 1.0) -> ReducedEmbeddings:
         provenance=Provenance(1, WINDOW, {"run_label": ""}),
         trace_ids=np.array([f"trace-{number}" for number in range(n)], dtype=object),
         timestamps=np.full(n, "2025-01-20", dtype="datetime64[ms]"),
+        trace_times=np.full(n, "NaT", dtype="datetime64[us]"),
         batch_run_ids=np.full(n, "", dtype=object),
         points=np.random.default_rng(1).normal(value, 1, (n, 100)).astype(np.float32),
         neighbors=np.arange(n, dtype=np.int32)[:, None],

@@ -14,18 +14,22 @@ import pyarrow.parquet as pq
 import pytest
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
-from trace_clustering.artifacts.fields import Artifact
+from trace_clustering.artifacts.fields import Artifact, stored_as
 from trace_clustering.artifacts.parquet import HEADER_KEY, from_parquet, to_parquet
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.receipt import EventReceipt
-from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
+from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings, TraceArtifact
 from trace_clustering_tests.examples import WINDOW
+
+# One file of each kind, as the last version without a format number wrote them.
+FORMAT_1 = Path(__file__).parent / "format_1"
 
 PROVENANCE = Provenance(1, WINDOW, {"run_label": "trial", "clustering_method_params": {"min_samples": 5}})
 SHORTAGE = PROVENANCE.with_shortage(3, 3)
 IDENTITY = {
     "trace_ids": np.array(["a", "b", "čaj ☕"], dtype=object),
     "timestamps": np.array(["2025-01-20T01:02:03.004", "2025-01-21", "2025-01-22"], dtype="datetime64[ms]"),
+    "trace_times": np.array(["2025-01-19T23:00:00.123456", "NaT", "2025-01-21"], dtype="datetime64[us]"),
     "batch_run_ids": np.array(["1_2025", "", "1_2025"], dtype=object),
 }
 
@@ -40,7 +44,7 @@ def floats(*values: float) -> np.ndarray:
 
 def embeddings(**changes: object) -> Embeddings:
     vectors = np.array([[0.5, 1, 1.5, 2], [2.5, 3, 3.5, 4], [4.5, 5, 5.5, 6]], dtype=np.float32)
-    fields = {"provenance": PROVENANCE, "vectors": vectors, "traces_in_window": 9} | IDENTITY | changes
+    fields = {"provenance": PROVENANCE, "embeddings": vectors, "traces_in_window": 9} | IDENTITY | changes
     return Embeddings(**fields)
 
 
@@ -48,9 +52,9 @@ def assignments(labels: list[int], centroids: np.ndarray) -> ClusterAssignments:
     return ClusterAssignments(
         provenance=PROVENANCE,
         **IDENTITY,
-        labels=np.array(labels),
+        cluster_ids=np.array(labels),
         probabilities=floats(1, 0.5, 0),
-        nearest_clusters=np.array([0, 0, -1]),
+        nearest_cluster_ids=np.array([0, 0, -1]),
         distances_to_nearest=floats(0.25, 0.5, 0.75),
         distances_to_centroid=floats(0.25, 0.5, 0.75),
         centroids=centroids,
@@ -65,15 +69,15 @@ FULL = {
         **IDENTITY,
         points=floats(1, 2, 3, 4, 5, 6).reshape(3, 2),
         neighbors=np.array([[0, 1], [1, 0], [2, 1]], dtype=np.int32),
-        members=2,
+        n_layouts=2,
     ),
     "ClusterAssignments": assignments([0, 1, -1], floats(1.5, 2.5, 3.5, 4.5).reshape(2, 2)),
     "Projection2D": Projection2D(
         provenance=PROVENANCE,
         **IDENTITY,
-        labels=np.array([0, 0, -1]),
+        cluster_ids=np.array([0, 0, -1]),
         coordinates=floats(1, 2, 3, 4, 5, 6).reshape(3, 2),
-        cluster_ids=[0, -1],
+        clusters=[0, -1],
         centroid_coordinates=floats(2, 3, 5, 6).reshape(2, 2),
     ),
     "ClusterLabels": ClusterLabels(
@@ -98,7 +102,7 @@ EMPTY = {
     "Embeddings": Embeddings.empty(SHORTAGE, traces_in_window=3),
     "ReducedEmbeddings": ReducedEmbeddings.empty(SHORTAGE),
     "ClusterAssignments": ClusterAssignments.empty(SHORTAGE),
-    "Projection2D": Projection2D.empty(SHORTAGE, cluster_ids=[]),
+    "Projection2D": Projection2D.empty(SHORTAGE),
     "ClusterLabels": ClusterLabels.empty(SHORTAGE),
     "EventReceipt": EventReceipt.empty(SHORTAGE),
 }
@@ -115,28 +119,29 @@ INTEGER = ("BIGINT", "Nullable(Int64)")
 NUMBER = ("FLOAT", "Nullable(Float32)")
 VECTOR = ("FLOAT[]", "Array(Nullable(Float32))")
 ROWS = ("INTEGER[]", "Array(Nullable(Int32))")
-TRACE = {"trace_ids": TEXT, "timestamps": TIME, "batch_run_ids": TEXT}
+MICROSECONDS = ("TIMESTAMP WITH TIME ZONE", "Nullable(DateTime64(6, 'UTC'))")
+TRACE = {"trace_id": TEXT, "timestamp": TIME, "trace_time": MICROSECONDS, "batch_run_id": TEXT}
 COLUMNS = {
-    "Embeddings": TRACE | {"vectors": VECTOR},
-    "ReducedEmbeddings": TRACE | {"points": VECTOR, "neighbors": ROWS},
+    "Embeddings": TRACE | {"embedding": VECTOR},
+    "ReducedEmbeddings": TRACE | {"point": VECTOR, "neighbors": ROWS},
     "ClusterAssignments": TRACE
     | {
-        "labels": INTEGER,
-        "probabilities": NUMBER,
-        "nearest_clusters": INTEGER,
-        "distances_to_nearest": NUMBER,
-        "distances_to_centroid": NUMBER,
+        "cluster_id": INTEGER,
+        "probability": NUMBER,
+        "nearest_cluster_id": INTEGER,
+        "distance_to_nearest": NUMBER,
+        "distance_to_centroid": NUMBER,
     },
-    "Projection2D": TRACE | {"labels": INTEGER, "coordinates": VECTOR},
+    "Projection2D": TRACE | {"cluster_id": INTEGER, "coordinates": VECTOR},
     "ClusterLabels": {
-        "cluster_ids": INTEGER,
-        "sizes": INTEGER,
-        "titles": TEXT,
-        "descriptions": TEXT,
-        "labelers": TEXT,
-        "accuracies": NUMBER,
+        "cluster_id": INTEGER,
+        "size": INTEGER,
+        "title": TEXT,
+        "description": TEXT,
+        "labeler": TEXT,
+        "accuracy": NUMBER,
     },
-    "EventReceipt": {"event_uuids": TEXT, "run_ids": TEXT, "outcomes": TEXT, "payload_bytes": INTEGER},
+    "EventReceipt": {"event_uuid": TEXT, "run_id": TEXT, "outcome": TEXT, "payload_bytes": INTEGER},
 }
 
 
@@ -157,7 +162,9 @@ def read(content: bytes) -> Artifact:
 
 
 def rows_of(artifact: Artifact) -> int:
-    return len(getattr(artifact, next(iter(COLUMNS[type(artifact).__name__]))))
+    return len(
+        next(getattr(artifact, f.name) for f in dataclasses.fields(artifact) if stored_as(f).is_column)
+    )
 
 
 def assert_same(given: Artifact, back: Artifact) -> None:
@@ -183,10 +190,11 @@ def many_traces() -> ReducedEmbeddings:
         provenance=PROVENANCE,
         trace_ids=texts(*(f"trace-{number}" for number in range(n))),
         timestamps=np.arange(n).astype("datetime64[ms]"),
+        trace_times=np.arange(n).astype("datetime64[us]"),
         batch_run_ids=texts(*("" for _ in range(n))),
         points=np.arange(3 * n, dtype=np.float32).reshape(n, 3),
         neighbors=np.arange(2 * n, dtype=np.int32).reshape(2, n).T,  # in another order in memory
-        members=1,
+        n_layouts=1,
     )
 
 
@@ -206,11 +214,19 @@ def test_an_artifact_of_earlier_versions_with_all_rows_in_one_group_is_read() ->
     assert_same(many_traces(), read(file.getvalue()))
 
 
+@pytest.mark.parametrize("kind", FULL)
+def test_an_artifact_of_format_1_is_read(kind: str) -> None:
+    given = FULL[kind]
+    if isinstance(given, TraceArtifact):  # which had no times of traces
+        given = dataclasses.replace(given, trace_times=np.full(3, "NaT", dtype="datetime64[us]"))
+    assert_same(given, read((FORMAT_1 / f"{kind}.parquet").read_bytes()))
+
+
 def test_clusters_of_nothing_but_noise_come_back_without_centroids() -> None:
     back = read(written(assignments([-1, -1, -1], np.empty((0, 2), dtype=np.float32))))
     assert isinstance(back, ClusterAssignments)
     assert len(back.centroids) == 0
-    assert back.cluster_ids() == [-1]
+    assert back.clusters() == [-1]
 
 
 @pytest.mark.parametrize("artifact", EVERY)
@@ -231,9 +247,9 @@ def test_pandas_reads_the_columns(artifact: Artifact, tmp_path: Path) -> None:
 
 def test_pandas_reads_the_values(tmp_path: Path) -> None:
     first = pd.read_parquet(stored(embeddings(), tmp_path)).iloc[0]
-    assert first["trace_ids"] == "a"
-    assert first["timestamps"] == pd.Timestamp("2025-01-20T01:02:03.004Z")
-    assert first["vectors"].tolist() == [0.5, 1, 1.5, 2]
+    assert first["trace_id"] == "a"
+    assert first["timestamp"] == pd.Timestamp("2025-01-20T01:02:03.004Z")
+    assert first["embedding"].tolist() == [0.5, 1, 1.5, 2]
 
 
 @pytest.mark.parametrize("artifact", EVERY)
@@ -257,7 +273,7 @@ def test_duckdb_reads_the_columns(artifact: Artifact, tmp_path: Path) -> None:
 
 def test_duckdb_reads_the_values(tmp_path: Path) -> None:
     source = f"'{stored(embeddings(), tmp_path)}'"
-    rows = duckdb.sql(f"SELECT trace_ids, epoch_ms(timestamps), vectors FROM {source} LIMIT 1").fetchall()
+    rows = duckdb.sql(f"SELECT trace_id, epoch_ms(timestamp), embedding FROM {source} LIMIT 1").fetchall()
     moment = datetime(2025, 1, 20, 1, 2, 3, 4000, tzinfo=UTC)
     assert rows == [("a", round(moment.timestamp() * 1000), [0.5, 1, 1.5, 2])]
 
@@ -275,7 +291,7 @@ def test_clickhouse_reads_the_columns_and_the_values(tmp_path: Path) -> None:
             count = client.query(f"SELECT count() FROM {source}").result_rows
             assert count == [(rows_of(artifact),)]
         source = f"file('{stored(embeddings(), tmp_path)}', Parquet)"
-        sql = f"SELECT trace_ids, toString(timestamps), vectors FROM {source} ORDER BY timestamps LIMIT 1"
+        sql = f"SELECT trace_id, toString(timestamp), embedding FROM {source} ORDER BY timestamp LIMIT 1"
         assert client.query(sql).result_rows == [("a", "2025-01-20 01:02:03.004", [0.5, 1, 1.5, 2])]
     finally:
         client.close()
@@ -291,6 +307,28 @@ def as_file(table: pa.Table) -> bytes:
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer)
     return buffer.getvalue().to_pybytes()
+
+
+def test_an_artifact_of_format_1_that_lacks_what_is_needed_is_said_to_be_old() -> None:
+    table = pq.read_table(FORMAT_1 / "ReducedEmbeddings.parquet").drop_columns("neighbors")
+    with pytest.raises(ValueError, match=r"made by an older version of trace_clustering.*neighbors"):
+        read(as_file(table))
+
+
+def test_an_artifact_of_a_later_format_is_said_to_be_newer() -> None:
+    table = pq.read_table(pa.BufferReader(written(embeddings()))).drop_columns("embedding")
+    header = json.loads(table.schema.metadata[HEADER_KEY]) | {"format": 3}
+    with pytest.raises(ValueError, match="made by a newer version of trace_clustering"):
+        read(as_file(table.replace_schema_metadata({HEADER_KEY: json.dumps(header)})))
+
+
+def test_an_entry_that_a_file_does_not_have_gets_its_default() -> None:
+    table = pq.read_table(pa.BufferReader(written(FULL["ReducedEmbeddings"])))
+    header = json.loads(table.schema.metadata[HEADER_KEY])
+    del header["n_layouts"]
+    back = read(as_file(table.replace_schema_metadata({HEADER_KEY: json.dumps(header)})))
+    assert isinstance(back, ReducedEmbeddings)
+    assert back.n_layouts == 1
 
 
 GOOD = written(embeddings())
@@ -316,7 +354,7 @@ TABLE = pq.read_table(pa.BufferReader(GOOD))
         pytest.param(changed_header(kind="Projection2D"), id="the kind of another file"),
         pytest.param(changed_header(provenance=None), id="no provenance"),
         pytest.param(changed_header(provenance={"team_id": 1}), id="half a provenance"),
-        pytest.param(as_file(TABLE.drop_columns("vectors")), id="a missing column"),
+        pytest.param(as_file(TABLE.drop_columns("embedding")), id="a missing column"),
     ],
 )
 def test_a_damaged_or_foreign_file_is_refused(content: bytes) -> None:

@@ -24,5 +24,5 @@ def cluster(vectors: np.ndarray, seed: int) -> np.ndarray:
     coordinates = compute_2d_coordinates(
         space.points, constants.DEFAULT_VISUALIZATION_METHOD, random_state=seed
     )
-    mean_coordinates(coordinates, found.labels, list(range(len(found.centroids))))
-    return found.labels
+    mean_coordinates(coordinates, found.cluster_ids, list(range(len(found.centroids))))
+    return found.cluster_ids

@@ -10,11 +10,13 @@ import pytest
 
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event
 from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.summaries import fetch_trace_times
 from trace_clustering.posthog.cluster_event import ClusterEvent, build_cluster_event
-from trace_clustering_tests.clickhouse.rows import insert_events
+from trace_clustering_tests.clickhouse.rows import insert_events, insert_summaries
 from trace_clustering_tests.posthog.cluster_events import (
     ASSIGNMENTS,
     CLUSTER_LABELS,
+    IDENTITY,
     PROJECTION,
     WINDOW,
     cluster_event,
@@ -51,6 +53,31 @@ def title_in(properties: str | dict[str, Any]) -> str:
     return content["$ai_clusters"][1]["title"]
 
 
+class TestTimes:
+    @pytest.mark.parametrize(
+        ("trace_timestamp", "timestamp"),
+        [
+            ("2025-01-19T23:00:00Z", "2025-01-19T23:00:00Z"),
+            ("2025-01-19T23:00:00.123456+00:00", "2025-01-19T23:00:00.123456Z"),
+            ("2025-01-20T01:00:00+02:00", "2025-01-19T23:00:00Z"),
+            ("2025-01-19 23:00:00", "2025-01-19T23:00:00Z"),
+            ("", "2025-01-20T12:00:00.250000Z"),
+            ("last Tuesday", "2025-01-20T12:00:00.250000Z"),
+            ("0001-01-01T00:00:00+01:00", "2025-01-20T12:00:00.250000Z"),
+        ],
+    )
+    def test_a_trace_has_the_time_of_its_summary_else_that_of_its_embedding(
+        self, place: ClickHouse, trace_timestamp: str, timestamp: str
+    ) -> None:
+        ids = IDENTITY["trace_ids"], IDENTITY["batch_run_ids"]
+        with place.for_team(1, timeout_seconds=60) as session:
+            insert_summaries(session, {"id": "a", "trace_timestamp": trace_timestamp})
+            times = fetch_trace_times(session, WINDOW, *ids)
+        traces = cluster_event(trace_times=times).clusters[1].traces
+        assert traces["a"].timestamp == timestamp
+        assert traces["d"].timestamp == "2025-01-20T12:00:00.250000Z"
+
+
 class TestEmitting:
     @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
     @pytest.mark.parametrize("where", ["distance", "coordinate", "centroid", "map centroid"])
@@ -77,12 +104,12 @@ class TestEmitting:
         before = datetime.now(UTC)
         assert emit(place, event) == ["emitted"]
         (row,) = stored(place)
-        assert row["uuid"] == event.uuid
+        assert row["uuid"] == event.event_uuid
         assert row["team_id"] == 1
         assert row["distinct_id"] == "clustering_trace_1"
         assert row["timestamp"] == WINDOW.end
         assert before <= row["created_at"] <= datetime.now(UTC)
-        assert row["properties"] == event.properties()
+        assert row["properties"] == event.json_text
 
     def test_the_query_of_the_design_works_as_it_stands(self, place: ClickHouse) -> None:
         event = cluster_event()
@@ -91,7 +118,7 @@ class TestEmitting:
             (row,) = session.query(DESIGN_QUERY)
         assert row["timestamp"] == WINDOW.end
         assert row["run_id"] == "1_trace_20250123_000000"
-        assert json.loads(row["clusters"]) == json.loads(event.properties())["$ai_clusters"]
+        assert json.loads(row["clusters"]) == json.loads(event.json_text)["$ai_clusters"]
 
     def test_emitting_again_changes_nothing(self, place: ClickHouse) -> None:
         assert emit(place, cluster_event()) == ["emitted"]
@@ -122,9 +149,9 @@ class TestEmitting:
                     "events",
                     [
                         [
-                            left.uuid,
+                            left.event_uuid,
                             "$ai_trace_clusters",
-                            left.properties(),
+                            left.json_text,
                             WINDOW.end,
                             "clustering_trace_1",
                             datetime.now(UTC) - timedelta(hours=hours),
@@ -169,7 +196,7 @@ class TestReadingBack:
 
     def test_what_is_read_is_what_was_written(self, place: ClickHouse) -> None:
         emit(place, cluster_event())
-        assert fetch(place) == json.loads(cluster_event().properties())
+        assert fetch(place) == json.loads(cluster_event().json_text)
 
     def test_without_events_there_is_none(self, place: ClickHouse) -> None:
         assert fetch(place) is None

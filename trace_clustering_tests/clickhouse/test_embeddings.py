@@ -45,9 +45,9 @@ def test_the_traces_of_a_window_come_sorted_by_id_with_float32_vectors(place: Cl
         *["2025-01-20T12:00:00.000"] * 2,
         "2025-01-20T12:00:00.001",
     ]
-    assert found.vectors.dtype == np.float32
+    assert found.embeddings.dtype == np.float32
     np.testing.assert_array_equal(
-        found.vectors, np.array([[-1, 0, 1e-30], [1, 2, 3], [0.1, 0.2, 0.3]], dtype=np.float32)
+        found.embeddings, np.array([[-1, 0, 1e-30], [1, 2, 3], [0.1, 0.2, 0.3]], dtype=np.float32)
     )
     assert found.traces_in_window == 3
 
@@ -68,8 +68,8 @@ def test_a_window_without_rows_is_empty(place: ClickHouse) -> None:
     found = fetch(place)
     assert found.trace_ids.tolist() == found.batch_run_ids.tolist() == []
     assert found.timestamps.shape == (0,)
-    assert found.vectors.shape == (0, 0)
-    assert found.vectors.dtype == np.float32
+    assert found.embeddings.shape == (0, 0)
+    assert found.embeddings.dtype == np.float32
     assert found.traces_in_window == 0
 
 
@@ -154,7 +154,7 @@ def test_of_several_rows_the_newest_counts_and_a_trace_counts_once(
     newest = rows[-1]
     assert found.trace_ids.tolist() == ["trace"]
     assert found.batch_run_ids.tolist() == ["new"]
-    assert found.vectors.tolist() == [newest["embedding"]]
+    assert found.embeddings.tolist() == [newest["embedding"]]
     assert found.timestamps.tolist() == [newest.get("timestamp", NOON).replace(tzinfo=None)]
     assert found.traces_in_window == 1
 
@@ -164,14 +164,14 @@ def test_a_row_that_was_delivered_twice_counts_once(place: ClickHouse) -> None:
         write(place, {"document_id": "a"}, {"document_id": "b"})
     found = fetch(place)
     assert found.trace_ids.tolist() == ["a", "b"]
-    assert found.vectors.tolist() == [[1.0, 0.0, 0.0]] * 2
+    assert found.embeddings.tolist() == [[1.0, 0.0, 0.0]] * 2
 
 
 @pytest.mark.parametrize("dimensions", [1, 127, 128, 3072, 20_000])
 def test_vectors_may_have_any_length(place: ClickHouse, dimensions: int) -> None:
     vector = np.linspace(-1, 1, dimensions)
     write(place, {"embedding": vector.tolist()})
-    np.testing.assert_array_equal(fetch(place).vectors, vector.astype(np.float32)[None])
+    np.testing.assert_array_equal(fetch(place).embeddings, vector.astype(np.float32)[None])
 
 
 def test_an_empty_vector_never_hides_an_older_one(clickhouse: ClickHouse) -> None:
@@ -214,7 +214,7 @@ def many(shared_place: ClickHouse) -> ClickHouse:
 
 def test_every_trace_of_a_sample_has_its_own_vector(many: ClickHouse) -> None:
     sample = fetch(many, max_samples=2000)
-    assert [TRACES[round(float(vector[0]))] for vector in sample.vectors] == sample.trace_ids.tolist()
+    assert [TRACES[round(float(vector[0]))] for vector in sample.embeddings] == sample.trace_ids.tolist()
 
 
 def test_a_sample_depends_on_the_traces_and_the_seed_alone(many: ClickHouse) -> None:
@@ -232,7 +232,7 @@ def test_a_sample_never_holds_more_than_asked_and_tells_how_many_there_were(
 ) -> None:
     for team_id in (1, 2):
         sample = fetch(many, max_samples=max_samples, team_id=team_id)
-        assert len(set(sample.trace_ids)) == len(sample.trace_ids) == len(sample.vectors) == expected
+        assert len(set(sample.trace_ids)) == len(sample.trace_ids) == len(sample.embeddings) == expected
         assert sample.traces_in_window == 3000
 
 
@@ -253,7 +253,7 @@ def test_vectors_of_two_lengths_are_refused_until_a_model_is_chosen(place: Click
     assert "2 (small-2); 3 (huge-3, large-3)" in str(caught.value)
     assert "setting embedding_model" in str(caught.value)
     chosen = fetch(place, documents=DocumentSelection(embedding_model="small-2"))
-    assert chosen.vectors.tolist() == [[1.0, 2.0]]
+    assert chosen.embeddings.tolist() == [[1.0, 2.0]]
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf"), 1e300])
@@ -277,5 +277,5 @@ def test_a_team_never_gets_the_vectors_of_another(place: ClickHouse) -> None:
     )
     found = fetch(place)
     assert found.trace_ids.tolist() == ["own", "shared"]
-    assert found.vectors.tolist() == [[1.0, 0.0, 0.0]] * 2
+    assert found.embeddings.tolist() == [[1.0, 0.0, 0.0]] * 2
     assert found.traces_in_window == 2

@@ -133,7 +133,7 @@ def test_what_filters_leave_out_still_counts_as_in_the_window(place: ClickHouse)
             session, WINDOW, filters=parse_filters([{"key": "p", "value": "w"}])
         )
     assert (sample.traces_in_window, sample.traces_matching) == (1, 0)
-    assert sample.vectors.shape == (0, 3)
+    assert sample.embeddings.shape == (0, 3)
 
 
 def test_vectors_of_two_lengths_are_refused_whatever_the_filters_leave(place: ClickHouse) -> None:

@@ -102,7 +102,7 @@ def test_the_pipeline_reads_what_was_loaded(place: ClickHouse) -> None:
         summaries = fetch_trace_summaries(session, WINDOW, found.trace_ids, found.batch_run_ids)
     assert found.trace_ids.tolist() == [record.trace_id for record in RECORDS]
     assert set(found.batch_run_ids) == {"batch-1"}
-    np.testing.assert_array_equal(found.vectors, np.array([record.embedding for record in RECORDS]))
+    np.testing.assert_array_equal(found.embeddings, np.array([record.embedding for record in RECORDS]))
     assert [summary["title"] for summary in summaries.values()] == [record.title for record in RECORDS]
     assert summaries["trace-000"]["bullets"] == RECORDS[0].bullets
 
@@ -133,7 +133,7 @@ def test_another_batch_adds_summaries_and_vectors_and_its_vectors_count(place: C
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
         summaries = fetch_trace_summaries(session, WINDOW, found.trace_ids, found.batch_run_ids)
     assert set(found.batch_run_ids) == {"batch-2"}
-    np.testing.assert_array_equal(found.vectors, np.array([record.embedding for record in changed]))
+    np.testing.assert_array_equal(found.embeddings, np.array([record.embedding for record in changed]))
     assert [summary["title"] for summary in summaries.values()] == [record.title for record in changed]
 
 

@@ -29,16 +29,17 @@ def clustering(
     identity = {
         "trace_ids": np.array([f"0190f5a2-7c1e-4b7e-9d3a-{row:012d}" for row in range(n)], dtype=object),
         "timestamps": np.full(n, "2025-01-20", dtype="datetime64[ms]"),
+        "trace_times": np.full(n, "2025-01-20", dtype="datetime64[us]"),
         "batch_run_ids": np.full(n, "", dtype=object),
     }
     provenance = Provenance(1, WINDOW, {"run_label": ""})
-    cluster_ids = [*range(clusters), *([-1] if noise else [])]
+    clusters_and_noise = [*range(clusters), *([-1] if noise else [])]
     assignments = ClusterAssignments(
         provenance=provenance,
         **identity,
-        labels=labels,
+        cluster_ids=labels,
         probabilities=np.ones(n, dtype=np.float32),
-        nearest_clusters=labels,
+        nearest_cluster_ids=labels,
         distances_to_nearest=np.linspace(0, 1, n, dtype=np.float32),
         distances_to_centroid=np.linspace(0, 1, n, dtype=np.float32),
         centroids=centroids,
@@ -47,11 +48,11 @@ def clustering(
     projection = Projection2D(
         provenance=provenance,
         **identity,
-        labels=labels,
+        cluster_ids=labels,
         coordinates=coordinates.astype(np.float32),
-        cluster_ids=cluster_ids,
+        clusters=clusters_and_noise,
         centroid_coordinates=np.array(
-            [coordinates[labels == cluster].mean(axis=0) for cluster in cluster_ids], dtype=np.float32
+            [coordinates[labels == cluster].mean(axis=0) for cluster in clusters_and_noise], dtype=np.float32
         ),
     )
     topics = list(itertools.product(VERBS, OBJECTS))

@@ -1,6 +1,6 @@
 import importlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,15 @@ import pytest
 from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterLabels
-from trace_clustering.labeling.agent.run import Attempt, run_labeling_agent
+from trace_clustering.labeling.agent.evidence import hold_out
+from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
 from trace_clustering.labeling.agent.store import LabelStore, fingerprint
-from trace_clustering.labeling.label import AgentLabels, generate_cluster_labels
+from trace_clustering.labeling.label import (
+    cluster_documents,
+    find_terms,
+    generate_cluster_labels,
+    list_members_with_summaries,
+)
 from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.llm_server import KEY, LLMServer, Model
@@ -19,7 +25,7 @@ from trace_clustering_tests.labeling.llm_server import KEY, LLMServer, Model
 # The first import of these takes seconds, which are not to count against the time limits of a test.
 importlib.import_module("trace_clustering.labeling.agent.graph")
 
-ONLY_ATTEMPT = Attempt(is_first=True, is_last=True, seconds=600)
+ONLY_ATTEMPT = Attempt(is_first=True, is_last=True)
 
 
 class Labeling:
@@ -30,6 +36,7 @@ class Labeling:
         self.serve = serve
         self.assignments, self.projection, self.summaries = clustering()
         self.log = logging.getLogger("labeling")
+        self.seconds = 600.0  # what the step has left for the agent
 
     def run(
         self, model: Model, attempt: Attempt = ONLY_ATTEMPT, /, **settings: Any
@@ -45,23 +52,32 @@ class Labeling:
         return LLM(**quick | settings)
 
     def run_with(self, llm: LLM, attempt: Attempt = ONLY_ATTEMPT) -> AgentLabels | None:
+        held_out = hold_out(self.assignments, llm.verification_samples) if llm.verify_labels else {}
         return run_labeling_agent(
             self.assignments,
             self.projection,
             self.summaries,
+            self.terms(held_out),
+            held_out,
+            connection=llm.connection(),
             llm=llm,
             store=self.store(llm.model),
             attempt=attempt,
+            seconds=self.seconds,
             log=self.log,
         )
+
+    def terms(self, held_out: Mapping[str, int]) -> dict[int, list[str]]:
+        members = list_members_with_summaries(self.assignments, self.summaries, held_out)
+        return find_terms(cluster_documents(members))
 
     def store(self, model: str = "gpt-5.1") -> LabelStore:
         return LabelStore(self.base, self.assignments.provenance, fingerprint(self.assignments, model))
 
     def put_together(self, agent: AgentLabels) -> ClusterLabels:
         """Return the labels as the asset stores them: one for every cluster."""
-        labels = generate_cluster_labels(self.assignments, self.summaries, agent)
-        assert labels.cluster_ids.tolist() == self.assignments.cluster_ids()
+        labels = generate_cluster_labels(self.assignments, self.summaries, self.terms({}), agent)
+        assert labels.cluster_ids.tolist() == self.assignments.clusters()
         assert len({title.casefold() for title in labels.titles}) == len(labels.titles)
         assert all(labels.titles)
         assert all(labels.descriptions)

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels
 from trace_clustering.artifacts.provenance import Provenance
-from trace_clustering.labeling.label import generate_cluster_labels
+from trace_clustering.labeling.agent.run import AgentLabels
+from trace_clustering.labeling.label import (
+    cluster_documents,
+    find_terms,
+    generate_cluster_labels,
+    list_members_with_summaries,
+)
 from trace_clustering.text import MAX_TITLE_LENGTH
 from trace_clustering.traces.summary import TraceSummary
 from trace_clustering_tests.examples import THEMES, WINDOW
@@ -22,10 +28,11 @@ def assignments(*labels: int) -> ClusterAssignments:
         provenance=Provenance(1, WINDOW, {"run_label": ""}),
         trace_ids=np.array([f"trace-{row:02d}" for row in range(n)], dtype=object),
         timestamps=np.full(n, "2025-01-20", dtype="datetime64[ms]"),
+        trace_times=np.full(n, "NaT", dtype="datetime64[us]"),
         batch_run_ids=np.full(n, "", dtype=object),
-        labels=np.array(labels),
+        cluster_ids=np.array(labels),
         probabilities=np.ones(n, dtype=np.float32),
-        nearest_clusters=np.array(labels),
+        nearest_cluster_ids=np.array(labels),
         distances_to_nearest=np.arange(n, 0, -1, dtype=np.float32),
         distances_to_centroid=np.arange(n, 0, -1, dtype=np.float32),
         centroids=np.zeros((clusters, 2), dtype=np.float32),
@@ -48,6 +55,14 @@ def summaries(*titles: str) -> dict[str, TraceSummary]:
     return {f"trace-{row:02d}": summary(row, title) for row, title in enumerate(titles)}
 
 
+def label(
+    found: ClusterAssignments, known: dict[str, TraceSummary], agent: AgentLabels | None = None
+) -> ClusterLabels:
+    """Label clusters in the steps in which the pipeline does."""
+    terms = find_terms(cluster_documents(list_members_with_summaries(found, known)))
+    return generate_cluster_labels(found, known, terms, agent)
+
+
 def assert_sound(labels: ClusterLabels) -> None:
     titles = [title.casefold() for title in labels.titles]
     assert len(set(titles)) == len(titles)
@@ -61,7 +76,7 @@ def assert_sound(labels: ClusterLabels) -> None:
 
 
 def test_themes_get_titles_of_their_own_words() -> None:
-    labels = generate_cluster_labels(
+    labels = label(
         assignments(0, 0, 1, 1, 2, 2, -1), summaries(*[theme for theme in THEMES for _ in "ab"], "oddity")
     )
     assert labels.cluster_ids.tolist() == [0, 1, 2, -1]
@@ -74,9 +89,7 @@ def test_themes_get_titles_of_their_own_words() -> None:
 
 
 def test_the_description_tells_the_size_the_terms_and_the_nearest_trace() -> None:
-    labels = generate_cluster_labels(
-        assignments(0, 0, 0, 1), summaries("Kettle", "Kettle", "Kettle refund", "Tax")
-    )
+    labels = label(assignments(0, 0, 0, 1), summaries("Kettle", "Kettle", "Kettle refund", "Tax"))
     assert labels.descriptions[0].split("\n") == [
         "- 3 of 4 traces (75%)",
         "- Distinguishing terms: kettle, refund",
@@ -92,19 +105,19 @@ def test_clusters_with_identical_texts_still_have_distinct_titles(
     clusters: int, labeler: str, text: str
 ) -> None:
     # Of three clusters the words still say something; what five share tells none apart.
-    labels = generate_cluster_labels(assignments(*range(clusters)), summaries(*[text] * clusters))
+    labels = label(assignments(*range(clusters)), summaries(*[text] * clusters))
     assert labels.labelers.tolist() == [labeler] * clusters
     assert_sound(labels)
 
 
 def test_titles_stay_bounded_when_identical_texts_have_very_long_words() -> None:
     words = " ".join(letter * 70 for letter in "abc")
-    labels = generate_cluster_labels(assignments(0, 1, 2), summaries(words, words, words))
+    labels = label(assignments(0, 1, 2), summaries(words, words, words))
     assert_sound(labels)
 
 
 def test_a_title_never_takes_the_name_of_the_outliers() -> None:
-    labels = generate_cluster_labels(assignments(0, 1, -1), summaries("outliers", "refund", "tax"))
+    labels = label(assignments(0, 1, -1), summaries("outliers", "refund", "tax"))
     assert labels.titles[2] == "Outliers"
     assert_sound(labels)
 
@@ -114,7 +127,7 @@ def test_clusters_without_words_fall_back_to_their_number(text: str | None) -> N
     known = summaries("Refund of a kettle")
     if text is not None:
         known["trace-01"] = summary(1, text)
-    labels = generate_cluster_labels(assignments(0, 1, 3, 2, -1), known)
+    labels = label(assignments(0, 1, 3, 2, -1), known)
     assert labels.cluster_ids.tolist() == [0, 1, 2, 3, -1]
     assert labels.titles[1:].tolist() == ["Cluster 1", "Cluster 2", "Cluster 3", "Outliers"]
     assert labels.labelers.tolist() == ["keywords"] + ["fallback"] * 4
@@ -123,9 +136,9 @@ def test_clusters_without_words_fall_back_to_their_number(text: str | None) -> N
 
 
 def test_noise_alone_is_outliers() -> None:
-    labels = generate_cluster_labels(assignments(-1, -1), {})
+    labels = label(assignments(-1, -1), {})
     assert labels.titles.tolist() == ["Outliers"]
-    assert labels.members_per_cluster() == {-1: 2}
+    assert labels.cluster_sizes() == {-1: 2}
 
 
 def test_the_order_of_the_summaries_changes_nothing() -> None:
@@ -133,19 +146,19 @@ def test_the_order_of_the_summaries_changes_nothing() -> None:
     known = summaries("Kettle", "Kettle refund", "Tax", "Tax invoice", "Oddity")
     backwards = dict(reversed(known.items()))
     assert list(backwards) != list(known)
-    first, second = (generate_cluster_labels(found, order) for order in (known, backwards))
+    first, second = (label(found, order) for order in (known, backwards))
     assert first.titles.tolist() == second.titles.tolist()
     assert first.descriptions.tolist() == second.descriptions.tolist()
 
 
 def test_summaries_of_other_traces_are_left_out() -> None:
     known = summaries("Kettle", "Tax")
-    labels = generate_cluster_labels(assignments(0, 1), known | {"trace-99": summary(99, "Password")})
+    labels = label(assignments(0, 1), known | {"trace-99": summary(99, "Password")})
     assert labels.titles.tolist() == ["Kettle", "Tax"]
 
 
 def test_hostile_text_never_reaches_a_label_raw() -> None:
-    labels = generate_cluster_labels(assignments(0, 0, 1, -1), summaries(*[HOSTILE] * 4))
+    labels = label(assignments(0, 0, 1, -1), summaries(*[HOSTILE] * 4))
     assert_sound(labels)
     assert "For example: alert(1) # heading 31m code bold x(javascript:y) evil" in labels.descriptions[0]
 
@@ -161,6 +174,6 @@ def test_whatever_the_texts_are_the_labels_are_sound(texts: list[str]) -> None:
         f"trace-{row:02d}": summary(row, title, bullet)
         for row, (title, bullet) in enumerate(zip(texts[:4], texts[4:], strict=True))
     }
-    labels = generate_cluster_labels(assignments(0, 1, 1, -1), known)
+    labels = label(assignments(0, 1, 1, -1), known)
     assert set(labels.labelers) <= {"keywords", "fallback"}
     assert_sound(labels)

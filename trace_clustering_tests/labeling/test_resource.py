@@ -41,7 +41,7 @@ def test_a_wrong_value_is_named(settings: dict[str, Any], message: str) -> None:
 
 def test_a_cap_on_money_needs_the_price_of_every_model_that_is_asked() -> None:
     prices = {"gpt-5.1": {"prompt": 1.25, "completion": 10}}
-    assert LLM(max_cost_usd=1, prices=prices).limits().cost_usd == 1
+    assert LLM(max_cost_usd=1, prices=prices).limits().max_cost_usd == 1
     with pytest.raises(InvalidSettingsError, match="price of 'cheap'"):
         LLM(max_cost_usd=1, prices=prices, verify_labels=True, verification_model="cheap")
 

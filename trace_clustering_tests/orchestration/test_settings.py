@@ -253,7 +253,7 @@ def test_an_ensemble_is_recorded_where_it_has_an_effect(reduction: str, clusteri
     settings = ClusteringSettings(
         dimensionality_reduction_method=reduction, clustering_method=clustering, ensemble_size=6
     )
-    assert settings.wanted_members() == used
+    assert settings.used_ensemble_size() == used
     assert settings.of_stage("reduced_embeddings")["ensemble_size"] == used
 
 

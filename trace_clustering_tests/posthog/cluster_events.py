@@ -7,8 +7,8 @@ import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.orchestration.settings import select_reported
 from trace_clustering.posthog.cluster_event import ClusterEvent, build_cluster_event
-from trace_clustering.traces.summary import TraceSummary
 from trace_clustering.traces.window import Window
 
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
@@ -25,21 +25,23 @@ PROVENANCE = Provenance(
         "dimensionality_reduction_ndims": 3,
         "visualization_method": "umap",
         "max_samples": 1000,
+        "max_traces_per_cluster": 0,
         "trace_filters": [{"key": "$ai_model", "value": "it's {a} \\ 🦔"}],
     },
 )
 IDENTITY = {
     "trace_ids": np.array(["a", "b", "c", "d", "e", "f"], dtype=object),
     "timestamps": np.array(["2025-01-20T12:00:00.250"] * 6, dtype="datetime64[ms]"),
+    "trace_times": np.full(6, "NaT", dtype="datetime64[us]"),
     "batch_run_ids": np.array(["batch-1"] * 6, dtype=object),
 }
-LABELS = np.array([1, -1, 0, 1, -1, 1])
+CLUSTER_IDS = np.array([1, -1, 0, 1, -1, 1])
 ASSIGNMENTS = ClusterAssignments(
     provenance=PROVENANCE,
     **IDENTITY,
-    labels=LABELS,
+    cluster_ids=CLUSTER_IDS,
     probabilities=np.ones(6, dtype=np.float32),
-    nearest_clusters=np.array([1, 0, 0, 1, 1, 1]),
+    nearest_cluster_ids=np.array([1, 0, 0, 1, 1, 1]),
     distances_to_nearest=np.array([0.3, 5, 0, 0.1, 7, 0.2], dtype=np.float32),
     distances_to_centroid=np.array([0.3, 5, 0, 0.1, 7, 0.2], dtype=np.float32),
     centroids=np.array([[0.1, 0.2, 0.3], [-1, 0, 1]], dtype=np.float32),
@@ -48,9 +50,9 @@ ASSIGNMENTS = ClusterAssignments(
 PROJECTION = Projection2D(
     provenance=PROVENANCE,
     **IDENTITY,
-    labels=LABELS,
+    cluster_ids=CLUSTER_IDS,
     coordinates=np.array([[0, 1], [9, 9], [2, 3], [0, 2], [-9, 9], [0, 3]], dtype=np.float32),
-    cluster_ids=[0, 1, -1],
+    clusters=[0, 1, -1],
     centroid_coordinates=np.array([[2, 3], [0, 2], [0, 9]], dtype=np.float32),
 )
 NASTY = 'He said "näh" \\ it\'s {x}\n\t\0 🦔 \u2028 </script>'
@@ -73,7 +75,7 @@ def cluster_event(
     days: int = 0,
     run_label: str = "",
     title: str = "Refunds",
-    summaries: dict[str, TraceSummary] | None = None,
+    trace_times: np.ndarray | None = None,
 ) -> ClusterEvent:
     provenance = replace(
         PROVENANCE,
@@ -82,9 +84,10 @@ def cluster_event(
         settings=PROVENANCE.settings | {"run_label": run_label},
     )
     titles = np.array(["Outliers", title, NASTY], dtype=object)
+    times = ASSIGNMENTS.trace_times if trace_times is None else trace_times
     return build_cluster_event(
-        ASSIGNMENTS,
+        replace(ASSIGNMENTS, trace_times=times),
         replace(PROJECTION, provenance=provenance),
         replace(CLUSTER_LABELS, titles=titles),
-        summaries or {},
+        select_reported(provenance.settings),
     )

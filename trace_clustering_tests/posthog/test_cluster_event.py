@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trace_clustering.orchestration.settings import select_reported
 from trace_clustering.posthog.cluster_event import build_cluster_event
-from trace_clustering.traces.summary import TraceSummary
 from trace_clustering.traces.window import Window
 from trace_clustering_tests.posthog.cluster_events import (
     ASSIGNMENTS,
@@ -23,7 +23,7 @@ from trace_clustering_tests.posthog.cluster_events import (
 
 class TestContent:
     def test_the_event_says_what_was_clustered_how_and_with_which_result(self) -> None:
-        properties = json.loads(cluster_event(run_label="try").properties())
+        properties = json.loads(cluster_event(run_label="try").json_text)
         clusters = properties.pop("$ai_clusters")
         assert properties.pop("$ai_clustering_labeler") == "keywords"
         assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
@@ -88,49 +88,22 @@ class TestContent:
             },
         ]
 
-    @pytest.mark.parametrize(
-        ("trace_timestamp", "timestamp"),
-        [
-            ("2025-01-19T23:00:00Z", "2025-01-19T23:00:00Z"),
-            ("2025-01-19T23:00:00.123456+00:00", "2025-01-19T23:00:00.123456Z"),
-            ("2025-01-20T01:00:00+02:00", "2025-01-19T23:00:00Z"),
-            ("2025-01-19 23:00:00", "2025-01-19T23:00:00Z"),
-            ("", "2025-01-20T12:00:00.250000Z"),
-            ("last Tuesday", "2025-01-20T12:00:00.250000Z"),
-            ("0001-01-01T00:00:00+01:00", "2025-01-20T12:00:00.250000Z"),
-        ],
-    )
-    def test_a_trace_has_the_time_of_its_summary_else_that_of_its_embedding(
-        self, trace_timestamp: str, timestamp: str
-    ) -> None:
-        summary = TraceSummary(
-            trace_id="a",
-            title="",
-            flow_diagram="",
-            bullets=[],
-            interesting_notes=[],
-            trace_timestamp=trace_timestamp,
-        )
-        traces = cluster_event(summaries={"a": summary}).clusters[1].traces
-        assert traces["a"].timestamp == timestamp
-        assert traces["d"].timestamp == "2025-01-20T12:00:00.250000Z"
-
     def test_an_event_of_noise_alone_has_one_cluster(self) -> None:
         event = build_cluster_event(
             replace(
                 ASSIGNMENTS,
-                labels=np.full(6, -1),
+                cluster_ids=np.full(6, -1),
                 distances_to_centroid=np.zeros(6, dtype=np.float32),
                 centroids=np.empty((0, 3), dtype=np.float32),
                 stabilities=np.empty(0, dtype=np.float32),
             ),
             replace(
-                PROJECTION, labels=np.full(6, -1), cluster_ids=[-1], centroid_coordinates=np.ones((1, 2))
+                PROJECTION, cluster_ids=np.full(6, -1), clusters=[-1], centroid_coordinates=np.ones((1, 2))
             ),
             CLUSTER_LABELS,
             {},
         )
-        (noise,) = json.loads(event.properties())["$ai_clusters"]
+        (noise,) = json.loads(event.json_text)["$ai_clusters"]
         assert (noise["cluster_id"], noise["size"], noise["centroid"]) == (-1, 6, [])
         assert sorted(trace["rank"] for trace in noise["traces"].values()) == [0, 1, 2, 3, 4, 5]
 
@@ -147,7 +120,7 @@ class TestContent:
         self, most: int, ranks: dict[int, list[int]]
     ) -> None:
         event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, {}, most)
-        properties = json.loads(event.properties())
+        properties = json.loads(event.json_text)
         listed = {
             cluster["cluster_id"]: [trace["rank"] for trace in cluster["traces"].values()]
             for cluster in properties["$ai_clusters"]
@@ -162,8 +135,9 @@ class TestContent:
 
     def test_how_many_traces_are_listed_is_reported_where_it_is_set(self) -> None:
         def reported(most: int) -> dict[str, Any]:
-            event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, {}, most)
-            return json.loads(event.properties())["$ai_clustering_params"]
+            params = select_reported(PROVENANCE.settings | {"max_traces_per_cluster": most})
+            event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, params, most)
+            return json.loads(event.json_text)["$ai_clustering_params"]
 
         assert reported(7) == reported(0) | {"max_traces_per_cluster": 7}
         assert "max_traces_per_cluster" not in reported(0)
@@ -176,5 +150,5 @@ class TestContent:
             replace(first, provenance=replace(PROVENANCE, window=Window(WINDOW.end, WINDOW.end))),
         ]
         other_runs = [cluster_event(team_id=2), cluster_event(run_label="x"), cluster_event(days=1)]
-        assert {event.uuid for event in same_run} == {first.uuid}
-        assert len({event.uuid for event in [first, *other_runs]}) == 4
+        assert {event.event_uuid for event in same_run} == {first.event_uuid}
+        assert len({event.event_uuid for event in [first, *other_runs]}) == 4

@@ -15,17 +15,18 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def projection(n: int, clusters: int, noise: bool = True) -> Projection2D:
     labels = np.arange(n) % (clusters + noise) - noise
-    cluster_ids = [*range(clusters), *([-1] if noise else [])]
+    ids = [*range(clusters), *([-1] if noise else [])]
     random = np.random.default_rng(1)
     return Projection2D(
         provenance=Provenance(1, WINDOW, {"run_label": ""}),
         trace_ids=np.array([f"trace-{number}" for number in range(n)], dtype=object),
         timestamps=np.full(n, "2025-01-20", dtype="datetime64[ms]"),
+        trace_times=np.full(n, "NaT", dtype="datetime64[us]"),
         batch_run_ids=np.full(n, "", dtype=object),
-        labels=labels,
+        cluster_ids=labels,
         coordinates=random.normal(0, 10, (n, 2)).astype(np.float32),
-        cluster_ids=cluster_ids,
-        centroid_coordinates=random.normal(0, 10, (len(cluster_ids), 2)).astype(np.float32),
+        clusters=ids,
+        centroid_coordinates=random.normal(0, 10, (len(ids), 2)).astype(np.float32),
     )
 
 

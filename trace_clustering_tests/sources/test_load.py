@@ -102,7 +102,7 @@ def test_every_record_is_there_for_the_pipeline(tmp_path: Path, clickhouse: Clic
             "SELECT properties FROM {events:Identifier} WHERE event = '$ai_generation' ORDER BY timestamp"
         )
     assert list(found.trace_ids) == [record["trace_id"] for record in records]
-    assert found.vectors.tolist() == [record["embedding"] for record in records]
+    assert found.embeddings.tolist() == [record["embedding"] for record in records]
     assert [summaries[trace]["title"] for trace in found.trace_ids] == [r["title"] for r in records]
     assert summaries["trace-000007"]["bullets"] == ["one thing", "another"]
     assert [json.loads(row["properties"]) for row in generations] == [

@@ -14,8 +14,8 @@ from trace_clustering.constants import (
 
 # Mean silhouettes. Pairs of real topics reach 0.92 and more after UMAP, collapsed nights at most 0.74;
 # below 0.25 there is no substantial structure (Kaufman and Rousseeuw 1990, table 4).
-CLEARLY_APART = 0.8
-LEAST_STRUCTURE = 0.25
+MIN_SILHOUETTE_TO_STAY = 0.8
+MIN_SILHOUETTE_OF_REMEDY = 0.25
 
 
 def is_collapsed(labels: NDArray[np.int64]) -> bool:
@@ -56,8 +56,13 @@ def choose_labels(
     if not candidates:
         return None
     silhouette = Silhouette(points, random_state)
-    if silhouette.mean(collapsed) >= CLEARLY_APART:
+    current = silhouette.mean(collapsed)
+    if current is not None and current >= MIN_SILHOUETTE_TO_STAY:
         return None
     scores = {position: silhouette.mean(remedies[position]) for position in candidates}
-    best = max(candidates, key=scores.__getitem__)
-    return best if scores[best] >= LEAST_STRUCTURE else None
+    good = {
+        position: score
+        for position, score in scores.items()
+        if score is not None and score >= MIN_SILHOUETTE_OF_REMEDY
+    }
+    return max(good, key=good.__getitem__, default=None)

@@ -2,15 +2,16 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trace_clustering.algorithms.clusters.hdbscan import (
     ClusterSelection,
-    HDBSCANResult,
+    DensityClusters,
+    find_density_clusters,
     min_cluster_size,
-    perform_hdbscan_clustering,
 )
 from trace_clustering.algorithms.clusters.linkage import average_linkage
 from trace_clustering.algorithms.distances import cluster_means
@@ -22,14 +23,15 @@ from trace_clustering.constants import (
     NOISE_CLUSTER_ID,
 )
 
-# Groups are one cluster if more than half of the clusterings say so, and points that are left over join one
-# if fewer do: many are noise in some of the clusterings, which says nothing about the others.
-_LEAST_TOGETHER = 0.5
-_LEAST_NEAR = 0.15
-_TIE = 1e-6
-# Kinds of points of which all pairs are looked at: 128 MB.
-_MOST_LINKED = 4000
-# Stability is what comes back without one in so many points.
+# Two groups become one cluster if their points share a cluster in more than this share of the layouts.
+_MIN_SHARE_TO_JOIN = 0.5
+# A point that is left over needs less to join a cluster: in some layouts it is noise, and those say nothing
+# about where it belongs.
+_MIN_SHARE_TO_FOLLOW = 0.15
+_ROUNDING = 1e-6
+# The co-association of all pairs of distinct columns is held in memory: 128 MB for this many.
+_MAX_LINKED_COLUMNS = 4000
+# To measure stability, 1/3 of the points is left out at random.
 _LEFT_OUT = 3
 
 
@@ -46,7 +48,7 @@ class ConsensusResult:
     probabilities : float32 array, shape (n,)
         Mean co-association with the other members of the own cluster; 0 for noise.
     stabilities : float32 array, shape (k,)
-        How surely the members of each cluster are found together again, see `cluster_stabilities`.
+        How likely the members of each cluster are to be found together again, see `cluster_stabilities`.
     selection : ClusterSelection
         How most of the clusterings selected their clusters.
     """
@@ -59,8 +61,8 @@ class ConsensusResult:
 
 
 def perform_consensus_clustering(
-    embeddings: NDArray[np.float32],
-    members: int,
+    points: NDArray[np.float32],
+    n_layouts: int,
     neighbors: NDArray[np.int32],
     min_cluster_size_fraction: float = DEFAULT_MIN_CLUSTER_SIZE_FRACTION,
     min_samples: int = DEFAULT_HDBSCAN_MIN_SAMPLES,
@@ -76,26 +78,25 @@ def perform_consensus_clustering(
 
     Parameters
     ----------
-    embeddings : array of shape (n, m * r)
+    points : array of shape (n, n_layouts * r)
         Layouts side by side, r columns each, from `lay_out_ensemble`.
-    members : int
-        How many layouts, m.
+    n_layouts : int
     neighbors : int32 array, shape (n, k)
         Nearest rows in the space that the layouts were made of, the row itself first.
     min_cluster_size_fraction, min_samples, random_state
-        As in `perform_hdbscan_clustering`.
+        As in `find_density_clusters`.
 
     Raises
     ------
     InvalidEmbeddingsError, InvalidSettingsError
-        As `perform_hdbscan_clustering` does.
+        As `find_density_clusters` does.
     """
-    n = len(embeddings)
+    n = len(points)
 
-    def cluster(layout: NDArray[np.float32]) -> HDBSCANResult:
-        return perform_hdbscan_clustering(layout, min_cluster_size_fraction, min_samples, random_state)
+    def cluster(layout: NDArray[np.float32]) -> DensityClusters:
+        return find_density_clusters(layout, min_cluster_size_fraction, min_samples, random_state)
 
-    layouts = np.split(embeddings, members, axis=1)
+    layouts = np.split(points, n_layouts, axis=1)
     found = [cluster(layout) for layout in layouts]
     random = np.random.default_rng(random_state)
     drawn = [np.sort(random.permutation(n)[n // _LEFT_OUT :]) for _ in layouts]
@@ -104,7 +105,7 @@ def perform_consensus_clustering(
     labels = consensus_labels(clusterings, min_cluster_size(n, min_cluster_size_fraction))
     return ConsensusResult(
         labels=labels,
-        centroids=cluster_means(embeddings, labels),
+        centroids=cluster_means(points, labels),
         probabilities=mean_co_associations(clusterings, labels),
         stabilities=cluster_stabilities(samples, labels, neighbors),
         selection=Counter(result.selection for result in found).most_common(1)[0][0],
@@ -112,13 +113,13 @@ def perform_consensus_clustering(
 
 
 def consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
-    """Group points by average linkage of their co-association, cut at one half; the rest joins what is near.
+    """Group points by average linkage of their co-association, cut at one half; the rest follows the nearest.
 
     The co-association of two points is the share of clusterings in which they are in one cluster; noise is
-    together with nothing. Points that no clustering tells apart are together from the start, so that not all
-    pairs of points need to be looked at: such kinds of points are linked, the largest 4,000 if there are
-    more. Points of other kinds and of small groups join the cluster with which they have the largest mean
-    co-association, if it is above 0.15.
+    together with nothing. Points that no clustering tells apart have equal columns and are together from the
+    start, so that not all pairs of points need to be looked at: distinct columns are linked, the 4,000 that
+    stand for most points if there are more. Points of other columns and of small groups join the cluster
+    with which they have the largest mean co-association, if it is above 0.15.
 
     Parameters
     ----------
@@ -132,54 +133,99 @@ def consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[n
     int64 array, shape (n,)
         Cluster ids in the order of the clusters' first points; -1 is noise.
     """
-    kinds, first, kind_of, sizes = np.unique(
-        clusterings, axis=1, return_index=True, return_inverse=True, return_counts=True
-    )
-    # Points that are noise more often are not even together with each other.
-    often = np.flatnonzero((kinds != NOISE_CLUSTER_ID).mean(axis=0) > _LEAST_TOGETHER + _TIE)
-    linked = often[np.lexsort((first[often], -sizes[often]))[:_MOST_LINKED]]
-    groups = np.full(len(sizes), NOISE_CLUSTER_ID)
-    groups[linked] = average_linkage(_co_association(kinds[:, linked]), sizes[linked], _LEAST_TOGETHER + _TIE)
-    groups = _without_small(groups, sizes, min_size)
-    groups = np.where(groups == NOISE_CLUSTER_ID, _nearest_groups(kinds, sizes, groups), groups)
-    return _numbered(groups[kind_of])
+    columns = DistinctColumns.find(clusterings)
+    groups = _link(columns)
+    groups = _drop_small_groups(groups, columns.sizes, min_size)
+    left_over = groups == NOISE_CLUSTER_ID
+    groups = np.where(left_over, _find_nearest_groups(columns, groups), groups)
+    return _number_by_first_point(groups[columns.of_point])
 
 
-def _co_association(kinds: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the co-association of all pairs of kinds, shape (u, u), given as columns of cluster ids."""
-    together = np.zeros((kinds.shape[1], kinds.shape[1]))
-    for ids in kinds:
-        together += (ids[:, None] == ids) & (ids != NOISE_CLUSTER_ID)
-    together /= len(kinds)
+@dataclass(frozen=True, eq=False)
+class DistinctColumns:
+    """Points that no clustering tells apart, as one point with a weight.
+
+    Attributes
+    ----------
+    labels : int64 array, shape (m, u)
+        Cluster ids of u distinct columns in m clusterings; -1 is noise.
+    sizes : int64 array, shape (u,)
+        How many points have each column.
+    first_points : int64 array, shape (u,)
+        The first point that has each column.
+    of_point : int64 array, shape (n,)
+        The column of each point.
+    """
+
+    labels: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    first_points: NDArray[np.int64]
+    of_point: NDArray[np.int64]
+
+    @classmethod
+    def find(cls, clusterings: NDArray[np.int64]) -> Self:
+        """Return the distinct columns of m clusterings of n points, shape (m, n)."""
+        labels, first_points, of_point, sizes = np.unique(
+            clusterings, axis=1, return_index=True, return_inverse=True, return_counts=True
+        )
+        return cls(labels, sizes, first_points, of_point)
+
+    def order_for_linkage(self) -> NDArray[np.int64]:
+        """Return the columns that average linkage can join, most points first, at most 4,000.
+
+        A column that is noise in half of the clusterings is left out: its points are not even together with
+        each other often enough.
+        """
+        clustered = (self.labels != NOISE_CLUSTER_ID).mean(axis=0)
+        joinable = np.flatnonzero(clustered > _MIN_SHARE_TO_JOIN + _ROUNDING)
+        by_size = np.lexsort((self.first_points[joinable], -self.sizes[joinable]))
+        return joinable[by_size[:_MAX_LINKED_COLUMNS]]
+
+
+def _link(columns: DistinctColumns) -> NDArray[np.int64]:
+    """Return the group of each column by average linkage, shape (u,); -1 for columns that are not linked."""
+    linked = columns.order_for_linkage()
+    groups = np.full(len(columns.sizes), NOISE_CLUSTER_ID)
+    co_association = _co_association(columns.labels[:, linked])
+    groups[linked] = average_linkage(co_association, columns.sizes[linked], _MIN_SHARE_TO_JOIN + _ROUNDING)
+    return groups
+
+
+def _co_association(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the co-association of all pairs of columns, shape (u, u)."""
+    together = np.zeros((labels.shape[1], labels.shape[1]))
+    for row in labels:
+        together += (row[:, None] == row) & (row != NOISE_CLUSTER_ID)
+    together /= len(labels)
     return together
 
 
-def _without_small(groups: NDArray[np.int64], sizes: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
-    """Return the groups of kinds of so many points each, -1 for those of groups that hold too few."""
+def _drop_small_groups(
+    groups: NDArray[np.int64], sizes: NDArray[np.int64], min_size: int
+) -> NDArray[np.int64]:
+    """Return the groups of columns of so many points each, -1 for those of groups that hold too few."""
     _, group_of = np.unique(groups, return_inverse=True)
     return np.where(np.bincount(group_of, sizes)[group_of] >= min_size, groups, NOISE_CLUSTER_ID)
 
 
-def _nearest_groups(
-    kinds: NDArray[np.int64], sizes: NDArray[np.int64], groups: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the group that each kind of points was with most; -1 if it was with none often enough."""
+def _find_nearest_groups(columns: DistinctColumns, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the group that each column was with most; -1 if it was with none often enough."""
     found, group_of = np.unique(groups, return_inverse=True)
-    weights = np.where(groups == NOISE_CLUSTER_ID, 0, sizes)
+    weights = np.where(groups == NOISE_CLUSTER_ID, 0, columns.sizes)
     together = np.zeros((len(found), len(groups)))
-    for ids in kinds:
-        # How many points of each group have each id; the last column is noise.
-        counts = np.zeros((len(found), ids.max() + 2))
-        np.add.at(counts, (group_of, ids), weights)
-        counts[:, NOISE_CLUSTER_ID] = 0
-        together += counts[:, ids]
-    together /= len(kinds) * np.maximum(np.bincount(group_of, weights), 1)[:, None]
+    for row in columns.labels:
+        clustered = row != NOISE_CLUSTER_ID
+        # How many points of each group are in each cluster of this clustering.
+        counts = np.zeros((len(found), row.max() + 2))
+        np.add.at(counts, (group_of[clustered], row[clustered]), weights[clustered])
+        together[:, clustered] += counts[:, row[clustered]]
+    together /= len(columns.labels) * np.maximum(np.bincount(group_of, weights), 1)[:, None]
     nearest = together.argmax(axis=0)
-    near = together[nearest, np.arange(len(groups))] > _LEAST_NEAR + _TIE
-    return np.where(near, found[nearest], NOISE_CLUSTER_ID)
+    share = together[nearest, np.arange(len(groups))]
+    return np.where(share > _MIN_SHARE_TO_FOLLOW + _ROUNDING, found[nearest], NOISE_CLUSTER_ID)
 
 
-def _numbered(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+def _number_by_first_point(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return ids from 0 for the groups of n points, by their first points; -1 stays what it is."""
     found, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
     clusters = np.flatnonzero(found != NOISE_CLUSTER_ID)

@@ -1,8 +1,8 @@
 """Groups and noise by density."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -24,7 +24,7 @@ from trace_clustering.constants import (
 from trace_clustering.errors import InvalidSettingsError
 
 # In more dimensions a tree finds neighbours no sooner than looking at all points does.
-_MOST_DIMENSIONS_FOR_TREES = 60
+_MAX_DIMENSIONS_FOR_TREES = 60
 
 
 @dataclass(frozen=True)
@@ -44,45 +44,80 @@ class ClusterSelection:
 
 
 @dataclass(frozen=True, eq=False)
-class HDBSCANResult:
-    """What HDBSCAN found in n points.
+class DensityClusters:
+    """The clusters that HDBSCAN finds in n points.
 
     Attributes
     ----------
     labels : int64 array, shape (n,)
         Cluster ids 0 .. k-1; -1 is noise.
-    centroids : float32 array, shape (k, r)
-        Mean of the members of each cluster.
     probabilities : float32 array, shape (n,)
         Membership probabilities in [0, 1]; 0 for noise.
-    num_noise_points : int
     selection : ClusterSelection
-        What was used in the end.
+        How the clusters were selected.
     """
 
     labels: NDArray[np.int64]
-    centroids: NDArray[np.float32]
     probabilities: NDArray[np.float32]
-    num_noise_points: int
     selection: ClusterSelection
 
 
+@dataclass(frozen=True, eq=False)
+class HDBSCANResult(DensityClusters):
+    """Density clusters of n points and their centroids.
+
+    Attributes
+    ----------
+    centroids : float32 array, shape (k, r)
+        Mean of the members of each cluster.
+    """
+
+    centroids: NDArray[np.float32]
+
+    @property
+    def num_noise_points(self) -> int:
+        """How many points belong to no cluster."""
+        return int((self.labels == NOISE_CLUSTER_ID).sum())
+
+
 def perform_hdbscan_clustering(
-    embeddings: NDArray[np.float32],
+    points: NDArray[np.float32],
     min_cluster_size_fraction: float = DEFAULT_MIN_CLUSTER_SIZE_FRACTION,
     min_samples: int = DEFAULT_HDBSCAN_MIN_SAMPLES,
     random_state: int = DEFAULT_RANDOM_STATE,
 ) -> HDBSCANResult:
+    """Cluster points by density, and compute the centroids of the clusters.
+
+    Parameters
+    ----------
+    points, min_cluster_size_fraction, min_samples, random_state
+        As in `find_density_clusters`.
+
+    Raises
+    ------
+    InvalidEmbeddingsError, InvalidSettingsError
+        As `find_density_clusters` does.
+    """
+    found = find_density_clusters(points, min_cluster_size_fraction, min_samples, random_state)
+    centroids = cluster_means(points, found.labels)
+    return HDBSCANResult(found.labels, found.probabilities, found.selection, centroids)
+
+
+def find_density_clusters(
+    points: NDArray[np.float32],
+    min_cluster_size_fraction: float = DEFAULT_MIN_CLUSTER_SIZE_FRACTION,
+    min_samples: int = DEFAULT_HDBSCAN_MIN_SAMPLES,
+    random_state: int = DEFAULT_RANDOM_STATE,
+) -> DensityClusters:
     """Cluster points by density with HDBSCAN (Campello, Moulavi and Sander 2013), excess of mass.
 
-    Excess of mass likes large clusters. Where it ends with fewer than three, or with one that holds 70 % of
-    the points, the leaves of the hierarchy and clusters of at most half of the points are tried too;
+    Excess of mass prefers large clusters. If it finds fewer than three, or one that holds 70 % of the points,
+    the leaves of the hierarchy and clusters of at most half of the points are tried too;
     `choose_labels` states the rule by which one of them is used instead.
 
     Parameters
     ----------
-    embeddings : array of shape (n, r)
-        Points of the clustering space.
+    points : array of shape (n, r)
     min_cluster_size_fraction : float
         The smallest cluster holds `min(n, max(5, floor(n * fraction)))` points.
     min_samples : int
@@ -97,21 +132,26 @@ def perform_hdbscan_clustering(
     InvalidSettingsError
         If the fraction is outside 0.01 to 0.5.
     """
-    require_points(embeddings)
+    require_points(points)
     if not MIN_CLUSTER_SIZE_FRACTION_MIN <= min_cluster_size_fraction <= MIN_CLUSTER_SIZE_FRACTION_MAX:
         raise InvalidSettingsError(
             f"min_cluster_size_fraction = {min_cluster_size_fraction}: "
             f"must be from {MIN_CLUSTER_SIZE_FRACTION_MIN} to {MIN_CLUSTER_SIZE_FRACTION_MAX}"
         )
-    n = len(embeddings)
+    n = len(points)
     size = min_cluster_size(n, min_cluster_size_fraction)
-    fit = _fitter(embeddings, size, min(min_samples, size))
+    if size < 2:  # a single point has nothing to be compared with
+        return DensityClusters(
+            np.full(n, NOISE_CLUSTER_ID), np.zeros(n, dtype=np.float32), ClusterSelection()
+        )
+    space = _prepare_space(points)
+    fit = partial(_fit_hdbscan, space, size, min(min_samples, size))
     found = fit(ClusterSelection())
     if not is_collapsed(found.labels):
         return found
     half = max(size, math.floor(n * DEFAULT_MAX_CLUSTER_SIZE_FRACTION))
     remedies = [fit(ClusterSelection("leaf")), fit(ClusterSelection("eom", half))]
-    chosen = choose_labels(embeddings, found.labels, [remedy.labels for remedy in remedies], random_state)
+    chosen = choose_labels(points, found.labels, [remedy.labels for remedy in remedies], random_state)
     return found if chosen is None else remedies[chosen]
 
 
@@ -120,36 +160,30 @@ def min_cluster_size(n: int, fraction: float) -> int:
     return min(n, max(MIN_CLUSTER_SIZE, math.floor(n * fraction)))
 
 
-def _fitter(
-    points: NDArray[np.float32], size: int, min_samples: int
-) -> Callable[[ClusterSelection], HDBSCANResult]:
-    """Return a function that clusters the points, given how to select clusters."""
-    if points.shape[1] > _MOST_DIMENSIONS_FOR_TREES:
-        metric, space = "precomputed", pairwise_distances(points)
-    else:
-        metric, space = "euclidean", points.astype(np.float64)
+@dataclass(frozen=True, eq=False)
+class _Space:
+    """Points as HDBSCAN takes them: coordinates, or the distances of all pairs."""
 
-    def fit(selection: ClusterSelection) -> HDBSCANResult:
-        if size < 2:  # a single point: nothing to compare it with
-            labels, probabilities = np.full(len(points), NOISE_CLUSTER_ID), np.zeros(len(points))
-        else:
-            import hdbscan
+    values: NDArray[np.float64]
+    metric: Literal["euclidean", "precomputed"]
 
-            model = hdbscan.HDBSCAN(
-                min_cluster_size=size,
-                min_samples=min_samples,
-                metric=metric,
-                cluster_selection_method=selection.method,
-                max_cluster_size=selection.max_cluster_size or 0,
-                core_dist_n_jobs=1,
-            ).fit(space)
-            labels, probabilities = model.labels_.astype(np.int64), model.probabilities_
-        return HDBSCANResult(
-            labels=labels,
-            centroids=cluster_means(points, labels),
-            probabilities=probabilities.astype(np.float32),
-            num_noise_points=int((labels == NOISE_CLUSTER_ID).sum()),
-            selection=selection,
-        )
 
-    return fit
+def _prepare_space(points: NDArray[np.float32]) -> _Space:
+    if points.shape[1] > _MAX_DIMENSIONS_FOR_TREES:
+        return _Space(pairwise_distances(points), "precomputed")
+    return _Space(points.astype(np.float64), "euclidean")
+
+
+def _fit_hdbscan(space: _Space, size: int, min_samples: int, selection: ClusterSelection) -> DensityClusters:
+    """Cluster a space into clusters of at least `size` points, selected in the given way."""
+    import hdbscan
+
+    model = hdbscan.HDBSCAN(
+        min_cluster_size=size,
+        min_samples=min_samples,
+        metric=space.metric,
+        cluster_selection_method=selection.method,
+        max_cluster_size=selection.max_cluster_size or 0,
+        core_dist_n_jobs=1,
+    ).fit(space.values)
+    return DensityClusters(model.labels_.astype(np.int64), model.probabilities_.astype(np.float32), selection)

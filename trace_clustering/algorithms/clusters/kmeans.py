@@ -1,5 +1,6 @@
 """A fixed number of groups, and no noise."""
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class KMeansResult:
 
 
 def perform_kmeans_with_optimal_k(
-    embeddings: NDArray[np.float32],
+    points: NDArray[np.float32],
     min_k: int = DEFAULT_MIN_K,
     max_k: int = DEFAULT_MAX_K,
     random_state: int = DEFAULT_RANDOM_STATE,
@@ -42,7 +43,7 @@ def perform_kmeans_with_optimal_k(
 
     Parameters
     ----------
-    embeddings : array of shape (n, r)
+    points : array of shape (n, r)
     min_k, max_k : int
         Numbers of clusters to try; at most `n - 1` are tried. Of equally good ones the smallest is used.
     random_state : int
@@ -60,8 +61,8 @@ def perform_kmeans_with_optimal_k(
     InvalidSettingsError
         If there are too few points for `min_k`, or `min_k` is below 2 or above `max_k`.
     """
-    require_points(embeddings)
-    n = len(embeddings)
+    require_points(points)
+    n = len(points)
     if not 2 <= min_k <= max_k:
         raise InvalidSettingsError(f"min_k = {min_k}: must be from 2 to max_k = {max_k}")
     if n <= min_k:
@@ -69,11 +70,14 @@ def perform_kmeans_with_optimal_k(
             f"min_k = {min_k}: cannot cluster {n} samples, at least {min_k + 1} are needed; "
             "lower min_k or widen the window"
         )
-    silhouette = Silhouette(embeddings, random_state)
-    exact = embeddings.astype(np.float64)  # with float32, scikit-learn chooses its starts far slower
+    silhouette = Silhouette(points, random_state)
+    exact = points.astype(np.float64)  # with float32, scikit-learn chooses its starts far slower
     tried = [_fit(exact, k, random_state) for k in range(min_k, min(max_k, n - 1) + 1)]
-    labels = max(tried, key=silhouette.mean)  # of equal ones the first
-    return KMeansResult(labels, cluster_means(embeddings, labels))
+    scores = [silhouette.mean(labels) for labels in tried]
+    # Equal points have no silhouette at any k; on ties, the smallest k.
+    ranks = [-math.inf if score is None else score for score in scores]
+    labels = tried[ranks.index(max(ranks))]
+    return KMeansResult(labels, cluster_means(points, labels))
 
 
 def _fit(points: NDArray[np.float64], k: int, random_state: int) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from trace_clustering.algorithms.distances import pairwise_distances
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
 # Distances of all pairs are held in memory: 200 MB for this many points.
-MOST_POINTS = 5000
+MAX_POINTS = 5000
 
 
 class Silhouette:
@@ -24,12 +24,12 @@ class Silhouette:
 
     def __init__(self, points: NDArray[np.float32], random_state: int) -> None:
         self._rows = np.arange(len(points))
-        if len(points) > MOST_POINTS:
+        if len(points) > MAX_POINTS:
             random = np.random.default_rng(random_state)
-            self._rows = np.sort(random.choice(len(points), MOST_POINTS, replace=False))
+            self._rows = np.sort(random.choice(len(points), MAX_POINTS, replace=False))
         self._distances = pairwise_distances(points[self._rows])
 
-    def mean(self, labels: NDArray[np.int64]) -> float:
+    def mean(self, labels: NDArray[np.int64]) -> float | None:
         """Return the mean silhouette of a clustering, from -1 to 1; noise counts as 0.
 
         Parameters
@@ -38,15 +38,16 @@ class Silhouette:
 
         Returns
         -------
-        float
-            0 if the silhouette is not defined: with fewer than two clusters, or with one point in each.
+        float or None
+            None if the silhouette is not defined: with fewer than two clusters, or with one point in each. 0
+            would read as a poor clustering, but a valid one.
         """
         from sklearn.metrics import silhouette_samples
 
         labels = labels[self._rows]
         members = np.flatnonzero(labels != NOISE_CLUSTER_ID)
         if not 1 < len(np.unique(labels[members])) < len(members):
-            return 0.0
+            return None
         distances = self._distances
         if len(members) < len(labels):
             distances = distances[np.ix_(members, members)]

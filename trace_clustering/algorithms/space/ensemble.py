@@ -12,14 +12,14 @@ from trace_clustering.constants import (
     DEFAULT_UMAP_MIN_DIST,
     DEFAULT_UMAP_N_COMPONENTS,
     DEFAULT_UMAP_N_NEIGHBORS,
-    ENSEMBLE_LEAST_MEMBERS,
-    ENSEMBLE_MOST_POINTS,
     ENSEMBLE_UMAP_EPOCHS,
-    SMALLEST_FOR_UMAP,
+    MAX_ENSEMBLE_POINTS,
+    MIN_ENSEMBLE_LAYOUTS,
+    MIN_POINTS_FOR_UMAP,
 )
 
 
-def ensemble_shape(
+def choose_ensemble_shape(
     n: int, ensemble_size: int, n_components: int = DEFAULT_UMAP_N_COMPONENTS
 ) -> tuple[int, int]:
     """Return how many layouts an ensemble of n points has, and how many dimensions each.
@@ -28,14 +28,14 @@ def ensemble_shape(
     10,000 points fewer are made, so that all together lay out 100,000 points, but at least four. A single
     one is no ensemble.
     """
-    wanted = max(1, min(ensemble_size, n_components // 2)) if n >= SMALLEST_FOR_UMAP else 1
-    members = min(wanted, max(ENSEMBLE_LEAST_MEMBERS, ENSEMBLE_MOST_POINTS // max(n, 1)))
-    return members, n_components // wanted
+    wanted = max(1, min(ensemble_size, n_components // 2)) if n >= MIN_POINTS_FOR_UMAP else 1
+    n_layouts = min(wanted, max(MIN_ENSEMBLE_LAYOUTS, MAX_ENSEMBLE_POINTS // max(n, 1)))
+    return n_layouts, n_components // wanted
 
 
 def lay_out_ensemble(
     neighbors: tuple[NDArray[np.int32], NDArray[np.float32]],
-    members: int,
+    n_layouts: int,
     n_components: int,
     n_neighbors: int = DEFAULT_UMAP_N_NEIGHBORS,
     min_dist: float = DEFAULT_UMAP_MIN_DIST,
@@ -50,8 +50,7 @@ def lay_out_ensemble(
     ----------
     neighbors : int32 and float32 array, shape (n, k)
         Nearest rows of at least three, and their distances, the row itself first, from `nearest_neighbors`.
-    members : int
-        How many layouts, m.
+    n_layouts : int
     n_components : int
         Dimensions of each layout, r; at most `max(2, n - 2)` are made.
     n_neighbors : int
@@ -63,12 +62,12 @@ def lay_out_ensemble(
 
     Returns
     -------
-    array of shape (n, m * r)
+    array of shape (n, n_layouts * r)
         The layouts side by side, r columns each.
     """
     graph = neighbor_graph(neighbors, n_neighbors)
 
-    def lay_member_out(seed: int) -> NDArray[np.float32]:
+    def lay_out_from(seed: int) -> NDArray[np.float32]:
         return lay_out(
             graph,
             n_components=min(n_components, max(2, len(neighbors[0]) - 2)),
@@ -77,6 +76,6 @@ def lay_out_ensemble(
             random_state=seed,
         )
 
-    seeds = np.random.SeedSequence(random_state).generate_state(members)
-    with ThreadPoolExecutor(min(members, os.cpu_count() or 1)) as threads:
-        return np.hstack(list(threads.map(lay_member_out, seeds.tolist())))
+    seeds = np.random.SeedSequence(random_state).generate_state(n_layouts)
+    with ThreadPoolExecutor(min(n_layouts, os.cpu_count() or 1)) as threads:
+        return np.hstack(list(threads.map(lay_out_from, seeds.tolist())))

@@ -10,7 +10,7 @@ from trace_clustering.constants import (
     DEFAULT_UMAP_MIN_DIST,
     DEFAULT_UMAP_N_COMPONENTS,
     DEFAULT_UMAP_N_NEIGHBORS,
-    SMALLEST_FOR_UMAP,
+    MIN_POINTS_FOR_UMAP,
 )
 
 _COMPRESSED = 256
@@ -46,7 +46,7 @@ def reduce_dimensions_for_clustering(
         With fewer than three rows, the first `n_components` columns of the input.
     """
     n, d = embeddings.shape
-    if n < SMALLEST_FOR_UMAP:
+    if n < MIN_POINTS_FOR_UMAP:
         return embeddings[:, :n_components]
     return fit_umap(
         compress_for_search(embeddings, random_state),

@@ -35,19 +35,16 @@ class Draft:
     ----------
     sizes : mapping
         Number of traces of every cluster.
-    traces : int
-        Number of all traces.
     keep : callable
         Called whenever labels were set, to store them, so that they outlive the process.
     """
 
-    def __init__(self, sizes: Mapping[int, int], traces: int, keep: Callable[[], None]) -> None:
+    def __init__(self, sizes: Mapping[int, int], keep: Callable[[], None]) -> None:
         self.sizes = sizes
         self.keep = keep
         self.labels: dict[int, ClusterLabel] = {}
         self.refusals = 0
         self.finalized = False
-        self._traces = traces
 
     def set(self, cluster_id: int, title: str, description: str) -> ClusterLabel:
         """Take a label, as plain text, and return it as it was taken.
@@ -105,5 +102,5 @@ class Draft:
                 f"the description is empty; give 2 to {MOST_BULLETS} lines that start with '- '"
             )
         if len(bullets) == 1:
-            bullets.append(f"{self.sizes[cluster_id]} of {self._traces} traces")
+            bullets.append(f"{self.sizes[cluster_id]} of {sum(self.sizes.values())} traces")
         return "\n".join(f"- {bullet}" for bullet in bullets)

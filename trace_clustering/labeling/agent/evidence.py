@@ -1,12 +1,11 @@
 """What the agent can look at: clusters, their traces, their terms, and their neighbours side by side."""
 
-from collections.abc import Collection
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
-from trace_clustering.labeling.keywords import cluster_document, distinguishing_terms
 from trace_clustering.text import plain_line
 from trace_clustering.traces.summary import TraceSummary
 
@@ -50,8 +49,9 @@ class Evidence:
 def gather_evidence(
     assignments: ClusterAssignments,
     projection: Projection2D,
-    summaries: dict[str, TraceSummary],
-    held_out: Collection[str] = frozenset(),
+    summaries: Mapping[str, TraceSummary],
+    terms: Mapping[int, list[str]],
+    held_out: Container[str] = frozenset(),
 ) -> Evidence:
     """Collect what the agent may see, without the traces that are held out to verify its labels.
 
@@ -59,32 +59,24 @@ def gather_evidence(
     contrast with a cluster are those traces of a neighbour that lie nearest to its centre on the map.
     """
     visible: dict[int, np.ndarray] = {}
-    for cluster in assignments.cluster_ids():
+    for cluster in projection.clusters:
         rows = assignments.ranked_members(cluster)
         visible[cluster] = rows[[trace not in held_out for trace in assignments.trace_ids[rows]]]
-    ids = {
-        cluster: [str(trace) for trace in assignments.trace_ids[rows]] for cluster, rows in visible.items()
-    }
-    documents = [
-        cluster_document([summaries[trace] for trace in traces if trace in summaries])
-        for traces in ids.values()
-    ]
-    terms = dict(zip(ids, distinguishing_terms(documents), strict=True))
+    sizes = projection.cluster_sizes()
     nearest = _nearest_clusters(assignments.centroids)
-    clusters = {}
-    for position, cluster in enumerate(ids):
-        centre = projection.centroid_coordinates[position]
-        clusters[cluster] = ClusterEvidence(
+    clusters = {
+        cluster: ClusterEvidence(
             cluster_id=cluster,
-            size=int((assignments.labels == cluster).sum()),
-            trace_ids=tuple(ids[cluster]),
+            size=sizes[cluster],
+            trace_ids=tuple(str(trace) for trace in assignments.trace_ids[visible[cluster]]),
             terms=tuple(plain_line(term, 40) for term in terms[cluster]),
             neighbours=tuple(
                 Neighbour(other, _closest(assignments, projection, visible[other], centre))
                 for other in nearest.get(cluster, [])
-                if other in visible  # k-means may keep a centroid that lost its members
             ),
         )
+        for cluster, centre in zip(projection.clusters, projection.centroid_coordinates, strict=True)
+    }
     seen = {trace: summary for trace, summary in summaries.items() if trace not in held_out}
     titles = {trace: plain_line(summary["title"]) for trace, summary in seen.items()}
     return Evidence(clusters, seen, titles, len(assignments))
@@ -113,7 +105,7 @@ def hold_out(assignments: ClusterAssignments, per_cluster: int) -> dict[str, int
     At most a quarter of a cluster is held out, and never the trace of rank 0.
     """
     chosen: dict[str, int] = {}
-    for cluster in assignments.cluster_ids():
+    for cluster in assignments.clusters():
         members = assignments.ranked_members(cluster)
         count = min(per_cluster, len(members) // 4)
         ranks = [(number + 1) * len(members) // (count + 1) for number in range(count)]

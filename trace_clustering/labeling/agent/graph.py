@@ -37,7 +37,7 @@ class LabelingGraph:
         self._endpoint = endpoint
         self._log = log
         self._limits = endpoint.budget.limits
-        self._room = self._limits.request_characters - _AROUND_THE_MESSAGES
+        self._room = self._limits.max_request_characters - _AROUND_THE_MESSAGES
         self._opening: list[BaseMessage] = [
             SystemMessage(prompts.AGENT),
             HumanMessage(prompts.begin(desk.evidence, desk.draft.labels)),
@@ -58,15 +58,15 @@ class LabelingGraph:
         graph.add_conditional_edges("model", _goes_on("tools"))
         graph.add_conditional_edges("tools", _goes_on("model"))
         start: AgentState = {"turns": [], "iterations": 0, "idle": 0, "unreadable": {}, "ended": ""}
-        final = graph.compile().invoke(start, {"recursion_limit": self._limits.graph_steps})
+        final = graph.compile().invoke(start, {"recursion_limit": self._limits.recursion_limit})
         return str(final["ended"])
 
     def _ask_model(self, state: AgentState) -> dict[str, Any]:
         limits = self._limits
-        if state["iterations"] >= limits.iterations:
-            return {"ended": f"it made all its iterations (max_iterations = {limits.iterations})"}
+        if state["iterations"] >= limits.max_iterations:
+            return {"ended": f"it made all its iterations (max_iterations = {limits.max_iterations})"}
         if state["remaining_steps"] < 3:  # for the tools, and to end in good order
-            return {"ended": f"it made all its steps (recursion_limit = {limits.graph_steps})"}
+            return {"ended": f"it made all its steps (recursion_limit = {limits.recursion_limit})"}
         messages = request_messages(self._opening, state["turns"], self._stand_in, self._room)
         try:
             answer, unreadable = orderly(self._endpoint.ask(messages, _SCHEMAS))

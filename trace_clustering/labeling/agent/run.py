@@ -1,49 +1,64 @@
-"""The agent from end to end: what is stored, what it adds within its limits, and whether that is any good."""
+"""One run of the agent: it starts from the labels that are stored, and adds to them within its limits."""
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel, Projection2D
 from trace_clustering.errors import EndpointDownError, LLMUnavailableError, ToolCallRefusedError
 from trace_clustering.labeling.agent.draft import Desk, Draft
-from trace_clustering.labeling.agent.evidence import Evidence, gather_evidence, hold_out
+from trace_clustering.labeling.agent.evidence import Evidence, gather_evidence
 from trace_clustering.labeling.agent.store import LabelStore, StoredLabels
 from trace_clustering.labeling.endpoint.budget import Budget, Usage
-from trace_clustering.labeling.label import AgentLabels
+from trace_clustering.labeling.endpoint.connection import Connection
 from trace_clustering.labeling.resource import BASE_URL, LLM
 from trace_clustering.traces.summary import TraceSummary
-
-if TYPE_CHECKING:
-    from trace_clustering.labeling.endpoint.connection import Connection
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """Which attempt of the step this is, and how much time it has.
-
-    Attributes
-    ----------
-    is_first, is_last : bool
-        Of those that the step's retry policy allows.
-    seconds : float
-        Time until the step must have ended.
-    """
+    """Which attempt of the step this is, of those that the step's retry policy allows."""
 
     is_first: bool
     is_last: bool
-    seconds: float
+
+
+@dataclass(frozen=True)
+class AgentLabels:
+    """What the agent leaves behind, whether or not it came to its end.
+
+    Attributes
+    ----------
+    labels : dict
+        The clusters it labelled.
+    report : dict
+        How the labels came about: model, how the agent ended, requests, tokens, cost.
+    accuracies : dict
+        Where labels were verified: the share of held-out members that was assigned to their cluster.
+    reused : int
+        How many of the labels an earlier attempt or run had left behind.
+    """
+
+    labels: Mapping[int, ClusterLabel]
+    report: dict[str, Any]
+    accuracies: Mapping[int, float] = field(default_factory=dict)
+    reused: int = 0
 
 
 def run_labeling_agent(
     assignments: ClusterAssignments,
     projection: Projection2D,
-    summaries: dict[str, TraceSummary],
+    summaries: Mapping[str, TraceSummary],
+    terms: Mapping[int, list[str]],
+    held_out: Mapping[str, int],
     *,
+    connection: Connection | None,
     llm: LLM,
     store: LabelStore,
     attempt: Attempt,
+    seconds: float,
     log: logging.Logger,
 ) -> AgentLabels | None:
     """Have the agent label the clusters; what is stored of them is kept, unless `reuse_labels` is off.
@@ -53,13 +68,20 @@ def run_labeling_agent(
 
     Parameters
     ----------
-    assignments : ClusterAssignments
-    projection : Projection2D
-    summaries : dict
+    assignments, projection
+    summaries : mapping
         Summaries by trace id; some may be missing.
+    terms : mapping
+        The terms that set each cluster apart, best first.
+    held_out : mapping
+        Traces that the agent shall not see, and their clusters; its labels are verified with them.
+    connection : Connection or None
+        How the endpoint is reached; None if there is none.
     llm : LLM
     store : LabelStore
     attempt : Attempt
+    seconds : float
+        Time until the step must have ended.
     log : logging.Logger
         Told of every iteration, without a text of a trace or a model.
 
@@ -75,25 +97,27 @@ def run_labeling_agent(
     InvalidSettingsError
         If the address or the key of the endpoint cannot be one.
     """
-    connection = llm.connection()
     if llm.labeler == "keywords":
         return None
     stored = store.load() if llm.reuse_labels or not attempt.is_first else StoredLabels()
-    if connection is None and not stored.labels:
-        return None
-    held_out = hold_out(assignments, llm.verification_samples) if llm.verify_labels else {}
-    evidence = gather_evidence(assignments, projection, summaries, held_out)
-    run = _Run(llm, store, stored, attempt, evidence, log)
+    run = _Run(llm, store, stored, attempt, projection.cluster_sizes(), seconds, log)
     if run.is_complete:
         log.info(f"Labeling: all {run.reused} labels of this clustering are stored and are used again")
     elif connection is None:
         return None
     else:
-        run.label(connection)
-    verifier = llm.connection(llm.verification_model)
-    if llm.verify_labels and run.accuracies is None and verifier is not None:
-        run.verify(verifier, held_out, summaries)
+        run.label(connection, gather_evidence(assignments, projection, summaries, terms, held_out))
+    if llm.verify_labels and run.accuracies is None and connection is not None:
+        run.verify(llm.connection(llm.verification_model) or connection, held_out, summaries)
     return run.result()
+
+
+class _Outcome(Enum):
+    """How far the agent came, in this attempt or in the one that stored its labels."""
+
+    UNFINISHED = "unfinished"
+    ENDED = "ended"  # it finalized, or a limit ended it: asking again would change nothing
+    ENDPOINT_DOWN = "endpoint down"
 
 
 class _Run:
@@ -105,38 +129,40 @@ class _Run:
         store: LabelStore,
         stored: StoredLabels,
         attempt: Attempt,
-        evidence: Evidence,
+        sizes: Mapping[int, int],
+        seconds: float,
         log: logging.Logger,
     ) -> None:
-        self._llm, self._store, self._evidence, self._log = llm, store, evidence, log
+        self._llm, self._store, self._log = llm, store, log
         self._is_last = attempt.is_last
         # Limits count what an earlier attempt of the same run used, and not what earlier runs used.
         self._used_before = stored.usage if attempt.is_first else Usage()
-        self._budget = Budget(llm.limits(), Usage() if attempt.is_first else stored.usage, attempt.seconds)
-        self._ended, self._trouble = stored.ended, ""
+        self._budget = Budget(llm.limits(), Usage() if attempt.is_first else stored.usage, seconds)
+        self._outcome = _Outcome.ENDED if stored.ended else _Outcome.UNFINISHED
+        self._reason = stored.ended
         self.accuracies = stored.accuracies
-        sizes = {cluster.cluster_id: cluster.size for cluster in evidence.clusters.values()}
-        self._draft = Draft(sizes, evidence.traces, self._save)
+        self._draft = Draft(sizes, self._save)
         self._take_over(stored.labels)
         self.reused = len(self._draft.labels)
 
     @property
     def is_complete(self) -> bool:
         """Whether an agent came to its end and left no cluster without a label."""
-        return bool(self._ended) and not self._draft.unlabelled()
+        return self._outcome is _Outcome.ENDED and not self._draft.unlabelled()
 
-    def label(self, connection: "Connection") -> None:
+    def label(self, connection: Connection, evidence: Evidence) -> None:
         """Let the agent set labels, until it has finished or may not go on."""
         from trace_clustering.labeling.agent.graph import LabelingGraph
         from trace_clustering.labeling.endpoint.client import Endpoint
 
-        self._ended, self.accuracies = "", None
+        self._outcome, self._reason, self.accuracies = _Outcome.UNFINISHED, "", None
         self._save()
         with Endpoint(connection, self._budget, self._log) as endpoint:
             try:
-                self._ended = LabelingGraph(Desk(self._evidence, self._draft), endpoint, self._log).run()
+                self._reason = LabelingGraph(Desk(evidence, self._draft), endpoint, self._log).run()
+                self._outcome = _Outcome.ENDED
             except EndpointDownError as down:
-                self._trouble = str(down)
+                self._outcome, self._reason = _Outcome.ENDPOINT_DOWN, str(down)
                 if not (self._draft.labels or down.refused or self._is_last):
                     raise LLMUnavailableError(
                         f"No cluster has a label, because the language model {connection.model} did not "
@@ -147,7 +173,7 @@ class _Run:
                 self._save()
 
     def verify(
-        self, connection: "Connection", held_out: Mapping[str, int], summaries: Mapping[str, TraceSummary]
+        self, connection: Connection, held_out: Mapping[str, int], summaries: Mapping[str, TraceSummary]
     ) -> None:
         """Measure how well the labels tell where traces belong that the agent has not seen."""
         from trace_clustering.labeling.endpoint.client import Endpoint
@@ -160,16 +186,15 @@ class _Run:
 
     def result(self) -> AgentLabels:
         """Return the labels with a report of how they came about."""
-        ended = self._trouble or self._ended
         missing = self._draft.unlabelled()
-        if missing or self._trouble:
+        if missing or self._outcome is _Outcome.ENDPOINT_DOWN:
             self._log.warning(
                 f"Labeling: {len(missing)} of {len(self._draft.sizes)} clusters have no label of the agent. "
-                f"How it ended: {ended}"
+                f"How it ended: {self._reason}"
             )
         return AgentLabels(
             labels=dict(self._draft.labels),
-            report={"model": self._llm.model, "ended": ended, **asdict(self._usage())},
+            report={"model": self._llm.model, "ended": self._reason, **asdict(self._usage())},
             accuracies=self.accuracies or {},
             reused=self.reused,
         )
@@ -186,4 +211,5 @@ class _Run:
         return self._used_before + self._budget.usage
 
     def _save(self) -> None:
-        self._store.save(StoredLabels(self._draft.labels, self._usage(), self._ended, self.accuracies))
+        ended = self._reason if self._outcome is _Outcome.ENDED else ""
+        self._store.save(StoredLabels(self._draft.labels, self._usage(), ended, self.accuracies))

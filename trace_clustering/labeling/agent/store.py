@@ -79,5 +79,5 @@ class LabelStore:
 
 def fingerprint(assignments: ClusterAssignments, model: str) -> str:
     """Return what labels hold for: the traces, their clusters, the model and the prompts."""
-    what = [VERSION, model, assignments.trace_ids.tolist(), assignments.labels.tolist()]
+    what = [VERSION, model, assignments.trace_ids.tolist(), assignments.cluster_ids.tolist()]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()

@@ -8,23 +8,23 @@ from trace_clustering.errors import LimitReachedError
 CHARACTERS_PER_TOKEN = 4  # for estimates, where an endpoint does not count
 _TOKENS_PER_PRICE = 1_000_000
 # With less than this to answer in, a request is not worth making.
-_SHORTEST_ANSWER = 256
+_MIN_ANSWER_TOKENS = 256
 _DECIMALS = 8
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Hard limits of one agent run; `cost_usd` is None if there is no cap on money."""
+    """Hard limits of one agent run, named as the settings; without `max_cost_usd` there is none on money."""
 
-    iterations: int
-    graph_steps: int
-    seconds: float
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: float | None
-    request_characters: int
-    answer_tokens: int
+    max_iterations: int
+    recursion_limit: int
+    timeout_seconds: float
+    max_requests: int
+    max_prompt_tokens: int
+    max_completion_tokens: int
+    max_cost_usd: float | None
+    max_request_characters: int
+    max_answer_tokens: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ class Budget:
     def __init__(self, limits: Limits, spent: Usage, seconds: float) -> None:
         self.limits = limits
         self.usage = spent
-        self._deadline = time.monotonic() + min(limits.seconds, seconds)
+        self._seconds = min(limits.timeout_seconds, seconds)
+        self._deadline = time.monotonic() + self._seconds
 
     def seconds_left(self) -> float:
         """Return the time until the run must have ended, in seconds."""
@@ -101,20 +102,22 @@ class Budget:
         """
         limits, usage = self.limits, self.usage
         if self.seconds_left() <= 0:
-            raise LimitReachedError(f"its time was over (timeout_seconds = {limits.seconds:g})")
-        if usage.requests >= limits.requests:
-            raise LimitReachedError(f"it made all its requests (max_requests = {limits.requests})")
-        if usage.prompt_tokens + prompt_tokens > limits.prompt_tokens:
-            raise LimitReachedError(f"it used its prompt tokens (max_prompt_tokens = {limits.prompt_tokens})")
-        allowed = limits.completion_tokens - usage.completion_tokens
-        if allowed < _SHORTEST_ANSWER:
+            raise LimitReachedError(f"its time was over ({self._explain_time()})")
+        if usage.requests >= limits.max_requests:
+            raise LimitReachedError(f"it made all its requests (max_requests = {limits.max_requests})")
+        if usage.prompt_tokens + prompt_tokens > limits.max_prompt_tokens:
             raise LimitReachedError(
-                f"it used its completion tokens (max_completion_tokens = {limits.completion_tokens})"
+                f"it used its prompt tokens (max_prompt_tokens = {limits.max_prompt_tokens})"
+            )
+        allowed = limits.max_completion_tokens - usage.completion_tokens
+        if allowed < _MIN_ANSWER_TOKENS:
+            raise LimitReachedError(
+                f"it used its completion tokens (max_completion_tokens = {limits.max_completion_tokens})"
             )
         affordable = self._affordable(prompt_tokens, price)
-        if affordable < _SHORTEST_ANSWER:
-            raise LimitReachedError(f"it spent its money (max_cost_usd = {limits.cost_usd:g})")
-        return int(min(limits.answer_tokens, allowed, affordable))
+        if affordable < _MIN_ANSWER_TOKENS:
+            raise LimitReachedError(f"it spent its money (max_cost_usd = {limits.max_cost_usd:g})")
+        return int(min(limits.max_answer_tokens, allowed, affordable))
 
     def count_request(self) -> None:
         """Count a request, whatever becomes of it."""
@@ -127,11 +130,18 @@ class Budget:
         cost = price.of(prompt_tokens, completion_tokens) if price else None
         self.usage += Usage(0, prompt_tokens, completion_tokens, cost, estimated)
 
+    def _explain_time(self) -> str:
+        """Return which limit of time was reached: the setting, or what the step had left."""
+        setting = f"timeout_seconds = {self.limits.timeout_seconds:g}"
+        if self._seconds == self.limits.timeout_seconds:
+            return setting
+        return f"{self._seconds:.0f} s were left of the step's time; {setting}"
+
     def _affordable(self, prompt_tokens: int, price: Price | None) -> float:
         """Return the tokens that an answer may have before the money is spent."""
-        if self.limits.cost_usd is None or price is None:
+        if self.limits.max_cost_usd is None or price is None:
             return float("inf")
-        left = self.limits.cost_usd - (self.usage.cost_usd or 0) - price.of(prompt_tokens, 0)
+        left = self.limits.max_cost_usd - (self.usage.cost_usd or 0) - price.of(prompt_tokens, 0)
         if left <= 0 or price.completion == 0:
             return float("inf") if left > 0 else 0
         return left * _TOKENS_PER_PRICE / price.completion

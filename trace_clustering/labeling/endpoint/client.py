@@ -46,7 +46,7 @@ class Endpoint:
             base_url=connection.base_url,
             api_key=connection.api_key,
             temperature=connection.temperature,
-            timeout=connection.request_timeout,
+            timeout=connection.request_timeout_seconds,
             max_retries=0,  # ours know the budget
             use_responses_api=False,
             http_async_client=self._http,
@@ -92,7 +92,7 @@ class Endpoint:
     def _request(
         self, messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]], allowed: int
     ) -> AIMessage:
-        seconds = min(self._connection.request_timeout, self.budget.seconds_left())
+        seconds = min(self._connection.request_timeout_seconds, self.budget.seconds_left())
         model = self._model.bind_tools(tools).bind(max_completion_tokens=allowed)
         try:
             answer = self._run(model.ainvoke(list(messages)), seconds)
@@ -124,14 +124,15 @@ class Endpoint:
 
     def _wait_or_give_up(self, fault: Fault, attempt: int) -> None:
         connection = self._connection
-        delay = max(min(connection.retry_delay * 2**attempt, _LONGEST_DELAY), fault.retry_after)
+        delay = max(min(connection.retry_delay_seconds * 2**attempt, _LONGEST_DELAY), fault.retry_after)
         if self.budget.seconds_left() <= 0:
             raise LimitReachedError(f"its time is over; at last {fault.reason}")
-        if fault.refused or attempt >= connection.retries:
+        if fault.refused or attempt >= connection.max_retries:
             raise EndpointDownError(fault.reason, refused=fault.refused)
         if delay >= self.budget.seconds_left():
             raise EndpointDownError(f"{fault.reason} (and asks for more time than is left)", refused=False)
         self._log.warning(
-            f"Labeling: {fault.reason}; trying again in {delay:g} s ({attempt + 1} of {connection.retries})"
+            f"Labeling: {fault.reason}; trying again in {delay:g} s "
+            f"({attempt + 1} of {connection.max_retries})"
         )
         time.sleep(delay)

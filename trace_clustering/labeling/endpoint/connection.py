@@ -15,7 +15,7 @@ class Connection:
     base_url: str
     api_key: SecretStr
     temperature: float | None
-    request_timeout: float
-    retries: int
-    retry_delay: float
+    request_timeout_seconds: float
+    max_retries: int
+    retry_delay_seconds: float
     price: Price | None

@@ -50,7 +50,7 @@ def test_noise_is_together_with_nothing() -> None:
 def test_of_too_many_kinds_of_points_the_rare_ones_join_the_cluster_they_were_with_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(consensus_module, "_MOST_LINKED", 2)
+    monkeypatch.setattr(consensus_module, "_MAX_LINKED_COLUMNS", 2)
     written = ["aaaabbbb" + "aab.", "aaaabbbb" + "bab.", "aaaabbbb" + "a.a.", "aaaabbbb" + "..b."]
     assert agreed(*written) == [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 1, -1]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_samples, silhouette_score
 
-from trace_clustering.algorithms.quality.silhouette import MOST_POINTS, Silhouette
+from trace_clustering.algorithms.quality.silhouette import MAX_POINTS, Silhouette
 from trace_clustering_tests.examples import themed_vectors
 
 LABELS = np.repeat([0, 1, 2], 20)
@@ -26,14 +26,14 @@ def test_a_point_of_noise_counts_as_zero() -> None:
 @pytest.mark.parametrize(
     "labels", [[0, 0, 0, 0], [-1, -1, -1, -1], [-1, 0, 0, -1], [0, 1, 2, 3], [0, 1, -1, -1]]
 )
-def test_where_it_is_not_defined_it_is_zero(labels: list[int]) -> None:
+def test_where_it_is_not_defined_it_is_unknown(labels: list[int]) -> None:
     points = np.eye(4, dtype=np.float32)
-    assert Silhouette(points, 0).mean(np.array(labels)) == 0
+    assert Silhouette(points, 0).mean(np.array(labels)) is None
 
 
 def test_many_points_are_judged_by_a_sample_that_the_seed_fixes() -> None:
     random = np.random.default_rng(1)
-    points = random.normal(size=(MOST_POINTS + 500, 2)).astype(np.float32)
+    points = random.normal(size=(MAX_POINTS + 500, 2)).astype(np.float32)
     labels = (points[:, 0] > 0).astype(np.int64)
     first, again, other = (Silhouette(points, seed).mean(labels) for seed in (1, 1, 2))
     assert first == again != other

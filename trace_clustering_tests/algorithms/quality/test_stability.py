@@ -142,9 +142,9 @@ def test_true_groups_score_high_and_clusters_of_random_points_low(
     found = clustered(vectors, seed)
     clusters = np.arange(len(found.stabilities))
     from_group = np.array(
-        [np.bincount(group[found.labels[: len(group)] == c], minlength=5) for c in clusters]
+        [np.bincount(group[found.cluster_ids[: len(group)] == c], minlength=5) for c in clusters]
     )
-    share = from_group.max(axis=1) / np.bincount(found.labels[found.labels >= 0])
+    share = from_group.max(axis=1) / np.bincount(found.cluster_ids[found.cluster_ids >= 0])
     # Now and then a group is joined with random points, and is neither.
     true, of_chance = share > 0.75, share < 0.2
     assert len(set(from_group[true].argmax(axis=1).tolist())) >= 4

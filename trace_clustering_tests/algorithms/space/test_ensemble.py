@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.space.ensemble import ensemble_shape, lay_out_ensemble
+from trace_clustering.algorithms.space.ensemble import choose_ensemble_shape, lay_out_ensemble
 from trace_clustering.algorithms.space.neighbors import nearest_neighbors
 from trace_clustering.algorithms.space.reduce import fit_umap
 from trace_clustering.algorithms.steps import ClusteringSpace, reduce_embeddings
@@ -24,7 +24,7 @@ def space(vectors: np.ndarray, ensemble_size: int, n_components: int = 12, seed:
 
 
 @pytest.mark.parametrize(
-    ("n", "size", "n_components", "members", "dimensions"),
+    ("n", "size", "n_components", "n_layouts", "dimensions"),
     [
         (1000, 10, 100, 10, 10),
         (1000, 1, 100, 1, 100),
@@ -41,9 +41,9 @@ def space(vectors: np.ndarray, ensemble_size: int, n_components: int = 12, seed:
     ],
 )
 def test_as_many_layouts_are_made_as_wanted_and_possible(
-    n: int, size: int, n_components: int, members: int, dimensions: int
+    n: int, size: int, n_components: int, n_layouts: int, dimensions: int
 ) -> None:
-    assert ensemble_shape(n, size, n_components) == (members, dimensions)
+    assert choose_ensemble_shape(n, size, n_components) == (n_layouts, dimensions)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_as_many_layouts_are_made_as_wanted_and_possible(
 def test_layouts_share_the_dimensions(n: int, size: int, n_components: int, columns: int) -> None:
     found = space(themed_vectors()[:n], size, n_components)
     assert (found.points.shape, found.points.dtype) == ((n, columns), np.float32)
-    assert found.members == size
+    assert found.n_layouts == size
     assert np.isfinite(found.points).all()
     assert found.neighbors.shape == (n, min(51, n))
 
@@ -86,12 +86,12 @@ def test_a_single_layout_is_that_of_umap_alone(size: int, n_components: int) -> 
     plain = fit_umap(vectors, n_components=n_components, n_neighbors=15, min_dist=0.0, random_state=42)
     found = space(vectors, size, n_components)
     assert found.points.tobytes() == plain.tobytes()
-    assert found.members == 1
+    assert found.n_layouts == 1
     assert found.neighbors.tolist() == [[row] for row in range(len(vectors))]
 
 
 def test_the_neighbours_are_left_as_they_were() -> None:
     neighbors = nearest_neighbors(themed_vectors(), 15)
     before = [each.tobytes() for each in neighbors]
-    lay_out_ensemble(neighbors, members=2, n_components=2)
+    lay_out_ensemble(neighbors, n_layouts=2, n_components=2)
     assert [each.tobytes() for each in neighbors] == before

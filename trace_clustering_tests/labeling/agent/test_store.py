@@ -76,15 +76,15 @@ def test_a_run_continues_where_one_stopped(labeling: Labeling) -> None:
 
 def test_a_second_attempt_continues_even_if_labels_are_to_be_written_anew(labeling: Labeling) -> None:
     labeling.run(in_turn(*ALL))
-    first, _ = labeling.run(in_turn(*SOME), Attempt(True, False, 600), reuse_labels=False, max_retries=0)
+    first, _ = labeling.run(in_turn(*SOME), Attempt(True, False), reuse_labels=False, max_retries=0)
     assert sorted(first.labels) == [0, 2]
-    second, _ = labeling.run(finalizes_at_once(), Attempt(False, True, 600), reuse_labels=False)
+    second, _ = labeling.run(finalizes_at_once(), Attempt(False, True), reuse_labels=False)
     assert second.labels == first.labels
 
 
 def test_an_endpoint_that_is_down_takes_no_label_away(labeling: Labeling) -> None:
     labeling.run(in_turn(*SOME), max_retries=0)
-    again, _ = labeling.run(in_turn(Fails(500)), Attempt(True, False, 600), max_retries=0)
+    again, _ = labeling.run(in_turn(Fails(500)), Attempt(True, False), max_retries=0)
     assert sorted(again.labels) == [0, 2]
 
 

@@ -8,19 +8,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trace_clustering.labeling.agent.draft import Desk, Draft
-from trace_clustering.labeling.agent.evidence import gather_evidence
+from trace_clustering.labeling.agent.evidence import Evidence, gather_evidence
 from trace_clustering.labeling.agent.tools.registry import TOOLS, call_tool
+from trace_clustering.labeling.label import cluster_documents, find_terms, list_members_with_summaries
 from trace_clustering.text import MAX_TITLE_LENGTH
 from trace_clustering_tests.labeling.clusterings import clustering
 
-EVIDENCE = gather_evidence(*clustering(4, 10, noise=3))
-LARGE = gather_evidence(*clustering(100, 60, noise=4000))
+
+def evidence_of(clusters: int, per_cluster: int, noise: int) -> Evidence:
+    assignments, projection, summaries = clustering(clusters, per_cluster, noise)
+    terms = find_terms(cluster_documents(list_members_with_summaries(assignments, summaries)))
+    return gather_evidence(assignments, projection, summaries, terms)
+
+
+EVIDENCE = evidence_of(4, 10, noise=3)
+LARGE = evidence_of(100, 60, noise=4000)
 ROOM = 25_000
 
 
 def desk(evidence: Any = EVIDENCE) -> Desk:
     sizes = {cluster.cluster_id: cluster.size for cluster in evidence.clusters.values()}
-    return Desk(evidence, Draft(sizes, evidence.traces, lambda: None))
+    return Desk(evidence, Draft(sizes, lambda: None))
 
 
 def answer(name: str, arguments: Any = None, at: Desk | None = None, room: int = ROOM) -> Any:

@@ -56,7 +56,8 @@ def test_the_time_limit_holds_within_a_request(labeling: Labeling, drips: bool) 
 
 
 def test_the_time_limit_is_that_of_the_step_if_less_is_left(labeling: Labeling) -> None:
-    result, _ = labeling.run(in_turn(SOME, Hangs()), Attempt(is_first=True, is_last=True, seconds=3))
+    labeling.seconds = 3
+    result, _ = labeling.run(in_turn(SOME, Hangs()))
     assert sorted(result.labels) == [0, 2]
     assert "time is over" in result.report["ended"]
 
@@ -68,8 +69,8 @@ def test_requests_that_failed_count(labeling: Labeling) -> None:
 
 
 def test_what_an_attempt_used_counts_in_the_next_of_the_same_run(labeling: Labeling) -> None:
-    labeling.run(in_turn(SOME, Fails(500)), Attempt(True, False, 600), max_requests=3, max_retries=20)
-    second = Attempt(is_first=False, is_last=True, seconds=600)
+    labeling.run(in_turn(SOME, Fails(500)), Attempt(True, False), max_requests=3, max_retries=20)
+    second = Attempt(is_first=False, is_last=True)
     result, server = labeling.run(in_turn(labels_all), second, max_requests=3)
     assert server.requests == []
     assert sorted(result.labels) == [0, 2]
@@ -96,15 +97,15 @@ def test_an_answer_may_be_no_longer_than_what_is_left(labeling: Labeling) -> Non
 
 def budget(spent: Usage = Usage(), seconds: float = 60, **changes: Any) -> Budget:  # noqa: B008
     limits = {
-        "iterations": 50,
-        "graph_steps": 150,
-        "seconds": 60,
-        "requests": 10,
-        "prompt_tokens": 1000,
-        "completion_tokens": 1000,
-        "cost_usd": None,
-        "request_characters": 60_000,
-        "answer_tokens": 600,
+        "max_iterations": 50,
+        "recursion_limit": 150,
+        "timeout_seconds": 60,
+        "max_requests": 10,
+        "max_prompt_tokens": 1000,
+        "max_completion_tokens": 1000,
+        "max_cost_usd": None,
+        "max_request_characters": 60_000,
+        "max_answer_tokens": 600,
     }
     return Budget(Limits(**limits | changes), spent, seconds)
 
@@ -143,7 +144,7 @@ class TestBudget:
 
     def test_money_limits_the_answer_before_it_is_spent(self) -> None:
         price = Price(prompt=1, completion=10)
-        rich = budget(cost_usd=0.01, prompt_tokens=10_000)
+        rich = budget(max_cost_usd=0.01, max_prompt_tokens=10_000)
         assert rich.allow(5000, price) == 500  # half a cent for the prompt, and half for 500 tokens
         with pytest.raises(LimitReachedError, match="max_cost_usd"):
             rich.allow(9000, price)

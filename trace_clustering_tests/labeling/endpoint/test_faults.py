@@ -34,8 +34,8 @@ LIMITED = Fails(
     429, '{"error": {"message": "slow down", "code": "rate_limit_exceeded"}}', {"Retry-After": "0.02"}
 )
 HTML = Fails(200, "<html>welcome</html>", content_type="text/html")
-FIRST_OF_TWO = Attempt(is_first=True, is_last=False, seconds=600)
-LAST_OF_TWO = Attempt(is_first=False, is_last=True, seconds=600)
+FIRST_OF_TWO = Attempt(is_first=True, is_last=False)
+LAST_OF_TWO = Attempt(is_first=False, is_last=True)
 
 
 @pytest.mark.parametrize(

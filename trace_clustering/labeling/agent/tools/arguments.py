@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from trace_clustering.errors import explain_validation
 from trace_clustering.labeling.fitted_json import cut
 
 MOST_TITLES = 100
@@ -59,10 +60,6 @@ class Labels(_Arguments):
     )
 
 
-def what_was_wrong(error: ValidationError) -> str:
+def explain_arguments(error: ValidationError) -> str:
     """Return the first faults of some arguments in a sentence that a model can act on."""
-    return "; ".join(
-        f"{'.'.join(map(str, fault['loc'])) or 'arguments'}: {fault['msg']}"
-        + ("" if fault["type"] == "missing" else f", not {cut(repr(fault['input']), 60)}")
-        for fault in error.errors(include_url=False, include_context=False)[:5]
-    )
+    return explain_validation(error, show=lambda _, value: cut(repr(value), 60), max_faults=5)

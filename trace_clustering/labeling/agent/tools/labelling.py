@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from trace_clustering.errors import ToolCallRefusedError
 from trace_clustering.labeling.agent.draft import Desk
-from trace_clustering.labeling.agent.tools.arguments import Label, Labels, NoArguments, what_was_wrong
+from trace_clustering.labeling.agent.tools.arguments import Label, Labels, NoArguments, explain_arguments
 from trace_clustering.labeling.fitted_json import compact, cut, fitted
 
 
@@ -30,7 +30,7 @@ def bulk_set_labels(desk: Desk, arguments: Labels, room: int) -> str:
             desk.draft.set(label.cluster_id, label.title, label.description)
             done.append(label.cluster_id)
         except ValidationError as error:
-            refused.append({"item": number, "error": cut(what_was_wrong(error), 300)})
+            refused.append({"item": number, "error": cut(explain_arguments(error), 300)})
         except ToolCallRefusedError as error:
             refused.append({"item": number, "error": cut(str(error), 300)})
     if done:

@@ -20,7 +20,7 @@ from trace_clustering.labeling.agent.tools.arguments import (
     SampleTitles,
     TraceDetails,
     TraceTitles,
-    what_was_wrong,
+    explain_arguments,
 )
 from trace_clustering.labeling.fitted_json import refusal
 
@@ -69,7 +69,7 @@ def call_tool(desk: Desk, name: str, arguments: Any, room: int) -> str:  # noqa:
     try:
         return tool.run(desk, tool.arguments.model_validate(arguments), room)
     except ValidationError as error:
-        return refusal(what_was_wrong(error), room)
+        return refusal(explain_arguments(error), room)
     except ToolCallRefusedError as error:
         return refusal(str(error), room)
 
