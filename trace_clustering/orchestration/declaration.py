@@ -30,25 +30,24 @@ def setting(
         Bounds and patterns of pydantic's `Field`.
     """
     extra: Any = {"stages": list(stages), "reported": reported}
-    field: FieldInfo = Field(default=default, json_schema_extra=extra, **constraints)
-    bounds = describe_bounds(field)
-    field.description = f"{description} {bounds[:1].upper()}{bounds[1:]}." if bounds else description
-    return field
+    if bounds := _describe_range(constraints):
+        description += f" {bounds[:1].upper()}{bounds[1:]}."
+    return Field(default=default, description=description, json_schema_extra=extra, **constraints)
 
 
 def describe_bounds(field: FieldInfo) -> str:
     """Return the bounds of a field in words, such as `from 1 to 90`; empty if it has none."""
-    bounds = {
-        name: getattr(constraint, name)
-        for constraint in field.metadata
-        for name in ("ge", "gt", "le", "lt")
-        if hasattr(constraint, name)
-    }
-    low, high = bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt"))
-    if low is None and high is None:
-        return ""
+    names = ("ge", "gt", "le", "lt")
+    return _describe_range({n: getattr(c, n) for c in field.metadata for n in names if hasattr(c, n)})
+
+
+def _describe_range(constraints: dict[str, Any]) -> str:
+    low = constraints.get("ge", constraints.get("gt"))
+    high = constraints.get("le", constraints.get("lt"))
+    if low is None:
+        return "" if high is None else f"at most {high}"
     if high is None:
-        return f"at least {low}" if "ge" in bounds else f"above {low}"
+        return f"at least {low}" if "ge" in constraints else f"above {low}"
     return f"from {low} to {high}"
 
 
