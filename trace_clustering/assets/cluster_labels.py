@@ -9,7 +9,6 @@ from trace_clustering.assets.consistency import require_same_clusters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.labeling.agent.run import Attempt
-from trace_clustering.labeling.agent.store import LabelStore, fingerprint
 from trace_clustering.labeling.label import label_clusters
 from trace_clustering.labeling.resource import LLM
 from trace_clustering.processes.clock import StepClock
@@ -43,7 +42,7 @@ def cluster_labels(
         projection_2d,
         summaries,
         llm=llm,
-        store=LabelStore(io_manager.base, provenance, fingerprint(cluster_assignments, llm.model)),
+        base=io_manager.base,
         attempt=Attempt(
             is_first=context.retry_number == 0, is_last=context.retry_number >= TWO_ATTEMPTS.max_retries
         ),

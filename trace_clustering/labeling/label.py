@@ -1,4 +1,4 @@
-"""One title and one description for every cluster, all titles distinct, whatever made them: the way in."""
+"""The way into this room: every cluster gets a description and a title that no other cluster has."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -6,22 +6,23 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel, ClusterLabels, Projection2D
-from trace_clustering.labeling.agent.evidence import hold_out
+from trace_clustering.labeling.agent.evidence import Clustering, hold_out
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
-from trace_clustering.labeling.agent.store import LabelStore
+from trace_clustering.labeling.agent.store import LabelStore, compute_fingerprint
 from trace_clustering.labeling.endpoint.budget import Usage
-from trace_clustering.labeling.keywords import TERMS_IN_TITLE, cluster_document, distinguishing_terms
+from trace_clustering.labeling.keywords import TERMS_IN_TITLE, build_document, find_distinguishing_terms
 from trace_clustering.labeling.resource import LLM
-from trace_clustering.labeling.titles import distinct_titles, with_each_term
+from trace_clustering.labeling.titles import add_each_term, make_titles_distinct
 from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.worker import run_with_deadline
 from trace_clustering.text import plain_line
 from trace_clustering.traces.summary import TraceSummary
 
-# The report of labels that no agent had a part in.
-NO_AGENT: dict[str, Any] = {
+# The report of labels that were made without an agent.
+_REPORT_WITHOUT_AGENT: dict[str, Any] = {
     "model": "",
     "ended": "no language model was asked: there is no key and no address, or labeler is keywords",
     **asdict(Usage()),
@@ -36,7 +37,7 @@ class LabelingResult:
     ----------
     labels : ClusterLabels
     labels_reused : int
-        How many of them an earlier attempt or run had left behind.
+        How many of them an earlier attempt or run had stored.
     """
 
     labels: ClusterLabels
@@ -49,12 +50,12 @@ def label_clusters(
     summaries: dict[str, TraceSummary],
     *,
     llm: LLM,
-    store: LabelStore,
+    base: UPath,
     attempt: Attempt,
     clock: StepClock,
     log: logging.Logger,
 ) -> LabelingResult:
-    """Label every cluster: by the agent where a language model is configured, else by keywords.
+    """Label every cluster: by the agent if a language model is configured, else by keywords.
 
     Parameters
     ----------
@@ -62,34 +63,30 @@ def label_clusters(
     summaries : dict
         Summaries by trace id; some may be missing.
     llm : LLM
-    store : LabelStore
-        Where the agent's labels are kept while they are made.
+    base : UPath
+        Folder of all artifacts; the agent's labels are stored below it while they are made.
     attempt : Attempt
     clock : StepClock
     log : logging.Logger
-        Told of every iteration, without a text of a trace or a model.
+        Gets a line per iteration of the agent, without any text of a trace or a model.
 
     Raises
     ------
     LLMUnavailableError, InvalidSettingsError
-        As `run_labeling_agent` does.
+        See `run_labeling_agent`.
     DeadlineExceededError
-        If the step's time is over before terms are found.
+        If the step's time is over before the agent starts.
     """
     connection = llm.connection()
     held_out = hold_out(assignments, llm.verification_samples) if connection and llm.verify_labels else {}
     members = list_members_with_summaries(assignments, summaries, without=held_out)
-    # Where the computations of the run were done, the library that this needs is imported already.
-    terms = run_with_deadline(find_terms, cluster_documents(members), seconds=clock.seconds_left())
+    # The process of the run's other computations has imported scikit-learn already, which takes a second.
+    terms = run_with_deadline(find_terms, build_documents(members), seconds=clock.seconds_left())
     agent = run_labeling_agent(
-        assignments,
-        projection,
-        summaries,
-        terms,
-        held_out,
-        connection=connection,
+        Clustering(assignments, projection, summaries, terms, held_out),
+        connection,
         llm=llm,
-        store=store,
+        store=LabelStore(base, projection.provenance, compute_fingerprint(assignments, llm.model)),
         attempt=attempt,
         seconds=clock.seconds_left(),
         log=log,
@@ -103,26 +100,26 @@ def list_members_with_summaries(
     summaries: Mapping[str, TraceSummary],
     without: Mapping[str, Any] | None = None,
 ) -> dict[int, list[TraceSummary]]:
-    """Return the summaries of every cluster's members in the order of rank, without some traces."""
-    hidden = without or {}
+    """Return the summaries of each cluster's members in the order of rank, without those of some traces."""
+    left_out = without or {}
     return {
         cluster: [
             summaries[trace]
             for trace in assignments.trace_ids[assignments.ranked_members(cluster)]
-            if trace in summaries and trace not in hidden
+            if trace in summaries and trace not in left_out
         ]
         for cluster in assignments.clusters()
     }
 
 
-def cluster_documents(members: Mapping[int, Sequence[TraceSummary]]) -> dict[int, str]:
-    """Return all words of every cluster, given the summaries of its members."""
-    return {cluster: cluster_document(summaries) for cluster, summaries in members.items()}
+def build_documents(members: Mapping[int, Sequence[TraceSummary]]) -> dict[int, str]:
+    """Return the words of each cluster, given the summaries of its members."""
+    return {cluster: build_document(summaries) for cluster, summaries in members.items()}
 
 
 def find_terms(documents: Mapping[int, str]) -> dict[int, list[str]]:
-    """Return the terms that set each cluster apart from the others, best first, given all its words."""
-    return dict(zip(documents, distinguishing_terms(list(documents.values())), strict=True))
+    """Return the terms that set each cluster apart from the others, best first, given its words."""
+    return dict(zip(documents, find_distinguishing_terms(list(documents.values())), strict=True))
 
 
 def generate_cluster_labels(
@@ -131,12 +128,12 @@ def generate_cluster_labels(
     terms: Mapping[int, list[str]],
     agent: AgentLabels | None = None,
 ) -> ClusterLabels:
-    """Put the labels of all clusters together.
+    """Return a label for every cluster.
 
-    Without an agent, titles are the terms that set a cluster apart from the others. With one, they are
-    the agent's. A cluster that got no title is `Cluster N`, noise is always `Outliers`; their
-    descriptions still say how large they are and what sets them apart. Of titles that say the same, the later
-    gets one of its terms added, or its number at last.
+    With an agent, titles and descriptions are the agent's. Without one, titles are the terms that set a
+    cluster apart. Clusters without a title are called `Cluster N`, and noise is always called `Outliers`.
+    Descriptions that nobody wrote give the size, the terms and an example. If two titles say the same, a term
+    or at last its number is added to the later one.
 
     Parameters
     ----------
@@ -146,25 +143,25 @@ def generate_cluster_labels(
     terms : mapping
         The terms that set each cluster apart, best first.
     agent : AgentLabels, optional
-        What an agent wrote; labels may be missing. None if no language model is configured.
+        Some clusters may be missing. None if no language model is configured.
 
     Returns
     -------
     ClusterLabels
-        Ascending cluster ids, noise last; `labelers` says `agent`, `keywords` or `fallback`.
+        In ascending order of cluster ids, noise last.
     """
     members = {cluster: assignments.ranked_members(cluster) for cluster in assignments.clusters()}
     known = list_members_with_summaries(assignments, summaries)
     descriptions = {
-        c: _describe(len(rows), len(assignments), terms[c], known[c]) for c, rows in members.items()
+        c: _describe_cluster(len(rows), len(assignments), terms[c], known[c]) for c, rows in members.items()
     }
     if agent is None:
-        labeler, candidates = "keywords", {c: _titles_of_terms(terms[c]) for c in members if terms[c]}
+        labeler, candidates = "keywords", {c: _make_keyword_titles(terms[c]) for c in members if terms[c]}
     else:
         labeler = "agent"
-        candidates = {c: _titles_of_agent(label, terms[c]) for c, label in agent.labels.items()}
+        candidates = {c: _make_agent_titles(label, terms[c]) for c, label in agent.labels.items()}
         descriptions |= {c: label.description for c, label in agent.labels.items()}
-    titles = distinct_titles({c: candidates.get(c, [f"Cluster {c}"]) for c in members})
+    titles = make_titles_distinct({c: candidates.get(c, [f"Cluster {c}"]) for c in members})
     accuracies = agent.accuracies if agent else {}
     return ClusterLabels(
         provenance=assignments.provenance,
@@ -174,23 +171,23 @@ def generate_cluster_labels(
         descriptions=np.array([descriptions[c] for c in members], dtype=object),
         labelers=np.array([labeler if c in candidates else "fallback" for c in members], dtype=object),
         accuracies=np.array([accuracies.get(c, np.nan) for c in members], dtype=np.float32),
-        labeling=agent.report if agent else NO_AGENT,
+        labeling=agent.report if agent else _REPORT_WITHOUT_AGENT,
     )
 
 
-def _titles_of_terms(terms: list[str]) -> list[str]:
-    """Return titles of ever more terms: the first is the title, the others tell it from equal ones."""
+def _make_keyword_titles(terms: list[str]) -> list[str]:
+    """Return candidates for a title: the best three terms, then with one more term each, to be distinct."""
     lines = [plain_line(", ".join(terms[:n])) for n in range(min(TERMS_IN_TITLE, len(terms)), len(terms) + 1)]
     return [line[:1].upper() + line[1:] for line in lines]
 
 
-def _titles_of_agent(label: ClusterLabel, terms: list[str]) -> list[str]:
-    """Return the agent's title, and the same with a term added, to tell it from an equal one."""
-    return [label.title, *with_each_term(label.title, terms)]
+def _make_agent_titles(label: ClusterLabel, terms: list[str]) -> list[str]:
+    """Return candidates for a title: the agent's, then the same with one term added, to be distinct."""
+    return [label.title, *add_each_term(label.title, terms)]
 
 
-def _describe(size: int, total: int, terms: list[str], summaries: Sequence[TraceSummary]) -> str:
-    """Return what is true of a cluster that nobody described: its size, its terms, an example."""
+def _describe_cluster(size: int, total: int, terms: list[str], summaries: Sequence[TraceSummary]) -> str:
+    """Return a description of facts: the size of the cluster, its terms, an example."""
     lines = [f"- {size} of {total} traces ({size / total:.0%})"]
     if terms:
         lines.append(f"- Distinguishing terms: {plain_line(', '.join(terms), 300)}")

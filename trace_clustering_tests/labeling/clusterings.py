@@ -18,13 +18,13 @@ def clustering(
 ) -> tuple[ClusterAssignments, Projection2D, dict[str, TraceSummary]]:
     """Return clusters of traces with summaries of a usual length; siblings share a verb or an object."""
     random = np.random.default_rng(5)
-    labels = np.concatenate([np.repeat(np.arange(clusters), per_cluster), np.full(noise, -1)]).astype(
+    cluster_ids = np.concatenate([np.repeat(np.arange(clusters), per_cluster), np.full(noise, -1)]).astype(
         np.int64
     )
-    n = len(labels)
+    n = len(cluster_ids)
     centroids = random.normal(0, 5, (clusters, 10)).astype(np.float32)
     coordinates = (
-        random.normal(0, 1, (n, 2)).astype(np.float32) + 10 * np.eye(max(clusters, 2), 2)[labels % 2]
+        random.normal(0, 1, (n, 2)).astype(np.float32) + 10 * np.eye(max(clusters, 2), 2)[cluster_ids % 2]
     )
     identity = {
         "trace_ids": np.array([f"0190f5a2-7c1e-4b7e-9d3a-{row:012d}" for row in range(n)], dtype=object),
@@ -37,9 +37,9 @@ def clustering(
     assignments = ClusterAssignments(
         provenance=provenance,
         **identity,
-        cluster_ids=labels,
+        cluster_ids=cluster_ids,
         probabilities=np.ones(n, dtype=np.float32),
-        nearest_cluster_ids=labels,
+        nearest_cluster_ids=cluster_ids,
         distances_to_nearest=np.linspace(0, 1, n, dtype=np.float32),
         distances_to_centroid=np.linspace(0, 1, n, dtype=np.float32),
         centroids=centroids,
@@ -48,16 +48,17 @@ def clustering(
     projection = Projection2D(
         provenance=provenance,
         **identity,
-        cluster_ids=labels,
+        cluster_ids=cluster_ids,
         coordinates=coordinates.astype(np.float32),
         clusters=clusters_and_noise,
         centroid_coordinates=np.array(
-            [coordinates[labels == cluster].mean(axis=0) for cluster in clusters_and_noise], dtype=np.float32
+            [coordinates[cluster_ids == cluster].mean(axis=0) for cluster in clusters_and_noise],
+            dtype=np.float32,
         ),
     )
     topics = list(itertools.product(VERBS, OBJECTS))
     summaries = {}
-    for row, (trace_id, cluster) in enumerate(zip(identity["trace_ids"], labels, strict=True)):
+    for row, (trace_id, cluster) in enumerate(zip(identity["trace_ids"], cluster_ids, strict=True)):
         verb, thing = topics[cluster % len(topics)] if cluster >= 0 else (f"Oddity{row}", "of no kind")
         summaries[trace_id] = summary(trace_id, f"{verb} {thing} for the shop of merchant {row}")
     return assignments, projection, summaries

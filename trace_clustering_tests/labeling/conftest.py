@@ -9,11 +9,11 @@ import pytest
 from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterLabels
-from trace_clustering.labeling.agent.evidence import hold_out
+from trace_clustering.labeling.agent.evidence import Clustering, hold_out
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
-from trace_clustering.labeling.agent.store import LabelStore, fingerprint
+from trace_clustering.labeling.agent.store import LabelStore, compute_fingerprint
 from trace_clustering.labeling.label import (
-    cluster_documents,
+    build_documents,
     find_terms,
     generate_cluster_labels,
     list_members_with_summaries,
@@ -22,7 +22,7 @@ from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.llm_server import KEY, LLMServer, Model
 
-# The first import of these takes seconds, which are not to count against the time limits of a test.
+# The first import takes seconds, which must not count against the time limits of a test.
 importlib.import_module("trace_clustering.labeling.agent.graph")
 
 ONLY_ATTEMPT = Attempt(is_first=True, is_last=True)
@@ -36,7 +36,7 @@ class Labeling:
         self.serve = serve
         self.assignments, self.projection, self.summaries = clustering()
         self.log = logging.getLogger("labeling")
-        self.seconds = 600.0  # what the step has left for the agent
+        self.seconds = 600.0  # what is left of the step's time
 
     def run(
         self, model: Model, attempt: Attempt = ONLY_ATTEMPT, /, **settings: Any
@@ -54,12 +54,8 @@ class Labeling:
     def run_with(self, llm: LLM, attempt: Attempt = ONLY_ATTEMPT) -> AgentLabels | None:
         held_out = hold_out(self.assignments, llm.verification_samples) if llm.verify_labels else {}
         return run_labeling_agent(
-            self.assignments,
-            self.projection,
-            self.summaries,
-            self.terms(held_out),
-            held_out,
-            connection=llm.connection(),
+            Clustering(self.assignments, self.projection, self.summaries, self.terms(held_out), held_out),
+            llm.connection(),
             llm=llm,
             store=self.store(llm.model),
             attempt=attempt,
@@ -69,10 +65,12 @@ class Labeling:
 
     def terms(self, held_out: Mapping[str, int]) -> dict[int, list[str]]:
         members = list_members_with_summaries(self.assignments, self.summaries, held_out)
-        return find_terms(cluster_documents(members))
+        return find_terms(build_documents(members))
 
     def store(self, model: str = "gpt-5.1") -> LabelStore:
-        return LabelStore(self.base, self.assignments.provenance, fingerprint(self.assignments, model))
+        return LabelStore(
+            self.base, self.assignments.provenance, compute_fingerprint(self.assignments, model)
+        )
 
     def put_together(self, agent: AgentLabels) -> ClusterLabels:
         """Return the labels as the asset stores them: one for every cluster."""

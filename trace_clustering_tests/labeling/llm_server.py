@@ -20,7 +20,7 @@ KEY = "sk-very-secret-0123456789abcdef"
 
 @dataclass(frozen=True)
 class Call:
-    """A tool call of a model; `arguments` are sent as they are if they are a text."""
+    """A tool call of a model; `arguments` that are a text are sent unchanged."""
 
     name: str
     arguments: Any = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Says:
 
 @dataclass(frozen=True)
 class Fails:
-    """An answer that is none: an HTTP status, or a body that is no chat completion."""
+    """A failure: an HTTP status of an error, or a body that is no chat completion."""
 
     status: int = 500
     body: str = '{"error": {"message": "something broke", "type": "server_error"}}'
@@ -252,7 +252,7 @@ def completion(request: Request, answer: Says) -> dict[str, Any]:
 
 
 def broken_rule(messages: Iterable[dict[str, Any]]) -> str:
-    """Return which rule of the API the messages of a request break, if any."""
+    """Return the rule of the API that the messages of a request break; empty if they break none."""
     open_calls: set[str] = set()
     for message in messages:
         if message["role"] == "tool":

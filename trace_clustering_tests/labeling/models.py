@@ -39,7 +39,7 @@ def sensible() -> Model:
 
 
 def _two_phases() -> Generator[Any, Request, None]:
-    yield None  # the first request says nothing that matters
+    yield None  # the first request holds nothing to react to
     request = yield says(OVERVIEW)
     overview = {row["cluster_id"]: row for row in request.results()[0]}
     request = yield says(SAMPLES)
@@ -47,7 +47,7 @@ def _two_phases() -> Generator[Any, Request, None]:
     titles = {
         cluster: "Outliers"
         if cluster == -1
-        else _common_words(samples[cluster]) or _of_terms(overview[cluster])
+        else _find_common_words(samples[cluster]) or _make_title_of_terms(overview[cluster])
         for cluster in overview
     }
     request = yield says(
@@ -61,7 +61,7 @@ def _two_phases() -> Generator[Any, Request, None]:
             for cluster, title in titles.items()
         )
     )
-    unclear = _alike(titles)[:4]
+    unclear = _find_similar(titles)[:4]
     request = yield says(
         Call("get_current_labels"),
         *(Call("get_cluster_trace_titles", {"cluster_id": cluster, "limit": 20}) for cluster in unclear),
@@ -69,7 +69,7 @@ def _two_phases() -> Generator[Any, Request, None]:
     traces = [row["trace_id"] for result in request.results()[1:] for row in result[:2]]
     request = yield says(Call("get_trace_details", {"trace_ids": traces or ["none"]}))
     refined = [
-        Call("set_cluster_label", label(cluster, _sharper(titles[cluster], overview[cluster], 1)))
+        Call("set_cluster_label", label(cluster, _sharpen(titles[cluster], overview[cluster], 1)))
         for cluster in unclear
     ]
     request = yield says(*refined, FINALIZE)
@@ -79,27 +79,29 @@ def _two_phases() -> Generator[Any, Request, None]:
         pairs = [row["titles"] for row in request.results()[-1] if "titles" in row]
         mended = {int(cluster): title for pair in pairs for cluster, title in list(pair.items())[1:]}
         request = yield says(
-            bulk(label(c, _sharper(title, overview[c], attempt)) for c, title in mended.items() if c != -1),
+            bulk(label(c, _sharpen(title, overview[c], attempt)) for c, title in mended.items() if c != -1),
             FINALIZE,
         )
 
 
-def _common_words(titles: list[str]) -> str:
+def _find_common_words(titles: list[str]) -> str:
     """Return the words that most of the titles share, in the order of the first."""
     sets = [set(title.lower().split()) for title in titles]
-    words = [word for word in (titles[0].split() if titles else []) if _share(word.lower(), sets) >= 0.6]
+    words = [
+        word for word in (titles[0].split() if titles else []) if _compute_share(word.lower(), sets) >= 0.6
+    ]
     return " ".join(words[:8]) if len(words) > 1 else ""
 
 
-def _of_terms(row: dict[str, Any]) -> str:
+def _make_title_of_terms(row: dict[str, Any]) -> str:
     return f"Questions about {' and '.join(row.get('terms', [])[:3]) or 'other things'}"
 
 
-def _share(word: str, sets: list[set[str]]) -> float:
+def _compute_share(word: str, sets: list[set[str]]) -> float:
     return sum(word in words for words in sets) / len(sets)
 
 
-def _alike(titles: dict[int, str]) -> list[int]:
+def _find_similar(titles: dict[int, str]) -> list[int]:
     words = {cluster: set(title.lower().split()) for cluster, title in titles.items()}
     return [
         one
@@ -108,7 +110,7 @@ def _alike(titles: dict[int, str]) -> list[int]:
     ]
 
 
-def _sharper(title: str, row: dict[str, Any], attempt: int) -> str:
+def _sharpen(title: str, row: dict[str, Any], attempt: int) -> str:
     terms = [term for term in row.get("terms", []) if term not in title.lower()]
     return f"{title}: {', '.join(terms[attempt - 1 : attempt + 2]) or f'variant {attempt}'}"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.labeling.keywords import MAX_SUMMARIES, cluster_document, distinguishing_terms
+from trace_clustering.labeling.keywords import MAX_SUMMARIES, build_document, find_distinguishing_terms
 from trace_clustering.traces.summary import TraceSummary
 from trace_clustering_tests.examples import THEMES
 
@@ -22,7 +22,7 @@ def test_terms_are_weighed_by_their_share_and_by_their_rarity_in_all_clusters() 
     #   second:  lid    4/9 log(1 + 9/7) = 0.367   invoice 1/9 log(1 + 9/1) = 0.256   (pairs repeat "lid")
     # The share alone would put lid first in both, the rarity alone would put it last in both.
     documents = ["kettle kettle lid lid lid", "lid lid lid lid invoice"]
-    assert distinguishing_terms(documents) == [["kettle", "lid"], ["lid", "invoice"]]
+    assert find_distinguishing_terms(documents) == [["kettle", "lid"], ["lid", "invoice"]]
 
 
 def weights(documents: list[str]) -> list[dict[str, float]]:
@@ -47,7 +47,7 @@ documents_of_words = st.lists(
 @settings(deadline=None, max_examples=60)
 @given(documents_of_words)
 def test_terms_come_in_the_order_of_the_formula_and_the_heaviest_is_first(documents: list[str]) -> None:
-    for weight, terms in zip(weights(documents), distinguishing_terms(documents), strict=True):
+    for weight, terms in zip(weights(documents), find_distinguishing_terms(documents), strict=True):
         found = [weight[term] for term in terms]
         assert bool(terms) == bool(weight)
         assert found[:1] == pytest.approx([max(weight.values())] if weight else [])
@@ -56,7 +56,7 @@ def test_terms_come_in_the_order_of_the_formula_and_the_heaviest_is_first(docume
 
 def test_themes_are_told_apart_by_their_own_words() -> None:
     documents = [" ".join(f"{theme} {number}" for number in range(20)) for theme in THEMES]
-    for theme, terms in zip(THEMES, distinguishing_terms(documents), strict=True):
+    for theme, terms in zip(THEMES, find_distinguishing_terms(documents), strict=True):
         words = {word for term in terms for word in term.split()}
         assert words
         assert words <= set(theme.split())
@@ -64,32 +64,32 @@ def test_themes_are_told_apart_by_their_own_words() -> None:
 
 def test_what_most_clusters_share_tells_none_apart() -> None:
     documents = [f"{word} {word} {word} agent" for word in WORDS]
-    assert distinguishing_terms(documents) == [[word] for word in WORDS]
-    assert distinguishing_terms(documents[:3]) == [[word, "agent"] for word in WORDS[:3]]
+    assert find_distinguishing_terms(documents) == [[word] for word in WORDS]
+    assert find_distinguishing_terms(documents[:3]) == [[word, "agent"] for word in WORDS[:3]]
 
 
 def test_forms_of_one_word_are_named_once() -> None:
-    [terms] = distinguishing_terms(["refund refunds refunded refunding"])
+    [terms] = find_distinguishing_terms(["refund refunds refunded refunding"])
     assert len(terms) == 1
 
 
 def test_no_more_terms_than_asked_for_are_returned() -> None:
     documents = [" ".join(WORDS[:4]), " ".join(WORDS[2:])]
-    assert [len(terms) for terms in distinguishing_terms(documents, limit=2)] == [2, 2]
+    assert [len(terms) for terms in find_distinguishing_terms(documents, max_terms=2)] == [2, 2]
 
 
 def test_terms_do_not_depend_on_upper_case() -> None:
-    assert distinguishing_terms(["REFUND Kettle"]) == distinguishing_terms(["refund kettle"])
+    assert find_distinguishing_terms(["REFUND Kettle"]) == find_distinguishing_terms(["refund kettle"])
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "12 34.5 2025-01-22", "the of and", "😀 🎉", "!?… — ·", "\x00"])
 def test_a_document_without_words_has_no_terms(text: str) -> None:
-    assert distinguishing_terms([text, text]) == [[], []]
-    assert distinguishing_terms([text, "refund"]) == [[], ["refund"]]
+    assert find_distinguishing_terms([text, text]) == [[], []]
+    assert find_distinguishing_terms([text, "refund"]) == [[], ["refund"]]
 
 
 def test_no_documents_have_no_terms() -> None:
-    assert distinguishing_terms([]) == []
+    assert find_distinguishing_terms([]) == []
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_no_documents_have_no_terms() -> None:
     ],
 )
 def test_a_word_of_any_language_stays_whole(word: str) -> None:
-    [[term], _] = distinguishing_terms([word, "refund"])
+    [[term], _] = find_distinguishing_terms([word, "refund"])
     assert unicodedata.normalize("NFC", term) == unicodedata.normalize("NFC", word)
 
 
@@ -120,15 +120,15 @@ def test_a_summary_gives_its_title_twice_and_all_its_notes_but_not_its_diagram()
         trace_id="a",
     )
     words = ["Title", "Title", "First", "Second", "Note"]
-    assert cluster_document([summary, summary]).split() == words * 2
-    assert cluster_document([]) == ""
+    assert build_document([summary, summary]).split() == words * 2
+    assert build_document([]) == ""
 
 
-def test_of_a_huge_cluster_the_first_summaries_speak() -> None:
+def test_only_the_first_summaries_of_a_huge_cluster_count() -> None:
     def titled(title: str) -> TraceSummary:
         return TraceSummary(
             trace_id="t", title=title, flow_diagram="", bullets=[], interesting_notes=[], trace_timestamp=""
         )
 
-    document = cluster_document([titled("near")] * MAX_SUMMARIES + [titled("far")] * 5)
+    document = build_document([titled("near")] * MAX_SUMMARIES + [titled("far")] * 5)
     assert Counter(document.split()) == {"near": 2 * MAX_SUMMARIES}

@@ -9,7 +9,7 @@ from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.labeling.agent.run import AgentLabels
 from trace_clustering.labeling.label import (
-    cluster_documents,
+    build_documents,
     find_terms,
     generate_cluster_labels,
     list_members_with_summaries,
@@ -21,18 +21,18 @@ from trace_clustering_tests.examples import THEMES, WINDOW
 HOSTILE = "<script>alert(1)</script>\n# heading\x1b[31m `code` **bold** [x](javascript:y) \u202eevil"
 
 
-def assignments(*labels: int) -> ClusterAssignments:
-    """One trace per label, the later the nearer to its centroid."""
-    n, clusters = len(labels), max(labels) + 1
+def assignments(*cluster_ids: int) -> ClusterAssignments:
+    """One trace per id; later ones are nearer to their centroids."""
+    n, clusters = len(cluster_ids), max(cluster_ids) + 1
     return ClusterAssignments(
         provenance=Provenance(1, WINDOW, {"run_label": ""}),
         trace_ids=np.array([f"trace-{row:02d}" for row in range(n)], dtype=object),
         timestamps=np.full(n, "2025-01-20", dtype="datetime64[ms]"),
         trace_times=np.full(n, "NaT", dtype="datetime64[us]"),
         batch_run_ids=np.full(n, "", dtype=object),
-        cluster_ids=np.array(labels),
+        cluster_ids=np.array(cluster_ids),
         probabilities=np.ones(n, dtype=np.float32),
-        nearest_cluster_ids=np.array(labels),
+        nearest_cluster_ids=np.array(cluster_ids),
         distances_to_nearest=np.arange(n, 0, -1, dtype=np.float32),
         distances_to_centroid=np.arange(n, 0, -1, dtype=np.float32),
         centroids=np.zeros((clusters, 2), dtype=np.float32),
@@ -58,8 +58,8 @@ def summaries(*titles: str) -> dict[str, TraceSummary]:
 def label(
     found: ClusterAssignments, known: dict[str, TraceSummary], agent: AgentLabels | None = None
 ) -> ClusterLabels:
-    """Label clusters in the steps in which the pipeline does."""
-    terms = find_terms(cluster_documents(list_members_with_summaries(found, known)))
+    """Label clusters in the same steps as the pipeline."""
+    terms = find_terms(build_documents(list_members_with_summaries(found, known)))
     return generate_cluster_labels(found, known, terms, agent)
 
 
@@ -104,7 +104,7 @@ def test_the_description_tells_the_size_the_terms_and_the_nearest_trace() -> Non
 def test_clusters_with_identical_texts_still_have_distinct_titles(
     clusters: int, labeler: str, text: str
 ) -> None:
-    # Of three clusters the words still say something; what five share tells none apart.
+    # Words that three clusters share still make titles; words that five share are too common.
     labels = label(assignments(*range(clusters)), summaries(*[text] * clusters))
     assert labels.labelers.tolist() == [labeler] * clusters
     assert_sound(labels)

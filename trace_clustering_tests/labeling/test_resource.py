@@ -1,4 +1,4 @@
-"""The resource: bounds are checked at the door, and the key is shown nowhere."""
+"""The resource checks the bounds of its fields and never shows the key."""
 
 import traceback
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.endpoint.faults import fault_of
+from trace_clustering.labeling.endpoint.faults import explain_fault
 from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.llm_server import KEY
 
@@ -104,7 +104,7 @@ def test_with_only_a_key_the_endpoint_is_openai() -> None:
 
 
 def test_whatever_an_error_says_the_key_is_hidden_and_the_rest_is_one_bounded_line() -> None:
-    reason = fault_of(ValueError(f"header 'Bearer {KEY}' is bad\n\x1b[31m" + "x" * 1000), KEY).reason
+    reason = explain_fault(ValueError(f"header 'Bearer {KEY}' is bad\n\x1b[31m" + "x" * 1000), KEY).reason
     assert KEY not in reason
     assert reason.isprintable()
     assert len(reason) < 400

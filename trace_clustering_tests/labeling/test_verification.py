@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trace_clustering.labeling.agent.evidence import gather_evidence, hold_out
-from trace_clustering.labeling.label import cluster_documents, find_terms, list_members_with_summaries
+from trace_clustering.labeling.agent.evidence import Clustering, gather_evidence, hold_out
+from trace_clustering.labeling.label import build_documents, find_terms, list_members_with_summaries
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.conftest import Labeling
 from trace_clustering_tests.labeling.llm_server import Call, Fails, Model, Request, Says, in_turn, says
@@ -142,8 +142,8 @@ def test_a_quarter_of_a_cluster_is_held_out_at_most_and_never_the_most_typical(s
     held_out = hold_out(assignments, 5)
     assert list(held_out.values()) == [0] * held + [1] * held
     assert hold_out(assignments, 5) == held_out
-    terms = find_terms(cluster_documents(list_members_with_summaries(assignments, summaries, held_out)))
-    evidence = gather_evidence(assignments, projection, summaries, terms, held_out)
+    terms = find_terms(build_documents(list_members_with_summaries(assignments, summaries, held_out)))
+    evidence = gather_evidence(Clustering(assignments, projection, summaries, terms, held_out))
     assert [len(c.trace_ids) for c in evidence.clusters.values()] == [size - held] * 2
     assert [c.size for c in evidence.clusters.values()] == [size] * 2
     assert evidence.clusters[0].trace_ids[0] == assignments.trace_ids[0]

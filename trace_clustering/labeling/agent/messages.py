@@ -1,4 +1,4 @@
-"""The messages of the next request: as many as fit, and always in an order that the endpoint accepts."""
+"""The messages of the next request: as many as fit, in a form and an order that any endpoint accepts."""
 
 import json
 import re
@@ -6,131 +6,126 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from langchain_core.messages import (
-    AIMessage,
-    BaseMessage,
-    HumanMessage,
-    ToolCall,
-    ToolMessage,
-    convert_to_openai_messages,
-)
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 
-from trace_clustering.labeling.fitted_json import compact, cut
+from trace_clustering.labeling.endpoint.request_size import measure_message
+from trace_clustering.labeling.json_answers import dump_json, replace_surrogates, shorten
 
-MOST_CALLS = 20  # of one answer
-_LONGEST_TEXT = 2_000
-_LONGEST_ID = 64
-_NOTHING = "(no answer)"  # some endpoints refuse a message without any content
-_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
+MAX_CALLS = 20  # in one answer
+_MAX_TEXT_LENGTH = 2_000
+# What OpenAI allows; other endpoints follow it.
+_MAX_CALL_ID_LENGTH = 64
+_MAX_NAME_LENGTH = 64
+_FORBIDDEN_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
+# Arguments up to this length are sent again even if the answer as a whole is too long.
+_MAX_KEPT_ARGUMENTS_LENGTH = 200
+_NO_ANSWER = "(no answer)"  # some endpoints refuse a message without any content
 
 
-def orderly(answer: AIMessage) -> tuple[AIMessage, dict[str, str]]:
-    """Return an answer as it may be sent back to any endpoint, and what was wrong with its calls.
+def normalize_answer(answer: AIMessage) -> tuple[AIMessage, dict[str, str]]:
+    """Return an answer in a form that any endpoint takes back, and the faults of its calls.
 
     Every call gets an id, a name of allowed characters and arguments that are a JSON object. Calls beyond
-    the first 20 are dropped.
+    the first `MAX_CALLS` are dropped.
 
     Returns
     -------
     AIMessage
     dict
-        By the id of a call: why its arguments could not be read.
+        By the id of a call: why its arguments cannot be read.
     """
     calls: list[ToolCall] = []
     unreadable: dict[str, str] = {}
-    for call in [*answer.tool_calls, *answer.invalid_tool_calls][:MOST_CALLS]:
-        name = _NOT_IN_A_NAME.sub("_", call["name"] or "")[:64] or "unknown"
-        identity = call["id"] or ""
-        if not 0 < len(identity) <= _LONGEST_ID or any(identity == other["id"] for other in calls):
-            identity = f"call_{uuid.uuid4().hex[:24]}"
+    for call in [*answer.tool_calls, *answer.invalid_tool_calls][:MAX_CALLS]:
+        name = _FORBIDDEN_IN_NAME.sub("_", call["name"] or "")[:_MAX_NAME_LENGTH] or "unknown"
+        call_id = call["id"] or ""
+        if not 0 < len(call_id) <= _MAX_CALL_ID_LENGTH or any(call_id == other["id"] for other in calls):
+            call_id = f"call_{uuid.uuid4().hex[:24]}"
         try:
-            arguments = _plain_json(call["args"])
+            arguments = _parse_arguments(call["args"])
         except (ValueError, RecursionError):
             arguments = None
         if not isinstance(arguments, dict):
-            unreadable[identity] = "the arguments are not a JSON object; call the tool again with one"
+            unreadable[call_id] = "the arguments are not a JSON object; call the tool again with one"
             arguments = {}
-        calls.append(ToolCall(name=name, args=arguments, id=identity))
-    text = cut(_plain_text(answer.text), _LONGEST_TEXT) or ("" if calls else _NOTHING)
+        calls.append(ToolCall(name=name, args=arguments, id=call_id))
+    text = shorten(replace_surrogates(answer.text), _MAX_TEXT_LENGTH) or ("" if calls else _NO_ANSWER)
     return AIMessage(content=text, tool_calls=calls), unreadable
 
 
-def request_messages(
+def select_messages(
     opening: Sequence[BaseMessage],
-    turns: Sequence[BaseMessage],
-    stand_in: Callable[[int], str],
+    messages: Sequence[BaseMessage],
+    write_stand_in: Callable[[int], str],
     room: int,
 ) -> list[BaseMessage]:
     """Return the opening and the latest turns, as many as fit into `room` characters.
 
-    A turn is an answer of the model and all that was said to it; it stays or goes as a whole.
+    A turn is an answer of the model and the messages that reply to it. It is sent as a whole or not at all,
+    because endpoints refuse a tool call without its answer. The last turn is always sent.
 
     Parameters
     ----------
     opening : sequence of messages
         Always sent.
-    turns : sequence of messages
-        Begins with an answer of the model.
-    stand_in : callable
-        Given a number of characters, says what stands for the turns that are left out.
+    messages : sequence of messages
+        All that followed; begins with an answer of the model.
+    write_stand_in : callable
+        Given a number of characters, returns the text in place of the turns that are left out.
     room : int
         Characters of all messages, as JSON.
     """
-    longest_answer = room // 3
-    left = room - sum(map(size, opening))
+    max_answer = room // 3
+    left = room - sum(map(measure_message, opening))
     kept: list[list[BaseMessage]] = []
-    groups = _grouped([_shortened(message, longest_answer) for message in turns])
-    for number, group in enumerate(reversed(groups)):
-        needed = sum(map(size, group))
-        reserve = 0 if number == len(groups) - 1 else longest_answer // 2
-        if needed > left - reserve and kept:
+    turns = _split_into_turns([_drop_long_arguments(message, max_answer) for message in messages])
+    for number, turn in enumerate(reversed(turns)):
+        needed = sum(map(measure_message, turn))
+        stand_in = 0 if number == len(turns) - 1 else max_answer // 2
+        if needed > left - stand_in and kept:
             break
-        kept.append(group)
+        kept.append(turn)
         left -= needed
-    latest = [message for group in reversed(kept) for message in group]
-    if len(kept) == len(groups):
+    latest = [message for turn in reversed(kept) for message in turn]
+    if len(kept) == len(turns):
         return [*opening, *latest]
-    # The titles may need escaping, so that they take up to twice their length.
-    return [*opening, HumanMessage(stand_in(max((left - 200) // 2, 0))), *latest]
+    # Escaped titles take up to twice their length; the text around them takes less than 200 characters.
+    return [*opening, HumanMessage(write_stand_in(max((left - 200) // 2, 0))), *latest]
 
 
-def size(message: BaseMessage) -> int:
-    """Return the characters that a message takes in a request."""
-    return len(json.dumps(convert_to_openai_messages(message), ensure_ascii=False)) + 1
+def make_tool_message(call: ToolCall, text: str) -> ToolMessage:
+    """Return the message that answers a call."""
+    return ToolMessage(content=text, tool_call_id=call["id"] or "")
 
 
-def _grouped(turns: Sequence[BaseMessage]) -> list[list[BaseMessage]]:
-    groups: list[list[BaseMessage]] = []
-    for message in turns:
+def _split_into_turns(messages: Sequence[BaseMessage]) -> list[list[BaseMessage]]:
+    turns: list[list[BaseMessage]] = []
+    for message in messages:
         if isinstance(message, AIMessage):
-            groups.append([])
-        groups[-1].append(message)
-    return groups
+            turns.append([])
+        turns[-1].append(message)
+    return turns
 
 
-def _shortened(message: BaseMessage, room: int) -> BaseMessage:
-    """Return an answer that is very long without its arguments; what they did is in the tools' answers."""
-    if not isinstance(message, AIMessage) or size(message) <= room:
+def _drop_long_arguments(message: BaseMessage, max_answer: int) -> BaseMessage:
+    """Return an answer of more than `max_answer` characters without its long arguments.
+
+    The model loses little by it: the answers of the tools say what the arguments did.
+    """
+    if not isinstance(message, AIMessage) or measure_message(message) <= max_answer:
         return message
     calls = [
         ToolCall(
-            name=call["name"], args={} if len(compact(call["args"])) > 200 else call["args"], id=call["id"]
+            name=call["name"],
+            args={} if len(dump_json(call["args"])) > _MAX_KEPT_ARGUMENTS_LENGTH else call["args"],
+            id=call["id"],
         )
         for call in message.tool_calls
     ]
     return AIMessage(content=message.content, tool_calls=calls)
 
 
-def answered(call: ToolCall, text: str) -> ToolMessage:
-    """Return the message that answers a call."""
-    return ToolMessage(content=text, tool_call_id=call["id"] or "")
-
-
-def _plain_json(arguments: Any) -> Any:  # noqa: ANN401 - any JSON
+def _parse_arguments(arguments: Any) -> Any:  # noqa: ANN401 - any JSON
     """Return arguments as JSON that any endpoint can read: no NaN, no lone surrogates."""
     value = json.loads(arguments) if isinstance(arguments, str) else arguments
-    return json.loads(_plain_text(json.dumps(value, ensure_ascii=False, allow_nan=False)))
-
-
-def _plain_text(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return json.loads(replace_surrogates(json.dumps(value, ensure_ascii=False, allow_nan=False)))

@@ -1,4 +1,4 @@
-"""The state of the agent's graph. The labels themselves are in the draft, which outlives the graph."""
+"""The state of the agent's graph. The labels are in the draft, which outlives the graph."""
 
 import operator
 from typing import Annotated, NotRequired, TypedDict
@@ -12,8 +12,8 @@ class AgentState(TypedDict):
 
     Attributes
     ----------
-    turns : list of messages
-        All answers of the model and what was said to them.
+    messages : list of messages
+        All answers of the model, and what was said to each.
     iterations : int
         Answers of the model so far.
     idle : int
@@ -21,12 +21,12 @@ class AgentState(TypedDict):
     unreadable : dict
         Calls of the last answer whose arguments could not be read, and why.
     ended : str
-        Why the work is over; empty while it goes on.
+        Why the agent ended; empty while it works.
     remaining_steps : int
         Steps that LangGraph allows after this one.
     """
 
-    turns: Annotated[list[BaseMessage], operator.add]
+    messages: Annotated[list[BaseMessage], operator.add]
     iterations: int
     idle: int
     unreadable: dict[str, str]

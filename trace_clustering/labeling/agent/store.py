@@ -1,4 +1,4 @@
-"""Where labels are kept while they are made, so that neither a killed process nor a re-run loses them."""
+"""Where labels are kept while they are made, so that a killed process or another run does not lose them."""
 
 import hashlib
 import json
@@ -17,17 +17,17 @@ from trace_clustering.labeling.endpoint.budget import Usage
 
 @dataclass(frozen=True)
 class StoredLabels:
-    """Labels of one clustering, as far as they got.
+    """The labels that a clustering has so far, and how they were made.
 
     Attributes
     ----------
     labels : dict
     usage : Usage
-        What it took to make them, over all attempts.
+        The requests, tokens and money of all attempts.
     ended : str
         How the agent ended; empty if it did not.
     accuracies : dict or None
-        Where the labels were verified: by cluster, the share that was right.
+        By cluster, the share of held-out traces that were assigned to it; None if labels were not verified.
     """
 
     labels: Mapping[int, ClusterLabel] = field(default_factory=dict)
@@ -37,10 +37,10 @@ class StoredLabels:
 
 
 class LabelStore:
-    """The stored labels of one run: `<base>/labels_of_agent/<team>/<run id>.json`.
+    """The file with the labels of one run: `<base>/labels_of_agent/<team>/<run id>.json`.
 
-    They hold for one fingerprint, that of the clustering, the model and the prompts; those of another are
-    as good as none.
+    Labels are used again only for the same fingerprint, which stands for the clustering, the model and the
+    prompts.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class LabelStore:
         self._fingerprint = fingerprint
 
     def load(self) -> StoredLabels:
-        """Return what is stored; nothing, if that is of another clustering or cannot be read."""
+        """Return what is stored; nothing, if it has another fingerprint or cannot be read."""
         try:
             content = json.loads(self._path.read_bytes())
             if content["fingerprint"] != self._fingerprint:
@@ -71,13 +71,13 @@ class LabelStore:
             return StoredLabels()
 
     def save(self, stored: StoredLabels) -> None:
-        """Write everything anew; a crash leaves the old content or the new."""
+        """Write the whole file; after a crash it has the old content or the new."""
         content: dict[str, Any] = {"fingerprint": self._fingerprint, **asdict(stored)}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._path, json.dumps(content, ensure_ascii=False).encode())
 
 
-def fingerprint(assignments: ClusterAssignments, model: str) -> str:
-    """Return what labels hold for: the traces, their clusters, the model and the prompts."""
-    what = [VERSION, model, assignments.trace_ids.tolist(), assignments.cluster_ids.tolist()]
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+def compute_fingerprint(assignments: ClusterAssignments, model: str) -> str:
+    """Return a hash of everything that labels depend on: the traces, their clusters, model and prompts."""
+    identity = [VERSION, model, assignments.trace_ids.tolist(), assignments.cluster_ids.tolist()]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()

@@ -1,20 +1,20 @@
-"""What the agent may use up, and what it has used."""
+"""What the agent may use up, and what it has used: requests, tokens, money and time."""
 
 import time
 from dataclasses import dataclass
 
 from trace_clustering.errors import LimitReachedError
 
-CHARACTERS_PER_TOKEN = 4  # for estimates, where an endpoint does not count
-_TOKENS_PER_PRICE = 1_000_000
-# With less than this to answer in, a request is not worth making.
-_MIN_ANSWER_TOKENS = 256
-_DECIMALS = 8
+CHARACTERS_PER_TOKEN = 4  # a rule of thumb, for endpoints that do not count tokens
+_TOKENS_OF_PRICE = 1_000_000
+# A shorter answer would be cut off in the middle of a tool call.
+MIN_ANSWER_TOKENS = 256
+_COST_DECIMALS = 8  # without rounding, sums of costs grow tails of digits
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Hard limits of one agent run, named as the settings; without `max_cost_usd` there is none on money."""
+    """Hard limits of one run of the agent, named like the fields of `llm`; None is no limit."""
 
     max_iterations: int
     recursion_limit: int
@@ -26,6 +26,11 @@ class Limits:
     max_request_characters: int
     max_answer_tokens: int
 
+    def describe(self, name: str) -> str:
+        """Return a limit as a message names it, such as `max_requests = 100`."""
+        value = getattr(self, name)
+        return f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
+
 
 @dataclass(frozen=True)
 class Price:
@@ -34,9 +39,9 @@ class Price:
     prompt: float
     completion: float
 
-    def of(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """Return the cost of so many tokens in US dollars."""
-        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / _TOKENS_PER_PRICE
+    def calculate_cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """Return the cost of the tokens in US dollars."""
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / _TOKENS_OF_PRICE
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,9 @@ class Usage:
     requests : int
     prompt_tokens, completion_tokens : int
     cost_usd : float or None
-        None if some of it has a price that is not known.
+        None if the price of some of the tokens is unknown.
     tokens_estimated : bool
-        An endpoint did not count the tokens of some request.
+        Whether some of the tokens were estimated, because the endpoint did not count them.
     """
 
     requests: int = 0
@@ -65,7 +70,7 @@ class Usage:
             self.requests + other.requests,
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
-            round((self.cost_usd or 0) + (other.cost_usd or 0), _DECIMALS) if known else None,
+            round((self.cost_usd or 0) + (other.cost_usd or 0), _COST_DECIMALS) if known else None,
             self.tokens_estimated or other.tokens_estimated,
         )
 
@@ -77,9 +82,9 @@ class Budget:
     ----------
     limits : Limits
     spent : Usage
-        What earlier attempts of the same run used; it counts too.
+        What earlier attempts of the same run used; it counts against the limits.
     seconds : float
-        Time until the run must have ended, if less than the limit.
+        What is left of the step's time; it ends the run if it is less than `timeout_seconds`.
     """
 
     def __init__(self, limits: Limits, spent: Usage, seconds: float) -> None:
@@ -93,7 +98,7 @@ class Budget:
         return max(self._deadline - time.monotonic(), 0.0)
 
     def allow(self, prompt_tokens: int, price: Price | None) -> int:
-        """Return how many tokens the answer to a prompt of so many tokens may have.
+        """Return how many tokens the answer to a prompt may have.
 
         Raises
         ------
@@ -104,44 +109,42 @@ class Budget:
         if self.seconds_left() <= 0:
             raise LimitReachedError(f"its time was over ({self._explain_time()})")
         if usage.requests >= limits.max_requests:
-            raise LimitReachedError(f"it made all its requests (max_requests = {limits.max_requests})")
+            raise LimitReachedError(f"it made all its requests ({limits.describe('max_requests')})")
         if usage.prompt_tokens + prompt_tokens > limits.max_prompt_tokens:
-            raise LimitReachedError(
-                f"it used its prompt tokens (max_prompt_tokens = {limits.max_prompt_tokens})"
-            )
+            raise LimitReachedError(f"it used its prompt tokens ({limits.describe('max_prompt_tokens')})")
         allowed = limits.max_completion_tokens - usage.completion_tokens
-        if allowed < _MIN_ANSWER_TOKENS:
+        if allowed < MIN_ANSWER_TOKENS:
             raise LimitReachedError(
-                f"it used its completion tokens (max_completion_tokens = {limits.max_completion_tokens})"
+                f"it used its completion tokens ({limits.describe('max_completion_tokens')})"
             )
-        affordable = self._affordable(prompt_tokens, price)
-        if affordable < _MIN_ANSWER_TOKENS:
-            raise LimitReachedError(f"it spent its money (max_cost_usd = {limits.max_cost_usd:g})")
+        affordable = self._count_affordable_tokens(prompt_tokens, price)
+        if affordable < MIN_ANSWER_TOKENS:
+            raise LimitReachedError(f"it spent its money ({limits.describe('max_cost_usd')})")
         return int(min(limits.max_answer_tokens, allowed, affordable))
 
     def count_request(self) -> None:
-        """Count a request, whatever becomes of it."""
+        """Count a request, whether or not it succeeds."""
         self.usage += Usage(requests=1)
 
     def count_tokens(
         self, prompt_tokens: int, completion_tokens: int, price: Price | None, *, estimated: bool
     ) -> None:
-        """Count the tokens of a request that the endpoint has worked on."""
-        cost = price.of(prompt_tokens, completion_tokens) if price else None
+        """Count the tokens of a request on which the model has, or may have, worked."""
+        cost = price.calculate_cost(prompt_tokens, completion_tokens) if price else None
         self.usage += Usage(0, prompt_tokens, completion_tokens, cost, estimated)
 
     def _explain_time(self) -> str:
-        """Return which limit of time was reached: the setting, or what the step had left."""
-        setting = f"timeout_seconds = {self.limits.timeout_seconds:g}"
+        """Return which time limit was reached: the setting, or the rest of the step's time."""
+        setting = self.limits.describe("timeout_seconds")
         if self._seconds == self.limits.timeout_seconds:
             return setting
         return f"{self._seconds:.0f} s were left of the step's time; {setting}"
 
-    def _affordable(self, prompt_tokens: int, price: Price | None) -> float:
-        """Return the tokens that an answer may have before the money is spent."""
+    def _count_affordable_tokens(self, prompt_tokens: int, price: Price | None) -> float:
+        """Return the tokens that an answer may have for the rest of the money."""
         if self.limits.max_cost_usd is None or price is None:
             return float("inf")
-        left = self.limits.max_cost_usd - (self.usage.cost_usd or 0) - price.of(prompt_tokens, 0)
+        left = self.limits.max_cost_usd - (self.usage.cost_usd or 0) - price.calculate_cost(prompt_tokens, 0)
         if left <= 0 or price.completion == 0:
             return float("inf") if left > 0 else 0
-        return left * _TOKENS_PER_PRICE / price.completion
+        return left * _TOKENS_OF_PRICE / price.completion

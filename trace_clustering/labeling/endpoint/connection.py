@@ -1,4 +1,4 @@
-"""How an endpoint is reached. Light, so that the resource needs no client library to describe it."""
+"""How an endpoint is reached; apart from the client, whose libraries take seconds to import."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from trace_clustering.labeling.endpoint.budget import Price
 
 @dataclass(frozen=True)
 class Connection:
-    """Where an endpoint is, how to speak to it, and what it costs; the key stays out of its repr."""
+    """Address, model, key and price of an endpoint, and how requests are made; the repr hides the key."""
 
     model: str
     base_url: str

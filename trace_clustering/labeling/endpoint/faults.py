@@ -1,4 +1,4 @@
-"""What can go wrong with an endpoint, in words that are safe to show: bounded, plain, and without the key."""
+"""Why a request failed, in words that are safe to show: bounded, plain, and without the key."""
 
 import json
 import math
@@ -11,12 +11,13 @@ import openai
 
 from trace_clustering.text import plain_line
 
-_LONGEST_REASON = 300
-_HIDDEN = "(key)"
-# Answers after which the same request may succeed: time-outs, conflicts, rate limits, faults of the server.
-_TRANSIENT = frozenset({408, 409, 425, 429})
-# Rate limits that waiting does not lift.
-_OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_MAX_REASON_LENGTH = 300
+_KEY_PLACEHOLDER = "(key)"
+# After these, as after any fault of the server, the same request may succeed: 408 request time-out,
+# 409 conflict, 425 too early, 429 rate limit.
+_TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
+# Codes that come with status 429, though waiting does not help.
+_OUT_OF_MONEY_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class Fault:
     ----------
     reason : str
     refused : bool
-        The same request would be refused again.
+        Whether the same request would be refused again.
     may_be_billed : bool
-        The model may have worked on it.
+        Whether the model may have worked on the request.
     retry_after : float
         How long the endpoint asks to wait, in seconds; 0 if it does not.
     """
@@ -40,22 +41,23 @@ class Fault:
     retry_after: float = 0.0
 
 
-def fault_of(error: Exception, key: str) -> Fault:
-    """Return what an error of a request means."""
+def explain_fault(error: Exception, key: str) -> Fault:
+    """Return the fault behind an error that a request raised."""
     if isinstance(error, openai.APIStatusError):
         status = error.status_code
-        transient = (status in _TRANSIENT or status >= 500) and error.code not in _OUT_OF_MONEY
-        reason = f"the endpoint answered {status}: {_shown(_message(error), key)}"
-        return Fault(reason, refused=not transient, retry_after=_retry_after(error.response.headers))
+        transient = (status in _TRANSIENT_STATUSES or status >= 500) and error.code not in _OUT_OF_MONEY_CODES
+        reason = f"the endpoint answered {status}: {_hide_key(_extract_message(error), key)}"
+        return Fault(reason, refused=not transient, retry_after=_parse_retry_after(error.response.headers))
     if isinstance(error, (TimeoutError, openai.APITimeoutError)):
         return Fault("the endpoint did not answer in time", may_be_billed=True)
     if isinstance(error, openai.APIConnectionError):
-        cause = _shown(str(error.__cause__ or error), key)
+        cause = _hide_key(str(error.__cause__ or error), key)
         return Fault(f"the connection to the endpoint failed: {cause}", may_be_billed=True)
-    return Fault(f"the answer of the endpoint cannot be read: {_shown(str(error), key)}", may_be_billed=True)
+    reason = f"the answer of the endpoint cannot be read: {_hide_key(str(error), key)}"
+    return Fault(reason, may_be_billed=True)
 
 
-def _message(error: openai.APIStatusError) -> str:
+def _extract_message(error: openai.APIStatusError) -> str:
     body = error.body
     if isinstance(body, Mapping):
         inner = body.get("error", body)
@@ -63,11 +65,11 @@ def _message(error: openai.APIStatusError) -> str:
     return json.dumps(body) if body is not None else error.message
 
 
-def _shown(text: str, key: str) -> str:
-    return plain_line(text.replace(key, _HIDDEN), _LONGEST_REASON) or "no reason given"
+def _hide_key(text: str, key: str) -> str:
+    return plain_line(text.replace(key, _KEY_PLACEHOLDER), _MAX_REASON_LENGTH) or "no reason given"
 
 
-def _retry_after(headers: Mapping[str, str]) -> float:
+def _parse_retry_after(headers: Mapping[str, str]) -> float:
     """Return the seconds of a Retry-After header, given as a number or as a date; 0 without one."""
     value = headers.get("retry-after", "")
     try:

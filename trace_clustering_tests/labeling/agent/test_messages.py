@@ -1,11 +1,12 @@
-"""What is sent again of a conversation: whole turns, the latest, within the bound."""
+"""A request repeats the latest turns of the conversation, whole, within the limit."""
 
 import itertools
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
 
-from trace_clustering.labeling.agent.messages import request_messages, size
+from trace_clustering.labeling.agent.messages import select_messages
+from trace_clustering.labeling.endpoint.request_size import measure_message
 
 OPENING = [SystemMessage("rules"), HumanMessage("begin")]
 
@@ -22,7 +23,7 @@ def turn(number: int, result: int = 500, argument: int = 10, calls: int = 2) -> 
 
 def sent(turns: list[list[BaseMessage]], room: int) -> list[BaseMessage]:
     flat = list(itertools.chain.from_iterable(turns))
-    return request_messages(OPENING, flat, lambda characters: "t" * min(characters, 3000), room)
+    return select_messages(OPENING, flat, lambda characters: "t" * min(characters, 3000), room)
 
 
 def ids(messages: list[BaseMessage]) -> list[str]:
@@ -36,9 +37,9 @@ def test_everything_is_sent_while_it_fits() -> None:
 
 
 @pytest.mark.parametrize("count", [20, 50])
-def test_of_many_turns_the_latest_are_sent_whole_with_the_titles_so_far(count: int) -> None:
+def test_the_latest_of_many_turns_are_sent_whole_with_the_titles_so_far(count: int) -> None:
     messages = sent([turn(number) for number in range(count)], 30_000)
-    assert sum(map(size, messages)) <= 30_000
+    assert sum(map(measure_message, messages)) <= 30_000
     assert messages[:2] == OPENING
     assert isinstance(messages[2], HumanMessage)
     assert isinstance(messages[3], AIMessage)
@@ -55,7 +56,7 @@ def test_the_last_turn_is_sent_whatever_its_size() -> None:
 
 def test_very_long_arguments_are_left_out_but_their_calls_stay() -> None:
     messages = sent([turn(0, argument=100_000), turn(1)], 30_000)
-    assert sum(map(size, messages)) <= 30_000
+    assert sum(map(measure_message, messages)) <= 30_000
     answer = messages[2]
     assert isinstance(answer, AIMessage)
     assert [call["args"] for call in answer.tool_calls] == [{}, {}]

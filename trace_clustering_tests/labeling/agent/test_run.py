@@ -31,7 +31,7 @@ def test_forty_clusters_of_a_thousand_traces_take_few_bounded_requests(labeling:
         "cost_usd": None,
         "tokens_estimated": False,
     }
-    # What the README says about the cost.
+    # These figures stand in the README of labeling/.
     assert 40_000 < result.report["prompt_tokens"] < 60_000
     assert 2_000 < result.report["completion_tokens"] < 4_000
 
@@ -62,7 +62,7 @@ def test_many_calls_in_one_message_are_all_answered(labeling: Labeling) -> None:
     assert result.report["ended"] == "finalized by the agent"
 
 
-def test_of_too_many_calls_in_one_message_the_first_are_answered(labeling: Labeling) -> None:
+def test_only_the_first_of_too_many_calls_in_one_message_are_answered(labeling: Labeling) -> None:
     _, server = labeling.run(in_turn(says(OVERVIEW, *[OVERVIEW] * 200), labels_all, says(FINALIZE)))
     assert len(server.requests[1].results()) == 20
     assert server.requests[1].characters < 60_000
@@ -133,6 +133,6 @@ def test_the_environment_is_read_when_the_run_starts(
 def test_the_temperature_is_sent_only_if_it_is_set(labeling: Labeling) -> None:
     _, server = labeling.run(in_turn(*EVERYTHING_AND_END))
     assert "temperature" not in server.requests[0].body
-    # The library itself leaves it out for reasoning models, which refuse it.
+    # The library itself omits it for reasoning models, which refuse it.
     _, server = labeling.run(in_turn(*EVERYTHING_AND_END), model="tiny", temperature=0.0)
     assert server.requests[0].body["temperature"] == 0

@@ -9,7 +9,7 @@ from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.labeling.agent.run import Attempt
-from trace_clustering.labeling.agent.store import LabelStore, StoredLabels, fingerprint
+from trace_clustering.labeling.agent.store import LabelStore, StoredLabels, compute_fingerprint
 from trace_clustering.labeling.endpoint.budget import Usage
 from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering
@@ -122,7 +122,7 @@ def test_a_store_that_lacks_something_is_an_empty_one(labeling: Labeling, what: 
 def test_what_is_saved_comes_back_from_any_storage(place: str, tmp_path: Path) -> None:
     assignments, _, _ = clustering()
     base = UPath(tmp_path) if place == "folder" else UPath("memory://labels-of-a-test")
-    store = LabelStore(base, assignments.provenance, fingerprint(assignments, "m"))
+    store = LabelStore(base, assignments.provenance, compute_fingerprint(assignments, "m"))
     assert store.load() == StoredLabels()
     stored = StoredLabels(
         {3: ClusterLabel("čaj ☕", "- a\n- b"), -1: ClusterLabel("Outliers", "- c\n- d")},
@@ -132,4 +132,7 @@ def test_what_is_saved_comes_back_from_any_storage(place: str, tmp_path: Path) -
     )
     store.save(stored)
     assert store.load() == stored
-    assert LabelStore(base, assignments.provenance, fingerprint(assignments, "n")).load() == StoredLabels()
+    assert (
+        LabelStore(base, assignments.provenance, compute_fingerprint(assignments, "n")).load()
+        == StoredLabels()
+    )

@@ -1,4 +1,4 @@
-"""Tools answer any call within their room, and change nothing but labels that hold."""
+"""Tools answer any call within their room, and change nothing but valid labels."""
 
 import json
 from typing import Any
@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.labeling.agent.draft import Desk, Draft
-from trace_clustering.labeling.agent.evidence import Evidence, gather_evidence
+from trace_clustering.labeling.agent.draft import Draft, ToolContext
+from trace_clustering.labeling.agent.evidence import Clustering, Evidence, gather_evidence
 from trace_clustering.labeling.agent.tools.registry import TOOLS, call_tool
-from trace_clustering.labeling.label import cluster_documents, find_terms, list_members_with_summaries
+from trace_clustering.labeling.label import build_documents, find_terms, list_members_with_summaries
 from trace_clustering.text import MAX_TITLE_LENGTH
 from trace_clustering_tests.labeling.clusterings import clustering
 
 
 def evidence_of(clusters: int, per_cluster: int, noise: int) -> Evidence:
     assignments, projection, summaries = clustering(clusters, per_cluster, noise)
-    terms = find_terms(cluster_documents(list_members_with_summaries(assignments, summaries)))
-    return gather_evidence(assignments, projection, summaries, terms)
+    terms = find_terms(build_documents(list_members_with_summaries(assignments, summaries)))
+    return gather_evidence(Clustering(assignments, projection, summaries, terms))
 
 
 EVIDENCE = evidence_of(4, 10, noise=3)
@@ -26,13 +26,13 @@ LARGE = evidence_of(100, 60, noise=4000)
 ROOM = 25_000
 
 
-def desk(evidence: Any = EVIDENCE) -> Desk:
+def context(evidence: Any = EVIDENCE) -> ToolContext:
     sizes = {cluster.cluster_id: cluster.size for cluster in evidence.clusters.values()}
-    return Desk(evidence, Draft(sizes, lambda: None))
+    return ToolContext(evidence, Draft(sizes, lambda: None))
 
 
-def answer(name: str, arguments: Any = None, at: Desk | None = None, room: int = ROOM) -> Any:
-    return json.loads(call_tool(at or desk(), name, {} if arguments is None else arguments, room))
+def answer(name: str, arguments: Any = None, at: ToolContext | None = None, room: int = ROOM) -> Any:
+    return json.loads(call_tool(at or context(), name, {} if arguments is None else arguments, room))
 
 
 class TestReading:
@@ -70,8 +70,8 @@ class TestReading:
         ]
 
     def test_current_labels_are_null_until_they_are_set(self) -> None:
-        at = desk()
-        at.draft.set(1, "Tax rates", "- one\n- two")
+        at = context()
+        at.draft.set_label(1, "Tax rates", "- one\n- two")
         rows = answer("get_current_labels", at=at)
         assert rows[:2] == [
             {"cluster_id": 0, "title": None},
@@ -94,8 +94,8 @@ class TestReading:
 
 
 class TestSetting:
-    def test_bulk_takes_what_holds_and_says_what_does_not(self) -> None:
-        at = desk()
+    def test_bulk_takes_valid_labels_and_says_which_are_not(self) -> None:
+        at = context()
         good = {"cluster_id": 0, "title": "Tax rates", "description": "- one\n- two"}
         labels = [
             good,
@@ -121,8 +121,8 @@ class TestSetting:
         ],
     )
     def test_a_description_becomes_two_to_five_plain_bullets(self, given: str, kept: str) -> None:
-        at = desk()
-        at.draft.set(0, "Tax rates", given)
+        at = context()
+        at.draft.set_label(0, "Tax rates", given)
         assert at.draft.labels[0].description == kept
 
     @pytest.mark.parametrize(
@@ -135,27 +135,27 @@ class TestSetting:
         ],
     )
     def test_a_title_becomes_plain(self, given: str, kept: str) -> None:
-        at = desk()
+        at = context()
         assert answer("set_cluster_label", {"cluster_id": 0, "title": given, "description": "- x"}, at) == {
             "set": 0,
             "title": kept,
         }
 
     def test_outliers_keep_their_name(self) -> None:
-        at = desk()
-        at.draft.set(-1, "Strange things", "- one\n- two")
+        at = context()
+        at.draft.set_label(-1, "Strange things", "- one\n- two")
         assert at.draft.labels[-1].title == "Outliers"
 
     @pytest.mark.parametrize("title", ["", " ", "\u200b", "<>", "''", "Cluster 3", "group", "#7", "outliers"])
     def test_a_title_that_says_nothing_is_refused(self, title: str) -> None:
-        at = desk()
+        at = context()
         assert answer("set_cluster_label", {"cluster_id": 0, "title": title, "description": "- x"}, at)[
             "error"
         ]
         assert at.draft.labels == {}
 
 
-# Whatever is called, however it is called
+# Any tool, with any arguments
 
 anything = st.text(st.characters(exclude_categories=()), max_size=40)
 json_values = st.recursive(
@@ -190,7 +190,7 @@ arguments = st.one_of(
 def test_any_call_is_answered_in_bounds_and_only_sound_labels_are_set(
     calls: list[tuple[str, Any]], room: int
 ) -> None:
-    at = desk()
+    at = context()
     for name, given_arguments in calls:
         text = call_tool(at, name, given_arguments, room)
         assert len(json.dumps(text, ensure_ascii=False)) <= room
@@ -220,12 +220,12 @@ def test_any_call_is_answered_in_bounds_and_only_sound_labels_are_set(
     ],
 )
 def test_answers_are_bounded_whatever_the_size(name: str, given_arguments: dict[str, Any], room: int) -> None:
-    text = call_tool(desk(LARGE), name, given_arguments, room)
+    text = call_tool(context(LARGE), name, given_arguments, room)
     assert len(json.dumps(text, ensure_ascii=False)) <= room
     assert json.loads(text)
 
 
 def test_a_hundred_clusters_are_all_in_the_overview() -> None:
     for name in ("get_clusters_overview", "get_all_clusters_with_sample_titles", "get_current_labels"):
-        rows = answer(name, at=desk(LARGE))
+        rows = answer(name, at=context(LARGE))
         assert [row["cluster_id"] for row in rows] == [*range(100), -1]

@@ -1,4 +1,4 @@
-"""Every hard limit ends the work in good order: labels stay, the rest falls back, and the limit is named."""
+"""At every limit the agent ends: its labels stay, other clusters get a fallback, and the report names it."""
 
 import time
 from typing import Any

@@ -1,15 +1,17 @@
-"""The arguments of the tools. Their descriptions are what the model reads about them."""
+"""The arguments of the tools. The model reads their descriptions."""
 
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trace_clustering.errors import explain_validation
-from trace_clustering.labeling.fitted_json import cut
+from trace_clustering.labeling.agent.draft import MAX_BULLETS
+from trace_clustering.labeling.json_answers import shorten
+from trace_clustering.text import MAX_TITLE_LENGTH
 
-MOST_TITLES = 100
-MOST_DETAILS = 20
-_MOST_LABELS = 500
+MAX_TITLES = 100
+MAX_DETAILS = 20
+_MAX_LABELS = 500
 
 
 class _Arguments(BaseModel):
@@ -17,7 +19,7 @@ class _Arguments(BaseModel):
 
 
 class NoArguments(_Arguments):
-    """A tool without arguments."""
+    """Arguments of a tool that takes none."""
 
 
 class SampleTitles(_Arguments):
@@ -30,36 +32,38 @@ class TraceTitles(_Arguments):
     """Arguments of get_cluster_trace_titles."""
 
     cluster_id: int = Field(description="Id of the cluster.")
-    limit: int = Field(default=30, ge=1, le=MOST_TITLES, description="Most titles (1 to 100).")
+    limit: int = Field(default=30, ge=1, le=MAX_TITLES, description=f"Most titles (1 to {MAX_TITLES}).")
 
 
 class TraceDetails(_Arguments):
     """Arguments of get_trace_details."""
 
     trace_ids: list[str] = Field(
-        min_length=1, max_length=MOST_DETAILS, description="Ids of traces (1 to 20), as the tools give them."
+        min_length=1,
+        max_length=MAX_DETAILS,
+        description=f"Ids of traces (1 to {MAX_DETAILS}), as the tools give them.",
     )
 
 
-class Label(_Arguments):
-    """A label of one cluster."""
+class LabelArguments(_Arguments):
+    """A label of one cluster."""  # part of what the model reads
 
     cluster_id: int = Field(description="Id of the cluster, an integer.")
-    title: str = Field(description="3 to 10 words, at most 120 characters.")
-    description: str = Field(description="2 to 5 lines, each starting with '- '.")
+    title: str = Field(description=f"3 to 10 words, at most {MAX_TITLE_LENGTH} characters.")
+    description: str = Field(description=f"2 to {MAX_BULLETS} lines, each starting with '- '.")
 
 
-class Labels(_Arguments):
+class BulkLabels(_Arguments):
     """Arguments of bulk_set_labels; each label is checked by itself."""
 
     labels: list[Any] = Field(
         min_length=1,
-        max_length=_MOST_LABELS,
+        max_length=_MAX_LABELS,
         description="The labels.",
-        json_schema_extra={"items": Label.model_json_schema()},
+        json_schema_extra={"items": LabelArguments.model_json_schema()},
     )
 
 
 def explain_arguments(error: ValidationError) -> str:
-    """Return the first faults of some arguments in a sentence that a model can act on."""
-    return explain_validation(error, show=lambda _, value: cut(repr(value), 60), max_faults=5)
+    """Return the first faults of a call's arguments as a sentence that tells the model what to mend."""
+    return explain_validation(error, show=lambda _, value: shorten(repr(value), 60), max_faults=5)

@@ -1,6 +1,6 @@
 """The tools that set labels and end the work.
 
-Their docstrings are what the model reads about them. Each answers within `room` characters.
+The model reads their docstrings. Each answers within `room` characters.
 """
 
 from typing import Any
@@ -8,51 +8,60 @@ from typing import Any
 from pydantic import ValidationError
 
 from trace_clustering.errors import ToolCallRefusedError
-from trace_clustering.labeling.agent.draft import Desk
-from trace_clustering.labeling.agent.tools.arguments import Label, Labels, NoArguments, explain_arguments
-from trace_clustering.labeling.fitted_json import compact, cut, fitted
+from trace_clustering.labeling.agent.draft import ToolContext
+from trace_clustering.labeling.agent.tools.arguments import (
+    BulkLabels,
+    LabelArguments,
+    NoArguments,
+    explain_arguments,
+)
+from trace_clustering.labeling.json_answers import dump_json, fit_rows, shorten
+
+# A model that cannot mend its labels must be able to end.
+MAX_REFUSED_ENDINGS = 3
 
 
-def set_cluster_label(desk: Desk, arguments: Label, room: int) -> str:  # noqa: ARG001
+def set_cluster_label(context: ToolContext, arguments: LabelArguments, room: int) -> str:  # noqa: ARG001
     """Set or replace the label of one cluster."""
-    label = desk.draft.set(arguments.cluster_id, arguments.title, arguments.description)
-    desk.draft.keep()
-    return compact({"set": arguments.cluster_id, "title": label.title})
+    label = context.draft.set_label(arguments.cluster_id, arguments.title, arguments.description)
+    context.draft.save()
+    return dump_json({"set": arguments.cluster_id, "title": label.title})
 
 
-def bulk_set_labels(desk: Desk, arguments: Labels, room: int) -> str:
+def bulk_set_labels(context: ToolContext, arguments: BulkLabels, room: int) -> str:
     """Set or replace the labels of many clusters at once."""
     done: list[int] = []
     refused: list[Any] = []
     for number, item in enumerate(arguments.labels):
         try:
-            label = Label.model_validate(item)
-            desk.draft.set(label.cluster_id, label.title, label.description)
+            label = LabelArguments.model_validate(item)
+            context.draft.set_label(label.cluster_id, label.title, label.description)
             done.append(label.cluster_id)
         except ValidationError as error:
-            refused.append({"item": number, "error": cut(explain_arguments(error), 300)})
+            refused.append({"item": number, "error": shorten(explain_arguments(error), 300)})
         except ToolCallRefusedError as error:
-            refused.append({"item": number, "error": cut(str(error), 300)})
+            refused.append({"item": number, "error": shorten(str(error), 300)})
     if done:
-        desk.draft.keep()
-    summary = [{"set": len(set(done)), "without_label": desk.draft.unlabelled()[:50]}]
-    return fitted(lambda _: [*summary, *refused], (0,), room)
+        context.draft.save()
+    summary = [{"set": len(set(done)), "without_label": context.draft.list_unlabelled()[:50]}]
+    return fit_rows(lambda _: [*summary, *refused], (0,), room)
 
 
-def finalize_labels(desk: Desk, arguments: NoArguments, room: int) -> str:  # noqa: ARG001
+def finalize_labels(context: ToolContext, arguments: NoArguments, room: int) -> str:  # noqa: ARG001
     """End the work, once every cluster has a label and no two titles are nearly equal."""
-    draft = desk.draft
+    draft = context.draft
     problems: list[Any] = []
-    if missing := draft.unlabelled():
+    if missing := draft.list_unlabelled():
         problems.append({"problem": "these clusters have no label", "cluster_ids": missing})
     problems += [
         {
             "problem": "these titles are nearly equal; say in each what the other lacks",
             "titles": {str(cluster): draft.labels[cluster].title for cluster in pair},
         }
-        for pair in draft.similar()
+        for pair in draft.find_similar_titles()
     ]
-    if draft.refuse_to_end():
-        return fitted(lambda _: [{"finalized": False}, *problems], (0,), room)
+    if problems and draft.refused_endings < MAX_REFUSED_ENDINGS:
+        draft.refused_endings += 1
+        return fit_rows(lambda _: [{"finalized": False}, *problems], (0,), room)
     draft.finalized = True
-    return compact([{"finalized": True, "labelled": len(draft.labels), "clusters": len(draft.sizes)}])
+    return dump_json([{"finalized": True, "labelled": len(draft.labels), "clusters": len(draft.sizes)}])

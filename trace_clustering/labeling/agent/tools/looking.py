@@ -1,25 +1,25 @@
 """The tools that show something: clusters, traces, and the labels so far.
 
-Their docstrings are what the model reads about them. Each answers within `room` characters.
+The model reads their docstrings. Each answers within `room` characters.
 """
 
 from typing import Any
 
 from trace_clustering.errors import ToolCallRefusedError
-from trace_clustering.labeling.agent.draft import Desk
+from trace_clustering.labeling.agent.draft import ToolContext
 from trace_clustering.labeling.agent.tools.arguments import (
     NoArguments,
     SampleTitles,
     TraceDetails,
     TraceTitles,
 )
-from trace_clustering.labeling.fitted_json import cut, fitted
+from trace_clustering.labeling.json_answers import fit_rows, shorten
 from trace_clustering.text import plain_line
 
-_LONGEST_ID = 200
+_MAX_TRACE_ID_LENGTH = 200
 
 
-def get_clusters_overview(desk: Desk, arguments: NoArguments, room: int) -> str:  # noqa: ARG001
+def get_clusters_overview(context: ToolContext, arguments: NoArguments, room: int) -> str:  # noqa: ARG001
     """Every cluster: size, the terms that set it apart, and its nearest neighbours with examples of theirs.
 
     The examples are those traces of the neighbour that come closest to this cluster: a good title is true of
@@ -38,7 +38,7 @@ def get_clusters_overview(desk: Desk, arguments: NoArguments, room: int) -> str:
                             {
                                 "cluster_id": other.cluster_id,
                                 "contrasting_examples": [
-                                    desk.evidence.title(trace) for trace in other.trace_ids[: detail - 1]
+                                    context.evidence.title(trace) for trace in other.trace_ids[: detail - 1]
                                 ],
                             }
                             for other in cluster.neighbours
@@ -48,13 +48,13 @@ def get_clusters_overview(desk: Desk, arguments: NoArguments, room: int) -> str:
                     else {}
                 ),
             }
-            for cluster in desk.evidence.clusters.values()
+            for cluster in context.evidence.clusters.values()
         ]
 
-    return fitted(build, (3, 2, 1, 0), room)
+    return fit_rows(build, (3, 2, 1, 0), room)
 
 
-def get_all_clusters_with_sample_titles(desk: Desk, arguments: SampleTitles, room: int) -> str:
+def get_all_clusters_with_sample_titles(context: ToolContext, arguments: SampleTitles, room: int) -> str:
     """Every cluster with the titles of its most typical traces (rank 0 first)."""
 
     def build(titles: int) -> list[Any]:
@@ -62,52 +62,50 @@ def get_all_clusters_with_sample_titles(desk: Desk, arguments: SampleTitles, roo
             {
                 "cluster_id": cluster.cluster_id,
                 "size": cluster.size,
-                "sample_titles": [desk.evidence.title(trace) for trace in cluster.trace_ids[:titles]],
+                "sample_titles": [context.evidence.title(trace) for trace in cluster.trace_ids[:titles]],
             }
-            for cluster in desk.evidence.clusters.values()
+            for cluster in context.evidence.clusters.values()
         ]
 
-    return fitted(build, range(arguments.titles_per_cluster, -1, -1), room)
+    return fit_rows(build, range(arguments.titles_per_cluster, -1, -1), room)
 
 
-def get_cluster_trace_titles(desk: Desk, arguments: TraceTitles, room: int) -> str:
+def get_cluster_trace_titles(context: ToolContext, arguments: TraceTitles, room: int) -> str:
     """Titles of one cluster's traces: from the most typical (rank 0) to the edge, evenly picked.
 
     In cluster -1, the outliers, rank 0 is the trace farthest from every cluster.
     """
-    cluster = desk.evidence.clusters.get(arguments.cluster_id)
+    cluster = context.evidence.clusters.get(arguments.cluster_id)
     if cluster is None:
         raise ToolCallRefusedError(f"there is no cluster {arguments.cluster_id}; the overview lists the ids")
     count = len(cluster.trace_ids)
-    shown = min(arguments.limit, count)
 
     def build(titles: int) -> list[Any]:
         ranks = dict.fromkeys(number * (count - 1) // max(titles - 1, 1) for number in range(titles))
         return [
-            {"rank": rank, "trace_id": trace, "title": desk.evidence.title(trace)}
+            {"rank": rank, "trace_id": trace, "title": context.evidence.title(trace)}
             for rank, trace in ((rank, cluster.trace_ids[rank]) for rank in ranks)
         ]
 
-    return fitted(build, range(shown, -1, -1), room)
+    return fit_rows(build, range(min(arguments.limit, count), -1, -1), room)
 
 
-def get_trace_details(desk: Desk, arguments: TraceDetails, room: int) -> str:
+def get_trace_details(context: ToolContext, arguments: TraceDetails, room: int) -> str:
     """Summaries of some traces: flow, bullets, notes. Look at a few of an unclear cluster."""
-    summaries = desk.evidence.summaries
+    summaries = context.evidence.summaries
 
     def build(length: int) -> list[Any]:
         rows: list[Any] = []
         for trace_id in dict.fromkeys(arguments.trace_ids):
             summary = summaries.get(trace_id)
             if summary is None:
-                rows.append(
-                    {"trace_id": plain_line(trace_id, _LONGEST_ID), "error": "there is no such trace"}
-                )
+                shown_id = plain_line(trace_id, _MAX_TRACE_ID_LENGTH)  # the model may have made it up
+                rows.append({"trace_id": shown_id, "error": "there is no such trace"})
                 continue
             rows.append(
                 {
                     "trace_id": trace_id,
-                    "title": desk.evidence.title(trace_id),
+                    "title": context.evidence.title(trace_id),
                     "flow_diagram": plain_line(summary["flow_diagram"], length),
                     "bullets": plain_line(" / ".join(summary["bullets"]), length),
                     "interesting_notes": plain_line(" / ".join(summary["interesting_notes"]), length),
@@ -115,20 +113,20 @@ def get_trace_details(desk: Desk, arguments: TraceDetails, room: int) -> str:
             )
         return rows
 
-    return fitted(build, (800, 400, 200, 100, 50, 1), room)
+    return fit_rows(build, (800, 400, 200, 100, 50, 1), room)
 
 
-def get_current_labels(desk: Desk, arguments: NoArguments, room: int) -> str:  # noqa: ARG001
+def get_current_labels(context: ToolContext, arguments: NoArguments, room: int) -> str:  # noqa: ARG001
     """All labels so far, null where there is none yet."""
 
     def build(length: int) -> list[Any]:
         rows: list[Any] = []
-        for cluster in desk.draft.sizes:
-            label = desk.draft.labels.get(cluster)
+        for cluster in context.draft.sizes:
+            label = context.draft.labels.get(cluster)
             row: dict[str, Any] = {"cluster_id": cluster, "title": label.title if label else None}
             if label and length:
-                row["description"] = cut(label.description, length)
+                row["description"] = shorten(label.description, length)
             rows.append(row)
         return rows
 
-    return fitted(build, (1500, 300, 100, 0), room)
+    return fit_rows(build, (1500, 300, 100, 0), room)

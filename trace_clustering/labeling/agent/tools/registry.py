@@ -1,7 +1,7 @@
-"""The eight tools of the agent, and how a call of a model becomes an answer.
+"""The eight tools of the agent, and how a call of the model is answered.
 
-What a tool does depends on its validated arguments and nothing else. A wrong call is answered with what
-was wrong and what to do; no call raises.
+A tool acts on its validated arguments and on nothing else. The answer to a wrong call says what was wrong
+and what to do; no call raises.
 """
 
 from collections.abc import Callable
@@ -11,18 +11,18 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from trace_clustering.errors import ToolCallRefusedError
-from trace_clustering.labeling.agent.draft import Desk
+from trace_clustering.labeling.agent.draft import ToolContext
 from trace_clustering.labeling.agent.tools import labelling, looking
 from trace_clustering.labeling.agent.tools.arguments import (
-    Label,
-    Labels,
+    BulkLabels,
+    LabelArguments,
     NoArguments,
     SampleTitles,
     TraceDetails,
     TraceTitles,
     explain_arguments,
 )
-from trace_clustering.labeling.fitted_json import refusal
+from trace_clustering.labeling.json_answers import write_refusal
 
 FINALIZE = labelling.finalize_labels.__name__
 
@@ -31,17 +31,17 @@ FINALIZE = labelling.finalize_labels.__name__
 class Tool:
     """A function of the agent and the model of its arguments."""
 
-    run: Callable[[Desk, Any, int], str]
+    run: Callable[[ToolContext, Any, int], str]
     arguments: type[BaseModel]
 
     def schema(self) -> dict[str, Any]:
-        """Return what a chat completion request says about the tool."""
+        """Return the tool as a request for a chat completion declares it."""
         return {
             "type": "function",
             "function": {
                 "name": self.run.__name__,
                 "description": " ".join((self.run.__doc__ or "").split()),
-                "parameters": _plain_schema(self.arguments),
+                "parameters": _make_schema(self.arguments),
             },
         }
 
@@ -54,38 +54,38 @@ TOOLS: dict[str, Tool] = {
         Tool(looking.get_cluster_trace_titles, TraceTitles),
         Tool(looking.get_trace_details, TraceDetails),
         Tool(looking.get_current_labels, NoArguments),
-        Tool(labelling.set_cluster_label, Label),
-        Tool(labelling.bulk_set_labels, Labels),
+        Tool(labelling.set_cluster_label, LabelArguments),
+        Tool(labelling.bulk_set_labels, BulkLabels),
         Tool(labelling.finalize_labels, NoArguments),
     )
 }
 
 
-def call_tool(desk: Desk, name: str, arguments: Any, room: int) -> str:  # noqa: ANN401 - what a model sent
-    """Answer one call of a model, whatever it is, within `room` characters."""
+def call_tool(context: ToolContext, name: str, arguments: Any, room: int) -> str:  # noqa: ANN401 - any JSON
+    """Answer any call that the model makes, within `room` characters."""
     tool = TOOLS.get(name)
     if tool is None:
-        return refusal(f"there is no such tool; there are {', '.join(TOOLS)}", room)
+        return write_refusal(f"there is no such tool; there are {', '.join(TOOLS)}", room)
     try:
-        return tool.run(desk, tool.arguments.model_validate(arguments), room)
+        return tool.run(context, tool.arguments.model_validate(arguments), room)
     except ValidationError as error:
-        return refusal(explain_arguments(error), room)
+        return write_refusal(explain_arguments(error), room)
     except ToolCallRefusedError as error:
-        return refusal(str(error), room)
+        return write_refusal(str(error), room)
 
 
-def _plain_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return a JSON schema without the titles that pydantic adds, which only cost tokens."""
+def _make_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of a model, without the titles of pydantic, which only cost tokens."""
 
-    def plain(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    def strip(node: Any) -> Any:  # noqa: ANN401 - any JSON
         if isinstance(node, dict):
             return {
-                key: plain(value)
+                key: strip(value)
                 for key, value in node.items()
                 if not (key == "title" and isinstance(value, str))
             }
         return node
 
-    schema: dict[str, Any] = plain(model.model_json_schema())
+    schema: dict[str, Any] = strip(model.model_json_schema())
     schema.pop("description", None)
     return {"type": "object", "properties": {}, **schema}
