@@ -1,4 +1,4 @@
-"""What is compared: each case measures the plain recipe and ours, in turns, in one go."""
+"""What is measured: each case but `recurrence` compares the plain recipe and ours, in turns, in one go."""
 
 import json
 import os
@@ -6,21 +6,37 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from trace_clustering_tests.benchmarks import vectors
 from trace_clustering_tests.benchmarks.processes import Measured, run
+from trace_clustering_tests.benchmarks.recurrence import recurrence
 
 PLAIN, OURS = "plain_recipe", "our_recipe"
 
 
+class Line(Protocol):
+    """What a case yields: one line of a printed table, whose figures are saved."""
+
+    COLUMNS: ClassVar[tuple[str, ...]]
+
+    def format_cells(self) -> tuple[str, ...]:
+        """Return what the table says."""
+
+    def list_figures(self) -> dict[str, Any]:
+        """Return what is saved."""
+
+
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; `bar` is what the ratio (or, for quality, ours) has to keep to."""
+    """One line of the comparison; `bar` is what the ratio (or, for quality, ours) has to keep to."""
+
+    COLUMNS: ClassVar[tuple[str, ...]] = ("work", "measure", "plain", "ours", "ratio", "bar")
 
     work: str
     measure: str
@@ -33,6 +49,15 @@ class Row:
     def ratio(self) -> float:
         """Ours in terms of the plain recipe."""
         return self.ours / self.plain if self.plain else float("nan")
+
+    def format_cells(self) -> tuple[str, ...]:
+        """Return what the table says."""
+        plain, ours = (f"{value:.3g} {self.unit}" for value in (self.plain, self.ours))
+        return self.work, self.measure, plain, ours, f"{self.ratio:.2f}", self.bar
+
+    def list_figures(self) -> dict[str, Any]:
+        """Return what is saved."""
+        return {**asdict(self), "ratio": self.ratio}
 
 
 def small(runs: int, folder: Path) -> Iterator[Row]:
@@ -118,8 +143,8 @@ def stability(runs: int, folder: Path) -> Iterator[Row]:
         yield Row(work, "agreement with the truth", means[PLAIN], means[OURS], "ARI", ">= plain")
 
 
-CASES: dict[str, Callable[[int, Path], Iterator[Row]]] = {
-    case.__name__: case for case in (small, materialize, imports, stability, large, growth, huge)
+CASES: dict[str, Callable[[int, Path], Iterator[Line]]] = {
+    case.__name__: case for case in (small, materialize, imports, stability, recurrence, large, growth, huge)
 }
 
 

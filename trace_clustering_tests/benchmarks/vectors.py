@@ -1,5 +1,6 @@
-"""What is clustered: made-up groups of any size, and the real labelled sets."""
+"""What is clustered: made-up groups of any size, the demo, and the real labelled sets."""
 
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,18 @@ def real(name: str) -> tuple[np.ndarray, np.ndarray]:
     FileNotFoundError
         If the set is absent; `TRACE_CLUSTERING_TEST_DATA` names the folder.
     """
+    return _read(REAL_DATA / f"{name}.parquet")
+
+
+def demo() -> np.ndarray:
+    """Return the vectors of the packaged demo traces, shape (n, d)."""
+    with as_file(files("trace_clustering.demo") / "traces.parquet") as path:
+        return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import pyarrow.parquet as pq
 
-    path: Path = REAL_DATA / f"{name}.parquet"
     table = pq.read_table(path, columns=["embedding", "label"])
     vectors = table["embedding"].combine_chunks().flatten().to_numpy()
     return vectors.reshape(len(table), -1).astype(np.float32), np.array(table["label"].to_pylist())
