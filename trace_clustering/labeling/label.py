@@ -108,7 +108,7 @@ def list_members_with_summaries(
     return {
         cluster: [
             summaries[trace]
-            for trace in assignments.trace_ids[assignments.ranked_members(cluster)]
+            for trace in assignments.trace_ids[assignments.rank_members(cluster)]
             if trace in summaries and trace not in hidden
         ]
         for cluster in assignments.clusters()
@@ -153,7 +153,7 @@ def generate_cluster_labels(
     ClusterLabels
         Ascending cluster ids, noise last; `labelers` says `agent`, `keywords` or `fallback`.
     """
-    members = {cluster: assignments.ranked_members(cluster) for cluster in assignments.clusters()}
+    members = {cluster: assignments.rank_members(cluster) for cluster in assignments.clusters()}
     known = list_members_with_summaries(assignments, summaries)
     descriptions = {
         c: _describe(len(rows), len(assignments), terms[c], known[c]) for c, rows in members.items()
