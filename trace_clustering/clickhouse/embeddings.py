@@ -128,18 +128,7 @@ def fetch_trace_embeddings_for_clustering(
         If rows were replaced while they were read.
     """
     check_patterns(session, filters)
-    documents = documents or DocumentSelection()
-    selection = {
-        "window_start": window.start,
-        "window_end": window.end,
-        "product": constants.LLMA_TRACE_PRODUCT,
-        "current_type": constants.LLMA_TRACE_DOCUMENT_TYPE,
-        "legacy_type": constants.LLMA_TRACE_DOCUMENT_TYPE_LEGACY,
-        "legacy_rendering": constants.LLMA_TRACE_RENDERING_LEGACY,
-        "document_type": documents.document_type,
-        "rendering": documents.rendering,
-        "embedding_model": documents.embedding_model,
-    }
+    selection = _build_selection(documents or DocumentSelection(), window)
     (in_window,) = session.query(_WINDOW_COUNTS, **selection)
     dimensions = _require_one_length(in_window["dimensions_and_models"])
     condition = build_trace_condition(filters, window)
@@ -155,6 +144,21 @@ def fetch_trace_embeddings_for_clustering(
     found = _collect_blocks(blocks, dimensions, max_samples, in_window["traces"])
     _require_finite(found)
     return found
+
+
+def _build_selection(documents: DocumentSelection, window: Window) -> dict[str, Any]:
+    """Return the parameters that every query starts with."""
+    return {
+        "window_start": window.start,
+        "window_end": window.end,
+        "product": constants.LLMA_TRACE_PRODUCT,
+        "current_type": constants.LLMA_TRACE_DOCUMENT_TYPE,
+        "legacy_type": constants.LLMA_TRACE_DOCUMENT_TYPE_LEGACY,
+        "legacy_rendering": constants.LLMA_TRACE_RENDERING_LEGACY,
+        "document_type": documents.document_type,
+        "rendering": documents.rendering,
+        "embedding_model": documents.embedding_model,
+    }
 
 
 def _build_sample_query(condition: str) -> str:
