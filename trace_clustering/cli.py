@@ -79,7 +79,7 @@ def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_
         file, ClickHouse(), team_id, on_error=on_error, embedding_model=embedding_model, track=_track
     )
     if report.bad_count:
-        click.echo(f"Left out {report.bad_lines()}", err=True)
+        click.echo(f"Left out {report.describe_bad_records()}", err=True)
     click.echo(f"Loaded {report.new} traces for team {team_id}; {report.already_there} were there already.")
 
 

@@ -1,4 +1,4 @@
-"""The clusters of a run: who belongs to them, where they lie on the map, what they are called."""
+"""The artifacts about clusters: their members, the map and the labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +38,8 @@ class ClusterAssignments(TraceArtifact):
     centroids : float32 array, shape (k, r)
         Mean of the members of cluster 0 .. k-1 in the clustering space. Noise has none.
     stabilities : float32 array, shape (k,)
-        How likely the members of cluster 0 .. k-1 are to be found together again, from 0 to 1; NaN where that
-        is unknown: without an ensemble, and by k-means.
+        How likely another run finds the members of cluster 0 .. k-1 together, from 0 to 1; NaN if unknown:
+        without an ensemble, and with k-means.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64", former_name="labels")
@@ -62,7 +62,7 @@ class ClusterAssignments(TraceArtifact):
         return float(np.bincount(clustered).max(initial=0)) / max(len(self), 1)
 
     def clusters(self) -> list[int]:
-        """Return the ids of all clusters in ascending order, noise last if there is any."""
+        """Return the ids of all clusters in ascending order, and noise last if there is any."""
         found = [int(cluster) for cluster in np.unique(self.cluster_ids)]
         return [c for c in found if c != NOISE_CLUSTER_ID] + [c for c in found if c == NOISE_CLUSTER_ID]
 
@@ -72,8 +72,8 @@ class ClusterAssignments(TraceArtifact):
             return None
         return round(float(self.stabilities[cluster_id]), 4)
 
-    def ranked_members(self, cluster_id: int) -> IntArray:
-        """Return the rows of a cluster from rank 0 on: nearest to the centroid, for noise farthest first."""
+    def rank_members(self, cluster_id: int) -> IntArray:
+        """Return the rows of a cluster by rank: nearest to the centroid first; for noise, farthest first."""
         members = np.flatnonzero(self.cluster_ids == cluster_id)
         distances = self.distances_to_centroid[members]
         order = np.argsort(-distances if cluster_id == NOISE_CLUSTER_ID else distances, kind="stable")
@@ -87,10 +87,10 @@ class Projection2D(TraceArtifact):
     Attributes
     ----------
     cluster_ids : int64 array, shape (n,)
-        Those of the assignments, so that the map can be drawn from this file alone.
+        As in the assignments; stored here too, so that the map can be drawn from this file alone.
     coordinates : float32 array, shape (n, 2)
     clusters : list of int, length m
-        Ids of all clusters, noise last if there is any.
+        Ids of all clusters in ascending order, and noise last if there is any.
     centroid_coordinates : float32 array, shape (m, 2)
         Mean of the members' coordinates.
     """
@@ -113,15 +113,15 @@ class ClusterLabels(Artifact):
     ----------
     cluster_ids : int64 array, shape (m,)
     sizes : int64 array, shape (m,)
-        Members of each cluster.
+        Number of members of each cluster.
     titles, descriptions : array of str, shape (m,)
     labelers : array of str, shape (m,)
-        What made each label: `agent`, `keywords` or `fallback`.
+        Maker of each label: `agent`, `keywords` or `fallback`.
     accuracies : float32 array, shape (m,)
-        Where labels were verified, the share of held-out members that a model assigned to their own cluster
-        by its label; NaN elsewhere.
+        Share of held-out members that a model assigned to their own cluster by its label; NaN if labels were
+        not verified.
     labeling : dict
-        How the labels came about: model, how the agent ended, requests, tokens, cost in US dollars.
+        How the labels were made: model, how the agent ended, requests, tokens, cost in US dollars.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64")
@@ -133,5 +133,5 @@ class ClusterLabels(Artifact):
     labeling: dict[str, Any] = entry({})
 
     def cluster_sizes(self) -> dict[int, int]:
-        """Return the number of traces of every cluster, as it was when the labels were made."""
+        """Return the number of traces of every cluster at the time when the labels were made."""
         return dict(zip(self.cluster_ids.tolist(), self.sizes.tolist(), strict=True))

@@ -1,6 +1,6 @@
-"""How an artifact declares what it stores, so that a file of it is written and read by the declaration alone.
+"""Declares how the fields of an artifact are stored, so that `parquet.py` needs no code for each artifact.
 
-Fields made with `column()` become columns of the stored file, everything else goes into its header.
+Fields made with `column()` become columns of the file; all other fields go into its header.
 """
 
 import dataclasses
@@ -12,25 +12,25 @@ import numpy as np
 
 from trace_clustering.artifacts.provenance import Provenance
 
-_STORED_AS = "stored_as"
+_STORAGE = "storage"
 
 
 @dataclass(frozen=True)
-class StoredAs:
+class FieldStorage:
     """How a field is stored.
 
     Attributes
     ----------
     name : str
-        Name of the column or of the key in the header; a column's name says what one of its values is.
+        Name of the column or of the key in the header; columns are named in the singular, for one value.
     former_name : str
         Name in files of format 1.
     is_column : bool
     dtype : str
-        Type of the array; empty for what is plain JSON.
+        Type of the array; empty for plain JSON.
     ndim : int
     fill : object
-        Value of every row of a file that was made before the column existed; None if there is no such value.
+        Value of every row if a file lacks the column, because it is older; None if the column is required.
     """
 
     name: str
@@ -43,27 +43,27 @@ class StoredAs:
 
 def column(name: str, dtype: str, *, ndim: int = 1, former_name: str = "", fill: Any = None) -> Any:  # noqa: ANN401 - typed like dataclasses.field
     """Declare an array with one row per trace (or cluster) of the artifact."""
-    return field(metadata={_STORED_AS: StoredAs(name, former_name, True, dtype, ndim, fill)})
+    return field(metadata={_STORAGE: FieldStorage(name, former_name, True, dtype, ndim, fill)})
 
 
 def matrix() -> Any:  # noqa: ANN401
     """Declare a small float32 matrix whose rows are not the rows of the artifact."""
-    return field(metadata={_STORED_AS: StoredAs("", "", False, "float32", 2)})
+    return field(metadata={_STORAGE: FieldStorage("", "", False, "float32", 2)})
 
 
 def vector() -> Any:  # noqa: ANN401
-    """Declare a few float32 numbers, NaN among them, that are not about the rows of the artifact."""
-    return field(metadata={_STORED_AS: StoredAs("", "", False, "float32", 1)})
+    """Declare a short float32 array whose values are not about the rows of the artifact; NaN is allowed."""
+    return field(metadata={_STORAGE: FieldStorage("", "", False, "float32", 1)})
 
 
 def entry(default: Any, *, former_name: str = "") -> Any:  # noqa: ANN401
-    """Declare an entry of the header that is plain JSON, with its value where a file does not have it."""
-    return field(default_factory=lambda: copy(default), metadata={_STORED_AS: StoredAs("", former_name)})
+    """Declare an entry of the header that is plain JSON, and its value if a file lacks it."""
+    return field(default_factory=lambda: copy(default), metadata={_STORAGE: FieldStorage("", former_name)})
 
 
-def stored_as(declared: "dataclasses.Field[Any]") -> StoredAs:
-    """Return how a field is stored; by default under its own name, as it always was."""
-    found: StoredAs = declared.metadata.get(_STORED_AS, StoredAs("", ""))
+def get_storage(declared: "dataclasses.Field[Any]") -> FieldStorage:
+    """Return how a field is stored; without a declaration, in the header under its own name."""
+    found: FieldStorage = declared.metadata.get(_STORAGE, FieldStorage("", ""))
     return dataclasses.replace(
         found, name=found.name or declared.name, former_name=found.former_name or declared.name
     )
@@ -71,16 +71,16 @@ def stored_as(declared: "dataclasses.Field[Any]") -> StoredAs:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Artifact:
-    """Base of what an asset makes."""
+    """Base of the values that the assets make and pass on."""
 
     provenance: Provenance
 
     @classmethod
     def empty(cls, provenance: Provenance, **header: Any) -> Self:  # noqa: ANN401
-        """Return the explicit result of having too little data: no rows, and the reason in the provenance."""
+        """Return the artifact for too little data: no rows, and the reason in the provenance."""
         arrays = {
             declared.name: np.empty((0,) * how.ndim, dtype=how.dtype)
             for declared in dataclasses.fields(cls)
-            if (how := stored_as(declared)).dtype
+            if (how := get_storage(declared)).dtype
         }
         return cls(provenance=provenance, **arrays, **header)

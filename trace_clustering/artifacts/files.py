@@ -1,4 +1,4 @@
-"""Files anywhere, on disk or in an object store, written whole or not at all."""
+"""Reads files on disk or in an object store, and writes them whole or not at all."""
 
 import os
 import tempfile
@@ -12,31 +12,31 @@ from upath import UPath
 
 
 def write_whole(path: UPath, content: bytes) -> None:
-    """Write a small file anywhere so that a crash leaves the old content or the new."""
-    with replacing(path) as file:
+    """Write a small file so that a crash leaves the old content or the new."""
+    with open_replacement(path) as file:
         file.write(content)
 
 
 @contextmanager
-def replacing(path: UPath) -> Iterator[IO[bytes]]:
-    """Open a file to write what shall be at a path, anywhere; it gets there once all is written.
+def open_replacement(path: UPath) -> Iterator[IO[bytes]]:
+    """Open a file to write that replaces the one at `path` when the block ends.
 
-    A crash or an error before that leaves what was there.
+    A crash or an error before that leaves the old file.
     """
     if _is_local(path):
-        with _replacing_local(Path(path.path)) as file:
+        with _open_local_replacement(Path(path.path)) as file:
             yield file
     else:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / path.name
             with copy.open("wb") as file:
                 yield file
-            path.fs.put_file(str(copy), path.path)  # object stores show an upload only once it is complete
+            path.fs.put_file(str(copy), path.path)  # an object store shows only complete uploads
 
 
 @contextmanager
-def _replacing_local(path: Path) -> Iterator[IO[bytes]]:
-    """Replace a file in one step, after its content has reached the disk."""
+def _open_local_replacement(path: Path) -> Iterator[IO[bytes]]:
+    """Replace a file on disk in one step, after the new content has reached the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
@@ -50,8 +50,8 @@ def _replacing_local(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def reading(path: UPath) -> Iterator[IO[bytes]]:
-    """Open a file from anywhere; faults of an object store come up here, and not in the middle of it."""
+def open_for_reading(path: UPath) -> Iterator[IO[bytes]]:
+    """Open a file to read; it is fetched whole first, so errors of an object store occur only here."""
     if _is_local(path):
         with Path(path.path).open("rb") as file:
             yield file

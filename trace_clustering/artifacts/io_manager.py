@@ -1,11 +1,11 @@
-"""Artifacts on disk or object storage: `<base>/<asset>/<date>/<team>.parquet`."""
+"""Keeps artifacts on disk or in an object store: `<base>/<asset>/<date>/<team>.parquet`."""
 
 import dagster as dg
 from pydantic import Field
 from upath import UPath
 
 from trace_clustering.artifacts.fields import Artifact
-from trace_clustering.artifacts.files import reading, replacing
+from trace_clustering.artifacts.files import open_for_reading, open_replacement
 from trace_clustering.artifacts.parquet import from_parquet, to_parquet
 from trace_clustering.environment import storage_base
 
@@ -22,7 +22,7 @@ class ArtifactIOManager(dg.UPathIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: Artifact, path: UPath) -> None:
         """Write an artifact so that a crash leaves the old file or the new one."""
-        with replacing(path) as file:
+        with open_replacement(path) as file:
             to_parquet(obj, file)
             size = file.tell()
         context.add_output_metadata({"bytes": size})
@@ -33,19 +33,19 @@ class ArtifactIOManager(dg.UPathIOManager):
         Raises
         ------
         dagster.Failure
-            If there is none, or the file is damaged; retries cannot help.
+            If there is no file, or it cannot be used (damaged, or of another version); retries cannot help.
         """
         try:
-            with reading(path) as file:
+            with open_for_reading(path) as file:
                 return from_parquet(file)
         except FileNotFoundError:
-            raise _materialize_first(context, f"is not stored at {path}") from None
+            raise _build_failure(context, f"is not stored at {path}") from None
         except ValueError as error:
-            raise _materialize_first(context, f"cannot be read from {path} ({error})") from error
+            raise _build_failure(context, f"cannot be read from {path} ({error})") from error
 
 
 class ArtifactStorage(dg.ConfigurableIOManagerFactory[ArtifactIOManager]):
-    """Where the artifacts of the assets are kept."""
+    """The place where the artifacts of the assets are kept."""
 
     base: str = Field(
         default="",
@@ -58,7 +58,7 @@ class ArtifactStorage(dg.ConfigurableIOManagerFactory[ArtifactIOManager]):
         return ArtifactIOManager(base_path=UPath(self.base or storage_base()))
 
 
-def _materialize_first(context: dg.InputContext, what: str) -> dg.Failure:
+def _build_failure(context: dg.InputContext, what: str) -> dg.Failure:
     asset = context.asset_key.to_user_string()
     return dg.Failure(
         f"{asset} of partition {context.asset_partition_key} {what}; "

@@ -1,7 +1,7 @@
-"""Artifacts as Parquet, one self-contained file each, and back.
+"""Writes each artifact as one Parquet file, and reads it back.
 
-What has a row per trace is a column that any Parquet reader understands (matrices as fixed-size lists);
-the rest is JSON in the file's metadata under the key `trace_clustering`.
+Arrays with a row per trace (or cluster) are columns that any Parquet reader understands, matrices as
+fixed-size lists. The rest is JSON in the file's metadata under the key `trace_clustering`.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
-from trace_clustering.artifacts.fields import Artifact, StoredAs, stored_as
+from trace_clustering.artifacts.fields import Artifact, FieldStorage, get_storage
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.receipt import EventReceipt
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 HEADER_KEY = b"trace_clustering"
-# Raise it when a field is renamed, and when files without a new field can no longer be read.
+# Raise it when a field is renamed, or a new field has no default for older files.
 FORMAT = 2
 _FORMAT_WITHOUT_NUMBER = 1
 
-# What is in memory once more while a file is written or read: 50 MB of vectors of 3,072 dimensions.
+# Rows that are held twice while a file is written or read. 4,096 embeddings of 3,072 dimensions take 50 MB.
 _ROWS_PER_GROUP = 4096
 _ROWS_PER_BATCH = 1024
 
@@ -44,7 +44,7 @@ _KINDS: dict[str, type[Artifact]] = {
 
 
 def to_parquet(artifact: Artifact, file: IO[bytes]) -> None:
-    """Write the artifact as a Parquet file, a group of rows at a time, so that no array is held twice."""
+    """Write the artifact as a Parquet file, one group of rows at a time, so that no array is held twice."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -55,7 +55,7 @@ def to_parquet(artifact: Artifact, file: IO[bytes]) -> None:
     }
     columns = {}
     for declared in dataclasses.fields(artifact):
-        value, stored = getattr(artifact, declared.name), stored_as(declared)
+        value, stored = getattr(artifact, declared.name), get_storage(declared)
         if stored.is_column:
             columns[stored.name] = value
         elif declared.name != "provenance":
@@ -80,51 +80,51 @@ def to_parquet(artifact: Artifact, file: IO[bytes]) -> None:
 
 
 def from_parquet(file: IO[bytes]) -> Artifact:
-    """Rebuild an artifact from its file, a batch of rows at a time; its arrays can be written to.
+    """Read an artifact from its file, one batch of rows at a time; its arrays are writeable.
 
-    What an earlier version of the project did not store gets its default, where there is one.
+    A field that an earlier version of the project did not store gets its default, if it has one.
 
     Raises
     ------
     ValueError
-        If the content is not an artifact of this project, is damaged, or was made by another version that
-        stored something else.
+        If the content is not an artifact of this project, is damaged, or was made by another version whose
+        fields are not known here.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    written_in = FORMAT
+    file_format = FORMAT
     try:
         with pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False) as stored:
             header = json.loads(stored.schema_arrow.metadata[HEADER_KEY])
-            written_in = header.get("format", _FORMAT_WITHOUT_NUMBER)
+            file_format = header.get("format", _FORMAT_WITHOUT_NUMBER)
             kind = _KINDS[header["kind"]]
-            fields = {f: _name_in(stored_as(f), written_in) for f in dataclasses.fields(kind)}
-            columns = {f: name for f, name in fields.items() if stored_as(f).is_column}
+            fields = {f: _choose_name(get_storage(f), file_format) for f in dataclasses.fields(kind)}
+            columns = {f: name for f, name in fields.items() if get_storage(f).is_column}
             values = _read_columns(stored, columns)
         values["provenance"] = Provenance.from_json(header["provenance"])
         for f, name in fields.items():
             if f.name not in values and (name in header or f.default_factory is dataclasses.MISSING):
-                values[f.name] = _from_json(header[name], stored_as(f))
+                values[f.name] = _from_json(header[name], get_storage(f))
     except (pa.ArrowException, OSError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(_explain(error, written_in)) from error
+        raise ValueError(_explain_unreadable_file(error, file_format)) from error
     return kind(**values)
 
 
-def _name_in(stored: StoredAs, written_in: int) -> str:
-    return stored.name if written_in >= FORMAT else stored.former_name
+def _choose_name(stored: FieldStorage, file_format: int) -> str:
+    return stored.name if file_format >= FORMAT else stored.former_name
 
 
-def _explain(error: Exception, written_in: int) -> str:
-    """Return why a file cannot be used: another version made it, or it is no artifact, or damaged."""
-    if written_in == FORMAT:
+def _explain_unreadable_file(error: Exception, file_format: int) -> str:
+    """Return why a file cannot be used: another version made it, it is not an artifact, or it is damaged."""
+    if file_format == FORMAT:
         return f"not an artifact of trace_clustering, or a damaged one: {error}"
-    age = "an older" if written_in < FORMAT else "a newer"
+    age = "an older" if file_format < FORMAT else "a newer"
     return f"made by {age} version of trace_clustering, which stored something else: {error}"
 
 
 def _read_columns(stored: "pq.ParquetFile", columns: "dict[dataclasses.Field[Any], str]") -> dict[str, Any]:
-    """Read columns in batches, each into an array that has the right size from the start."""
+    """Read columns in batches into arrays that are allocated once, so that no array is held twice."""
     metadata, schema = stored.metadata, stored.schema_arrow
     rows = metadata.num_rows
     if rows != sum(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)):
@@ -132,7 +132,7 @@ def _read_columns(stored: "pq.ParquetFile", columns: "dict[dataclasses.Field[Any
     arrays: dict[str, Any] = {}
     present: dict[str, str] = {}
     for f, name in columns.items():
-        how = stored_as(f)
+        how = get_storage(f)
         if name not in schema.names and how.fill is not None:
             arrays[f.name] = np.full(rows, how.fill, dtype=how.dtype)
         else:
@@ -149,7 +149,7 @@ def _read_columns(stored: "pq.ParquetFile", columns: "dict[dataclasses.Field[Any
     return arrays
 
 
-def _from_json(value: Any, how: StoredAs) -> Any:  # noqa: ANN401 - any JSON
+def _from_json(value: Any, how: FieldStorage) -> Any:  # noqa: ANN401 - any JSON
     """Return an entry of the header as its field holds it; null in an array becomes NaN."""
     if not how.dtype:
         return value

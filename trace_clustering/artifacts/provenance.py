@@ -1,4 +1,4 @@
-"""Where an artifact comes from."""
+"""The origin of an artifact: team, window and settings."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from trace_clustering.traces.window import Window, iso_time
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which team, window and settings an artifact stands for, and why it is empty if it is.
+    """Team, window and settings of an artifact, and the reason if it is empty.
 
     Attributes
     ----------
     team_id : int
     window : Window
     settings : dict
-        The settings that took effect up to and including the asset that made the artifact.
+        The settings that the asset that made the artifact, and all assets before it, used.
     shortage : str
-        Why there was nothing to cluster; empty if there was.
+        Why there was too little to cluster; empty if there was enough.
     """
 
     team_id: int
@@ -35,17 +35,17 @@ class Provenance:
 
     @property
     def run_id(self) -> str:
-        """Identity of the clustering run: team, end of the window, and the label if there is one."""
+        """Identity of the clustering run: team, end of the window, and `run_label` if it is set."""
         run_id = f"{self.team_id}_trace_{self.window.end:%Y%m%d_%H%M%S}"
-        label = self.settings["run_label"]
-        return f"{run_id}_{label}" if label else run_id
+        run_label = self.settings["run_label"]
+        return f"{run_id}_{run_label}" if run_label else run_id
 
     def with_settings(self, settings: dict[str, Any]) -> Self:
-        """Return the provenance of something made from this with further settings."""
+        """Return the provenance of an artifact that is made from this one with further settings."""
         return dataclasses.replace(self, settings=self.settings | settings)
 
     def with_shortage(self, traces: int, traces_in_window: int) -> Self:
-        """Return the provenance of an empty result, for a window that holds too few (matching) traces."""
+        """Return the provenance of an empty artifact, for a window with too few (matching) traces."""
         found = f"{traces} traces in the window"
         if self.settings.get("trace_filters"):
             found = f"{traces} of {traces_in_window} traces in the window satisfy trace_filters"
@@ -53,7 +53,7 @@ class Provenance:
         return dataclasses.replace(self, shortage=reason)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the header form, the inverse of `from_json`."""
+        """Return the provenance as JSON, for the header of a stored artifact."""
         return {
             "team_id": self.team_id,
             "window_start": iso_time(self.window.start),
@@ -64,7 +64,7 @@ class Provenance:
 
     @classmethod
     def from_json(cls, header: dict[str, Any]) -> Self:
-        """Rebuild the provenance from its header form."""
+        """Return the provenance that `to_json` wrote."""
         window = Window(
             datetime.fromisoformat(header["window_start"]), datetime.fromisoformat(header["window_end"])
         )

@@ -1,4 +1,4 @@
-"""What is known about the event once it is written."""
+"""The artifact about the written event."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from trace_clustering.traces.arrays import IntArray, StringArray
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EventReceipt(Artifact):
-    """Proof of what was written to ClickHouse.
+    """Proof of the event that was written to ClickHouse.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What is known about the traces of a run before they are clustered.
+"""The artifacts about the traces of a run, before they are clustered.
 
 Arrays have one row per trace, in the same order in every artifact of a run: sorted by trace id.
 """
@@ -15,7 +15,7 @@ from trace_clustering.traces.arrays import FloatArray, StringArray, TimeArray
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TraceArtifact(Artifact):
-    """Something known about each trace of a run.
+    """Base of the artifacts with one row per trace.
 
     Attributes
     ----------
@@ -24,9 +24,9 @@ class TraceArtifact(Artifact):
     timestamps : array of datetime64[ms], shape (n,)
         When the embedded document was made, UTC.
     trace_times : array of datetime64[us], shape (n,)
-        When the trace itself began, UTC, as far as its summary says so; NaT where that is unknown.
+        When the trace itself began, UTC; NaT if its summary does not say so.
     batch_run_ids : array of str, shape (n,)
-        The summarization run that made the embedded document; empty if unknown.
+        The batch run that made the embedded document; empty if unknown.
     """
 
     trace_ids: StringArray = column("trace_id", "object")
@@ -38,7 +38,7 @@ class TraceArtifact(Artifact):
         return len(self.trace_ids)
 
     def identity(self) -> dict[str, Any]:
-        """Return what travels on to the artifacts made from this one."""
+        """Return the fields that an artifact made from this one takes over."""
         return {
             name: getattr(self, name) for name in ("trace_ids", "timestamps", "trace_times", "batch_run_ids")
         }
@@ -52,7 +52,7 @@ class Embeddings(TraceArtifact):
     ----------
     embeddings : float32 array, shape (n, d)
     traces_in_window : int
-        How many traces the window held before sampling.
+        Number of traces in the window before filtering and sampling.
     """
 
     embeddings: FloatArray = column("embedding", "float32", ndim=2, former_name="vectors")
@@ -66,11 +66,11 @@ class ReducedEmbeddings(TraceArtifact):
     Attributes
     ----------
     points : float32 array, shape (n, r)
-        With an ensemble, its layouts side by side.
+        With an ensemble, its layouts side by side; r is the sum of their dimensions.
     neighbors : int32 array, shape (n, k)
         Rows of the k traces with the nearest embeddings, the trace itself first. Without an ensemble k is 1.
     n_layouts : int
-        How many layouts the ensemble has; 1 without an ensemble.
+        Number of layouts of the ensemble; 1 without an ensemble.
     """
 
     points: FloatArray = column("point", "float32", ndim=2)

@@ -1,4 +1,4 @@
-"""Long lists of ids, in pieces that fit into one bound parameter."""
+"""Splits long lists of values into batches that fit into one bound parameter each."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -6,18 +6,22 @@ from typing import TypeVar
 T = TypeVar("T")
 
 MAX_ITEMS = 1000
-# A parameter travels to a server in one form field of at most 128 KiB, quotes and escapes included.
+# The client sends a parameter in one form field, and the server refuses fields over 128 KiB. Quotes and
+# escapes count too, so the limit is lower here.
 MAX_BYTES = 48 * 1024
 
 
-def parameter_batches(
-    items: Iterable[T], text: Callable[[T], str], *, max_items: int = MAX_ITEMS
+def split_for_parameters(
+    items: Iterable[T], to_text: Callable[[T], str], *, max_items: int = MAX_ITEMS
 ) -> Iterator[list[T]]:
-    """Yield the items in order, in lists whose texts fit into one parameter."""
+    """Yield the items in order, in lists whose texts fit into one parameter.
+
+    An item that is too long by itself gets a list of its own.
+    """
     batch: list[T] = []
     size = 0
     for item in items:
-        length = len(text(item).encode(errors="replace"))
+        length = len(to_text(item).encode(errors="replace"))
         if batch and (len(batch) == max_items or size + length > MAX_BYTES):
             yield batch
             batch, size = [], 0

@@ -1,4 +1,4 @@
-"""Writing the cluster event so that it exists once, and reading it back."""
+"""Writes the cluster event so that it exists once, and reads it back."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,7 @@ from typing import Any, Literal
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME
 from trace_clustering.posthog.cluster_event import ClusterEvent
+from trace_clustering.posthog.trace_events import EVENT_COLUMNS
 
 Outcome = Literal["emitted", "replaced", "unchanged"]
 
@@ -19,7 +20,7 @@ ORDER BY created_at DESC
 LIMIT 100
 """
 
-_OLDER_VERSIONS = """
+_IS_OLDER_VERSION = """
 event = {event:String} AND timestamp = {timestamp:DateTime64(6, 'UTC')} AND uuid = {uuid:UUID}
 AND created_at < {created_at:DateTime64(6, 'UTC')}
 """
@@ -35,11 +36,16 @@ LIMIT 1
 
 
 def emit_cluster_events(session: TeamSession, event: ClusterEvent) -> Outcome:
-    """Write the event of a run, in place of any version of it that is already there.
+    """Write the event of a run and remove its older versions.
 
-    A new version is inserted before older ones are deleted, so a crash in between loses nothing and the
-    next attempt cleans up. Where rows cannot be deleted (a Distributed table), the table's engine replaces
-    the older version when it merges.
+    The new version is inserted before older ones are deleted: after a crash in between, the next attempt
+    deletes them. A Distributed table cannot delete rows; there the table's engine drops the older version
+    when it merges.
+
+    Returns
+    -------
+    str
+        `emitted`, `replaced`, or `unchanged` if the stored event is the same.
     """
     identity = {
         "event": EVENT_NAME,
@@ -49,10 +55,10 @@ def emit_cluster_events(session: TeamSession, event: ClusterEvent) -> Outcome:
     properties = event.json_text
     stored = session.query(_STORED_VERSIONS, **identity)
     if stored and stored[0]["properties"] == properties:
-        _delete_older(session, identity, stored[0]["created_at"], len(stored) - 1)
+        _delete_older_versions(session, identity, stored[0]["created_at"], len(stored) - 1)
         return "unchanged"
     created_at = datetime.now(UTC)
-    if stored:  # also where the clock that wrote it is ahead of this one
+    if stored:  # the clock that wrote it may be ahead of this one
         created_at = max(created_at, stored[0]["created_at"] + timedelta(microseconds=1))
     session.insert(
         "events",
@@ -66,9 +72,9 @@ def emit_cluster_events(session: TeamSession, event: ClusterEvent) -> Outcome:
                 created_at,
             ]
         ],
-        ["uuid", "event", "properties", "timestamp", "distinct_id", "created_at"],
+        EVENT_COLUMNS,
     )
-    _delete_older(session, identity, created_at, len(stored))
+    _delete_older_versions(session, identity, created_at, len(stored))
     return "replaced" if stored else "emitted"
 
 
@@ -78,6 +84,8 @@ def fetch_cluster_event(session: TeamSession, run_id: str = "") -> dict[str, Any
     return json.loads(rows[0]["properties"]) if rows else None
 
 
-def _delete_older(session: TeamSession, identity: dict[str, Any], created_at: datetime, older: int) -> None:
-    if older and session.can_delete():
-        session.delete_events(_OLDER_VERSIONS, **identity, created_at=created_at)
+def _delete_older_versions(
+    session: TeamSession, identity: dict[str, Any], created_at: datetime, n_older: int
+) -> None:
+    if n_older and session.can_delete():
+        session.delete_events(_IS_OLDER_VERSION, **identity, created_at=created_at)

@@ -1,4 +1,4 @@
-"""The embeddings of a team's traces in a window."""
+"""Reads the embeddings of a team's traces in a window."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trace_clustering import constants
-from trace_clustering.clickhouse.filter_sql import check_patterns, trace_condition
+from trace_clustering.clickhouse.filter_sql import build_trace_condition, check_patterns
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.errors import ClickHouseQueryError, InvalidEmbeddingsError
 from trace_clustering.posthog.filters import PropertyFilter
@@ -24,11 +24,11 @@ class TraceEmbeddings:
     ----------
     trace_ids, batch_run_ids : array of str, shape (n,)
     timestamps : array of datetime64[ms], shape (n,)
-    vectors : float32 array, shape (n, d)
+    embeddings : float32 array, shape (n, d)
     traces_in_window : int
-        How many traces there were before filtering and sampling.
+        Number of traces before filtering and sampling.
     traces_matching : int
-        How many of them satisfied the filters; all, if there are none.
+        Number of those that satisfy the filters; all of them if there are no filters.
     """
 
     trace_ids: StringArray
@@ -41,16 +41,19 @@ class TraceEmbeddings:
 
 @dataclass(frozen=True)
 class DocumentSelection:
-    """Which embedded documents of a window stand for traces; empty text means any."""
+    """The kind of embedded documents that stand for traces.
+
+    An empty `rendering` or `embedding_model` selects any.
+    """
 
     document_type: str = constants.LLMA_TRACE_DOCUMENT_TYPE
     rendering: str = ""
     embedding_model: str = ""
 
 
-# What every query starts from; all values are bound parameters. The length is taken here, next to the column:
-# further out, ClickHouse would read the whole vectors for it.
-_SELECTED = """
+# Every query starts with this; all values are bound parameters. `length(embedding)` stands here because
+# further out ClickHouse would read the whole vectors to compute it.
+_SELECTED_DOCUMENTS = """
 WITH selected AS (
     SELECT
         document_id, embedding, length(embedding) AS dimensions, model_name, rendering, timestamp, inserted_at
@@ -67,8 +70,8 @@ WITH selected AS (
 )
 """
 
-_WINDOW = (
-    _SELECTED
+_WINDOW_COUNTS = (
+    _SELECTED_DOCUMENTS
     + """
 SELECT
     uniqExact(document_id) AS traces,
@@ -77,12 +80,13 @@ FROM selected
 """
 )
 
-# The newest row of a trace counts; the rest of the tuple makes ties fall the same way every time, and rows
-# alike in all of it are one row that was delivered twice. The sample is found without the embeddings, which
-# then pass by block after block, in the order in which they are stored: nobody holds more than a block. It is
-# joined, not listed with IN, because it brings its numbers with it: ClickHouse would evaluate the filters a
-# second time to count. A vector travels as the bytes it has in memory, after its length as a variable-length
-# integer (RowBinary), since the client makes a Python object of every number of an array.
+# The newest row of a trace counts. The rest of the tuple breaks ties the same way every time; rows with an
+# equal tuple are one row that was delivered twice. The sample is drawn without the embeddings. They are
+# streamed afterwards, in the order in which they are stored, so no side of the connection holds them all.
+# A join is used instead of IN because the sample also carries `position` and `traces_matching`; to count them
+# separately, ClickHouse would evaluate the filters a second time. RowBinary sends a vector as its length (a
+# variable-length integer) and its bytes in memory. For an array, the client would make a Python object of
+# every number.
 _NEWEST_ROWS = """
 SELECT
     document_id AS trace_id,
@@ -109,23 +113,42 @@ def fetch_trace_embeddings_for_clustering(
     filters: Sequence[PropertyFilter] = (),
     random_state: int = constants.DEFAULT_RANDOM_STATE,
 ) -> TraceEmbeddings:
-    """Read the vectors of a window, one per trace, at most `max_samples`.
+    """Read the embeddings of a window, one per trace.
 
-    Traces that do not satisfy the filters do not count. Of more traces, those with the smallest hash of
-    trace id and seed are taken: the same window and seed give the same sample.
+    If more than `max_samples` traces satisfy the filters, the sample is those with the smallest hash of trace
+    id and seed: the same window and seed give the same sample.
 
     Raises
     ------
     InvalidEmbeddingsError
-        If vectors differ in length, or hold NaN or infinity.
+        If embeddings differ in length, or hold NaN or infinity.
     InvalidPatternError
         If a filter holds a regular expression that ClickHouse cannot compile.
     ClickHouseQueryError
-        If rows were replaced in the middle of it.
+        If rows were replaced while they were read.
     """
     check_patterns(session, filters)
-    documents = documents or DocumentSelection()
-    selection = {
+    selection = _build_selection(documents or DocumentSelection(), window)
+    (in_window,) = session.query(_WINDOW_COUNTS, **selection)
+    dimensions = _require_one_length(in_window["dimensions_and_models"])
+    condition = build_trace_condition(filters, window)
+    blocks = session.stream(
+        _build_sample_query(condition.sql),
+        as_bytes=["vector"],
+        **selection,
+        **condition.parameters,
+        dimensions=dimensions,
+        max_samples=max_samples,
+        random_state=random_state,
+    )
+    found = _collect_blocks(blocks, dimensions, max_samples, in_window["traces"])
+    _require_finite(found)
+    return found
+
+
+def _build_selection(documents: DocumentSelection, window: Window) -> dict[str, Any]:
+    """Return the parameters that every query starts with."""
+    return {
         "window_start": window.start,
         "window_end": window.end,
         "product": constants.LLMA_TRACE_PRODUCT,
@@ -136,26 +159,11 @@ def fetch_trace_embeddings_for_clustering(
         "rendering": documents.rendering,
         "embedding_model": documents.embedding_model,
     }
-    (in_window,) = session.query(_WINDOW, **selection)
-    dimensions = _one_length(in_window["dimensions_and_models"])
-    condition = trace_condition(filters, window)
-    blocks = session.stream(
-        _sampled_rows(condition.sql),
-        as_bytes=["vector"],
-        **selection,
-        **condition.parameters,
-        dimensions=dimensions,
-        max_samples=max_samples,
-        random_state=random_state,
-    )
-    found = _collected(blocks, dimensions, max_samples, in_window["traces"])
-    _require_finite(found)
-    return found
 
 
-def _sampled_rows(condition: str) -> str:
-    """Return the statement that reads the traces of a sample of those that satisfy a condition."""
-    return f"""{_SELECTED}, sample AS (
+def _build_sample_query(condition: str) -> str:
+    """Return the statement that draws a sample of the traces that satisfy a condition, and reads it."""
+    return f"""{_SELECTED_DOCUMENTS}, sample AS (
     SELECT document_id, newest, traces_matching, row_number() OVER (ORDER BY document_id) - 1 AS position
     FROM (
         SELECT
@@ -172,10 +180,10 @@ def _sampled_rows(condition: str) -> str:
 {_NEWEST_ROWS}"""
 
 
-def _collected(
+def _collect_blocks(
     blocks: Iterator[dict[str, list[Any]]], dimensions: int, max_samples: int, traces_in_window: int
 ) -> TraceEmbeddings:
-    """Put every row where it belongs, in arrays that have the right size from the start."""
+    """Write each row to its position; arrays are allocated once, so no vector is held twice."""
     first = next(blocks, None)
     matching = first["traces_matching"][0] if first else 0
     n = min(matching, max_samples)
@@ -187,7 +195,7 @@ def _collected(
         traces_in_window=traces_in_window,
         traces_matching=matching,
     )
-    length_bytes = (dimensions.bit_length() + 6) // 7
+    length_bytes = (dimensions.bit_length() + 6) // 7  # 7 bits to a byte
     for block in chain([first] if first else [], blocks):
         rows = np.asarray(block["position"])
         found.trace_ids[rows] = block["trace_id"]
@@ -203,8 +211,8 @@ def _collected(
     return found
 
 
-def _one_length(dimensions_and_models: list[tuple[int, str]]) -> int:
-    """Return the length that all vectors of the window have, 0 if there are none."""
+def _require_one_length(dimensions_and_models: list[tuple[int, str]]) -> int:
+    """Return the length that all embeddings of the window have; 0 without embeddings."""
     models: dict[int, list[str]] = {}
     for dimensions, model in dimensions_and_models:
         models.setdefault(dimensions, []).append(model)

@@ -1,11 +1,11 @@
-"""Property filters as a condition of the embeddings query: fixed texts, and bound values."""
+"""Compiles property filters to a condition of the embeddings query: fixed SQL and bound values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from trace_clustering.clickhouse.batches import parameter_batches
+from trace_clustering.clickhouse.batches import split_for_parameters
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import TRACE_EVENT_NAMES, TRACE_FILTER_MARGIN
 from trace_clustering.errors import InvalidPatternError
@@ -13,10 +13,10 @@ from trace_clustering.posthog.filters import PropertyFilter
 from trace_clustering.posthog.moments import ISO_8601, parse_moment
 from trace_clustering.traces.window import Window
 
-_MAX_NEEDLES: Final = 255  # of ClickHouse's multiSearch functions
+_MAX_NEEDLES: Final = 255  # limit of ClickHouse's multiSearch functions
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
-# What a filter looks at, as JSON text; so a column is read by the same rules as a property.
+# Columns as JSON text, so that the rules for properties also hold for columns.
 _COLUMNS: Final = {
     "event": "toJSONString(event)",
     "distinct_id": "toJSONString(distinct_id)",
@@ -24,7 +24,7 @@ _COLUMNS: Final = {
 }
 
 _COMPARISONS: Final = {"gt": ">", "gte": ">=", "min": ">=", "lt": "<", "lte": "<=", "max": "<="}
-# An operator that denies another is true wherever the other is not: also where the property is missing.
+# A denial is true where the operator it denies is false, and also where the property is missing.
 _DENIALS: Final = {"is_not": "exact", "not_in": "in", "not_icontains": "icontains", "not_regex": "regex"}
 
 _MATCHING_TRACES: Final = """document_id IN (
@@ -40,22 +40,24 @@ _MATCHING_TRACES: Final = """document_id IN (
 )"""
 
 
-_COMPILE: Final = "SELECT arrayExists(pattern -> match('', pattern), {patterns:Array(String)}) AS found"
+_COMPILE_PATTERNS: Final = (
+    "SELECT arrayExists(pattern -> match('', pattern), {patterns:Array(String)}) AS found"
+)
 
 
 @dataclass(frozen=True)
 class TraceCondition:
-    """A condition on `document_id`, and the values it is bound to."""
+    """A condition on `document_id`, and its bound parameters."""
 
     sql: str = "1"
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-def trace_condition(filters: Sequence[PropertyFilter], window: Window) -> TraceCondition:
+def build_trace_condition(filters: Sequence[PropertyFilter], window: Window) -> TraceCondition:
     """Return the condition that at least one event of a trace satisfies all filters by itself.
 
-    The events are those of the window, whose start is moved back by `TRACE_FILTER_MARGIN`, since a trace's
-    events precede its summary. Without filters the condition is always true.
+    The events are those from `TRACE_FILTER_MARGIN` before the window to its end, because a trace's events
+    precede its summary. Without filters the condition is always true.
     """
     if not filters:
         return TraceCondition()
@@ -64,37 +66,40 @@ def trace_condition(filters: Sequence[PropertyFilter], window: Window) -> TraceC
         "filtered_start": window.start - TRACE_FILTER_MARGIN,
         "filtered_end": window.end,
     }
-    compiled = [_Compiler(f"filter_{number}", item, window.end) for number, item in enumerate(filters)]
+    compilers = [_FilterCompiler(f"filter_{number}", item, window.end) for number, item in enumerate(filters)]
     sql = _MATCHING_TRACES.format(
-        definitions=", ".join(c.definitions() for c in compiled),
-        conditions=" AND ".join(c.condition() for c in compiled),
+        definitions=", ".join(compiler.compile_definitions() for compiler in compilers),
+        conditions=" AND ".join(compiler.compile_condition() for compiler in compilers),
     )
-    for c in compiled:
-        parameters |= c.parameters
+    for compiler in compilers:
+        parameters |= compiler.parameters
     return TraceCondition(sql, parameters)
 
 
 def check_patterns(session: TeamSession, filters: Sequence[PropertyFilter]) -> None:
-    """Let ClickHouse compile every regular expression, whether or not there are rows to match.
+    """Let ClickHouse compile every regular expression, so that a bad one fails even without rows to match.
 
     Raises
     ------
     InvalidPatternError
-        If it cannot; the message names the filter.
+        If a regular expression is not valid; the message names the filter.
     """
     for number, item in enumerate(filters):
         if item.operator in ("regex", "not_regex"):
-            for batch in parameter_batches(item.values, str):
+            for batch in split_for_parameters(item.values, str):
                 try:
-                    session.query(_COMPILE, patterns=batch)
+                    session.query(_COMPILE_PATTERNS, patterns=batch)
                 except InvalidPatternError as error:
                     raise InvalidPatternError(
                         f"settings: trace_filters[{number}].value: {error}; correct it (the syntax is RE2)"
                     ) from error
 
 
-class _Compiler:
-    """One filter as SQL. The names in it, and nothing else, come from the filter's position."""
+class _FilterCompiler:
+    """Compiles one filter to SQL.
+
+    `name` comes from the filter's position, so the SQL holds no text of the filter.
+    """
 
     def __init__(self, name: str, item: PropertyFilter, window_end: datetime) -> None:
         self._name = name
@@ -102,84 +107,86 @@ class _Compiler:
         self._window_end = window_end
         self.parameters: dict[str, Any] = {}
 
-    def definitions(self) -> str:
-        """Return what the condition is made of: the property as JSON, as text, and whether it is there."""
+    def compile_definitions(self) -> str:
+        """Return the columns that the condition uses: the property as JSON and as text, and if it is set."""
         n = self._name
         if self._filter.type == "event_metadata":
             json_text = _COLUMNS[self._filter.key]
         else:
             json_text = f"JSONExtractRaw(properties, {self._bind('key', 'String', self._filter.key)})"
         return (
-            f"{_canonical(json_text)} AS {n}_json, {n}_json NOT IN ('', 'null') AS {n}_is_set, "
+            f"{_canonicalize(json_text)} AS {n}_json, {n}_json NOT IN ('', 'null') AS {n}_is_set, "
             f"startsWith({n}_json, '\"') AS {n}_is_text, "
             f"if({n}_is_text, JSONExtractString({n}_json), {n}_json) AS {n}_text"
         )
 
-    def condition(self) -> str:
+    def compile_condition(self) -> str:
+        """Return the condition that one event satisfies the filter."""
         operator = self._filter.operator
         if operator == "is_set":
             return f"{self._name}_is_set"
         if operator == "is_not_set":
             return f"NOT {self._name}_is_set"
         if operator in _DENIALS:
-            return f"NOT ({self._name}_is_set AND {self._test(_DENIALS[operator])})"
-        return f"({self._name}_is_set AND {self._test(operator)})"
+            return f"NOT ({self._name}_is_set AND {self._test_operator(_DENIALS[operator])})"
+        return f"({self._name}_is_set AND {self._test_operator(operator)})"
 
-    def _test(self, operator: str) -> str:
+    def _test_operator(self, operator: str) -> str:
         if operator in ("exact", "in"):
-            return self._equals()
+            return self._test_equality()
         if operator == "icontains":
-            return self._contains()
+            return self._test_substrings()
         if operator == "regex":
-            return self._matches()
+            return self._test_patterns()
         if operator in ("between", "not_between"):
-            return self._in_range(operator)
+            return self._test_range(operator)
         if operator in _COMPARISONS:
-            return self._compares(operator)
-        return self._is_date(operator)
+            return self._test_order(operator)
+        return self._test_moment(operator)
 
-    def _equals(self) -> str:
-        """Text equals text; any other JSON value equals what is the same value as JSON: 3, 3.0, 3e0."""
+    def _test_equality(self) -> str:
+        """Compare text as text, and any other property as JSON, in which 3, 3.0 and 3e0 are equal."""
         n = self._name
-        return _any(
+        return _join_with_or(
             f"if({n}_is_text, {n}_text IN {values}, "
-            f"{n}_json IN (arrayMap(v -> {_canonical('JSONExtractRaw(v)')}, {values})))"
+            f"{n}_json IN (arrayMap(v -> {_canonicalize('JSONExtractRaw(v)')}, {values})))"
             for values in self._bind_lists()
         )
 
-    def _contains(self) -> str:
-        return _any(
+    def _test_substrings(self) -> str:
+        return _join_with_or(
             f"multiSearchAny(lowerUTF8({self._name}_text), arrayMap(v -> lowerUTF8(v), {values}))"
             for values in self._bind_lists()
         )
 
-    def _matches(self) -> str:
-        # ClickHouse wants each pattern to be a constant of its own.
-        return _any(
+    def _test_patterns(self) -> str:
+        # match() takes a constant as its pattern, so each pattern needs a parameter of its own.
+        return _join_with_or(
             f"match({self._name}_text,{self._bind(str(number), 'String', pattern)})"
             for number, pattern in enumerate(self._filter.values)
         )
 
-    def _number(self) -> str:
-        """Return the property as a number, also if it is written as text; NULL if it is none."""
+    def _read_number(self) -> str:
+        """Return the property as a number, which may be written as text; NULL if it is not a number."""
         text = f"{self._name}_text"
         return f"if(match({text}, '^-?[0-9]'), JSONExtract({text}, 'Nullable(Float64)'), NULL)"
 
-    def _compares(self, operator: str) -> str:
-        # To be past any of several limits is to be past the nearest.
-        nearest = min if operator in ("gt", "gte", "min") else max
-        limit = self._bind_number("limit", nearest(self._filter.values, key=float))
-        return f"ifNull({self._number()} {_COMPARISONS[operator]} {limit}, 0)"
+    def _test_order(self, operator: str) -> str:
+        # OR over several limits: greater than any of them means greater than the smallest, and less than any
+        # of them means less than the largest.
+        choose = min if operator in ("gt", "gte", "min") else max
+        limit = self._bind_number("limit", choose(self._filter.values, key=float))
+        return f"ifNull({self._read_number()} {_COMPARISONS[operator]} {limit}, 0)"
 
-    def _in_range(self, operator: str) -> str:
+    def _test_range(self, operator: str) -> str:
         low, high = (
             self._bind_number(name, value)
             for name, value in zip(("low", "high"), self._filter.values, strict=True)
         )
-        inside = f"{self._number()} BETWEEN {low} AND {high}"
+        inside = f"{self._read_number()} BETWEEN {low} AND {high}"
         return f"ifNull({inside if operator == 'between' else f'NOT ({inside})'}, 0)"
 
-    def _is_date(self, operator: str) -> str:
+    def _test_moment(self, operator: str) -> str:
         text = f"{self._name}_text"
         moment = (
             f"toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull("
@@ -200,20 +207,20 @@ class _Compiler:
         return f"{{{self._name}_{name}:{kind}}}"
 
     def _bind_number(self, name: str, value: str) -> str:
-        # Read by the function that reads the property, so that the same digits are the same number.
+        # The function that reads the property also reads the value, so that equal digits give equal numbers.
         return f"JSONExtract({self._bind(name, 'String', value)}, 'Float64')"
 
     def _bind_lists(self) -> list[str]:
-        batches = parameter_batches(self._filter.values, str, max_items=_MAX_NEEDLES)
+        batches = split_for_parameters(self._filter.values, str, max_items=_MAX_NEEDLES)
         return [
             self._bind(f"values_{number}", "Array(String)", batch) for number, batch in enumerate(batches)
         ]
 
 
-def _canonical(json_text: str) -> str:
+def _canonicalize(json_text: str) -> str:
     """Return JSON that is the same for equal values: ClickHouse writes 3.0 as 3, but -0.0 as -0."""
     return f"transform({json_text}, ['-0'], ['0'])"
 
 
-def _any(conditions: Iterable[str]) -> str:
+def _join_with_or(conditions: Iterable[str]) -> str:
     return "(" + " OR ".join(conditions) + ")"

@@ -1,10 +1,10 @@
-"""Trace records into the tables that the pipeline reads."""
+"""Inserts trace records into the tables that the pipeline reads."""
 
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from trace_clustering.clickhouse.batches import parameter_batches
+from trace_clustering.clickhouse.batches import split_for_parameters
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import (
     GENERATION_EVENT_NAME,
@@ -14,9 +14,9 @@ from trace_clustering.constants import (
 from trace_clustering.posthog.trace_events import (
     DOCUMENT_COLUMNS,
     EVENT_COLUMNS,
-    embedded_document,
-    generation_event,
-    summary_event,
+    build_document,
+    build_generation_event,
+    build_summary_event,
 )
 from trace_clustering.traces.record import TraceRecord
 
@@ -41,7 +41,7 @@ LIMIT {limit:UInt64}
 def insert_records(
     session: TeamSession, records: Sequence[TraceRecord], *, batch_run_id: str, model_name: str
 ) -> int:
-    """Insert what is not there yet of a batch of records: embedding, summary event and generation event.
+    """Insert the embedding, the summary event and the generation event of each record, if they are missing.
 
     Parameters
     ----------
@@ -49,43 +49,45 @@ def insert_records(
     records : sequence of TraceRecord
         One batch of a file.
     batch_run_id : str
-        Ties each embedding to its summary. The same id and records change nothing when inserted again.
+        Links each embedding to its summary. Inserting the same records again with the same id changes
+        nothing.
     model_name : str
-        Model that made the vectors.
+        Model that made the embeddings.
 
     Returns
     -------
     int
-        How many of the records were new.
+        Number of records that were new.
     """
-    events = _missing_events(session, records, batch_run_id)
+    events = _select_missing_events(session, records, batch_run_id)
     if events:
         session.insert("events", list(events.values()), EVENT_COLUMNS)
-    # The embeddings go last: a trace that has its vector has everything.
-    documents = _missing_documents(session, records, batch_run_id)
+    # The embeddings go last, so that a trace with an embedding also has its events, whenever a load is
+    # interrupted.
+    documents = _select_missing_documents(session, records, batch_run_id)
     if documents:
         session.insert(
             "embeddings",
-            [embedded_document(record, batch_run_id, model_name) for record in documents.values()],
+            [build_document(record, batch_run_id, model_name) for record in documents.values()],
             DOCUMENT_COLUMNS,
         )
     return len(documents)
 
 
-def _missing_events(
+def _select_missing_events(
     session: TeamSession, records: Sequence[TraceRecord], batch_run_id: str
 ) -> dict[uuid.UUID, list[Any]]:
     events: dict[uuid.UUID, list[Any]] = {}
     for record in records:
         for event in (
-            summary_event(session.team_id, record, batch_run_id),
-            generation_event(session.team_id, record),
+            build_summary_event(session.team_id, record, batch_run_id),
+            build_generation_event(session.team_id, record),
         ):
             events.setdefault(event[0], event)
     moments = [record.timestamp for record in records]
-    known = {
+    stored = {
         row["uuid"]
-        for batch in parameter_batches(map(str, events), str)
+        for batch in split_for_parameters(map(str, events), str)
         for row in session.query(
             _STORED_EVENTS,
             names=[SUMMARY_EVENT_NAME, GENERATION_EVENT_NAME],
@@ -95,18 +97,18 @@ def _missing_events(
             limit=2 * len(batch),
         )
     }
-    return {identity: event for identity, event in events.items() if identity not in known}
+    return {identity: event for identity, event in events.items() if identity not in stored}
 
 
-def _missing_documents(
+def _select_missing_documents(
     session: TeamSession, records: Sequence[TraceRecord], batch_run_id: str
 ) -> dict[str, TraceRecord]:
     documents: dict[str, TraceRecord] = {}
     for record in records:
         documents.setdefault(record.trace_id, record)
-    known = {
+    stored = {
         row["document_id"]
-        for batch in parameter_batches(documents, str)
+        for batch in split_for_parameters(documents, str)
         for row in session.query(
             _STORED_DOCUMENTS,
             product=LLMA_TRACE_PRODUCT,
@@ -115,4 +117,4 @@ def _missing_documents(
             limit=len(batch),
         )
     }
-    return {trace_id: record for trace_id, record in documents.items() if trace_id not in known}
+    return {trace_id: record for trace_id, record in documents.items() if trace_id not in stored}

@@ -1,4 +1,4 @@
-"""The ClickHouse resource: one client library, two places."""
+"""The ClickHouse resource: one client library for a server and for the embedded engine."""
 
 import math
 import re
@@ -13,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from trace_clustering.clickhouse.address import Address, parse_dsn
 from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREATE_EVENTS
-from trace_clustering.clickhouse.session import Tables, TeamSession, errors_explained
+from trace_clustering.clickhouse.session import Tables, TeamSession, explain_errors
 from trace_clustering.environment import CLICKHOUSE_DSN, clickhouse_dsn
 from trace_clustering.errors import ClickHouseFolderLockedError, ClickHouseSetupError, InvalidSettingsError
 from trace_clustering.processes.clock import StepClock, seconds_of
@@ -27,8 +27,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class ClickHouse(dg.ConfigurableResource[Any]):
     """Access to the events and embeddings of one team at a time.
 
-    Sessions are short: the embedded engine lets one process at a time hold its folder, so each session
-    takes a file lock, and steps and runs that come at the same time wait for each other.
+    Only one process at a time can open the folder of the embedded engine. Each session therefore holds a file
+    lock, for which other steps and runs wait, and should be short.
     """
 
     dsn: str = Field(
@@ -66,37 +66,37 @@ class ClickHouse(dg.ConfigurableResource[Any]):
         ----------
         team_id : int
         timeout_seconds : float or StepClock
-            Time limit of each statement. Of a step's clock, each takes what is left, and so does the wait for
-            the embedded folder.
+            Time limit of each statement, in seconds. With a step's clock, each statement and the wait for the
+            embedded folder have the time that is left.
 
         Raises
         ------
         ClickHouseSetupError, ClickHouseUnavailableError, ClickHouseFolderLockedError
-            If the place is not in order, does not answer, or is held by another process.
+            If the place is not set up, does not answer, or another process holds its folder.
         """
-        address = self._address()
-        with self._client(address, timeout_seconds) as client:
+        address = self._parse_address()
+        with self._open_client(address, timeout_seconds) as client:
             if address.folder:
                 self._create_tables(client, address)
-            yield TeamSession(client, address, team_id, self._tables(client), timeout_seconds)
+            yield TeamSession(client, address, team_id, self._resolve_tables(client), timeout_seconds)
 
     def create_tables(self) -> list[str]:
-        """Create both tables where they do not exist, and return their names."""
-        address = self._address()
-        with self._client(address, timeout_seconds=60) as client:
+        """Create those of the two tables that do not exist, and return the names of both."""
+        address = self._parse_address()
+        with self._open_client(address, timeout_seconds=60) as client:
             self._create_tables(client, address)
-            tables = self._tables(client)
-            return [f"{tables.database}.{name}" for name in tables.bound().values()]
+            tables = self._resolve_tables(client)
+            return [f"{tables.database}.{name}" for name in tables.to_parameters().values()]
 
-    def _address(self) -> Address:
+    def _parse_address(self) -> Address:
         return parse_dsn(self.dsn or clickhouse_dsn())
 
     def _create_tables(self, client: "Client", address: Address) -> None:
-        with errors_explained(address):
+        with explain_errors(address):
             for statement in (CREATE_EVENTS, CREATE_DOCUMENT_EMBEDDINGS):
-                client.command(statement, self._tables(client).bound())
+                client.command(statement, self._resolve_tables(client).to_parameters())
 
-    def _tables(self, client: "Client") -> Tables:
+    def _resolve_tables(self, client: "Client") -> Tables:
         database = self.database or client.database or "default"
         if not _IDENTIFIER.fullmatch(database):
             raise ClickHouseSetupError(
@@ -105,20 +105,20 @@ class ClickHouse(dg.ConfigurableResource[Any]):
         return Tables(database, self.events_table, self.embeddings_table)
 
     @contextmanager
-    def _client(self, address: Address, timeout_seconds: float | StepClock) -> Iterator["Client"]:
+    def _open_client(self, address: Address, timeout_seconds: float | StepClock) -> Iterator["Client"]:
         if address.folder is None:
-            with errors_explained(address):
-                client = self._server_client(address, seconds_of(timeout_seconds))
+            with explain_errors(address):
+                client = self._connect_to_server(address, seconds_of(timeout_seconds))
             try:
                 yield client
             finally:
                 client.close()
             return
-        # Imported here because the embedded engine starts threads: no process may fork after this.
+        # Imported this late because the embedded engine starts threads: no process may fork after that.
         import clickhouse_connect
 
-        with self._folder_lock(address.folder, timeout_seconds):
-            with errors_explained(address):
+        with self._lock_folder(address.folder, timeout_seconds):
+            with explain_errors(address):
                 client = clickhouse_connect.get_client(interface="chdb", path=str(address.folder))
                 if self.database:
                     database = {"database": self.database}
@@ -129,13 +129,14 @@ class ClickHouse(dg.ConfigurableResource[Any]):
             finally:
                 client.close()
 
-    def _server_client(self, address: Address, timeout_seconds: float) -> "Client":
+    def _connect_to_server(self, address: Address, timeout_seconds: float) -> "Client":
         import clickhouse_connect
 
         try:
             return clickhouse_connect.get_client(
                 dsn=address.dsn,
-                # Without it the client goes by the port, and an https address may be spoken to in the clear.
+                # Without it the client guesses from the port, and may send the password to an https address
+                # unencrypted.
                 interface=urlsplit(address.dsn).scheme,
                 database=self.database or None,
                 connect_timeout=math.ceil(self.connect_timeout_seconds),
@@ -149,13 +150,13 @@ class ClickHouse(dg.ConfigurableResource[Any]):
             ) from error
 
     @contextmanager
-    def _folder_lock(self, folder: Path, timeout_seconds: float | StepClock) -> Iterator[None]:
+    def _lock_folder(self, folder: Path, timeout_seconds: float | StepClock) -> Iterator[None]:
         import filelock
 
         seconds = self.lock_timeout_seconds
         if isinstance(timeout_seconds, StepClock):
             seconds = min(seconds, timeout_seconds.seconds_left())
-        folder = folder.resolve()  # one lock, whatever links lead to it
+        folder = folder.resolve()  # so that two links to one folder share its lock
         lock_file = folder.with_name(f"{folder.name}.lock")
         try:
             folder.mkdir(parents=True, exist_ok=True)

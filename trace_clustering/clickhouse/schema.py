@@ -1,6 +1,6 @@
-"""The two tables, as PostHog has them on one node: same columns, keys and engines.
+"""Creates the two tables as PostHog has them on one node: same columns, keys and engines.
 
-There is no time to live: a backfill of an old window must still find its rows.
+The tables have no time to live, because a backfill of an old window needs its rows.
 """
 
 CREATE_EVENTS = """

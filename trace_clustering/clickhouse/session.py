@@ -1,4 +1,4 @@
-"""A short conversation with ClickHouse on behalf of one team."""
+"""Queries and inserts for one team, and errors that say what to do next."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -28,29 +28,30 @@ _NOT_ALLOWED = {192, 193, 194, 497, 516}
 _TOO_SLOW = {159, 160, 209}
 _BUSY = {202, 203, 210, 241, 439}
 
-# The smaller side of a join stands on the right, where it is read into memory. Without this the planner may
-# take the other side, with all its vectors, and it does. Servers before 24.12 do not know it, nor need it.
-_JOINS_AS_WRITTEN = {"query_plan_join_swap_table": "false"}
+# ClickHouse reads the right side of a join into memory, so our queries have the smaller side there. Without
+# this setting the planner swaps the sides and reads all vectors into memory. Servers before 24.12 do not
+# swap, and do not know the setting.
+_KEEP_JOIN_ORDER = {"query_plan_join_swap_table": "false"}
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Checked names of the database and its two tables."""
+    """Names of the database and its two tables, checked to be identifiers."""
 
     database: str
     events: str
     embeddings: str
 
-    def bound(self) -> dict[str, str]:
-        """Return the parameters by which statements name the tables."""
+    def to_parameters(self) -> dict[str, str]:
+        """Return the parameters that statements use for the names of the tables."""
         return {"events": self.events, "embeddings": self.embeddings}
 
 
 class TeamSession:
-    """Queries and inserts that can only ever touch the rows of one team.
+    """Queries and inserts that can only touch the rows of one team.
 
-    The team is a bound parameter of every statement, and the engine itself is told to filter both tables
-    by it, so that not even a statement that forgets the team reads another team's rows.
+    The team is a bound parameter of every statement. The engine also filters both tables by it, so a
+    statement that forgets the team still reads no row of another team.
 
     Attributes
     ----------
@@ -77,9 +78,9 @@ class TeamSession:
 
     def query(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401
         """Return the rows of a statement as dictionaries; times are aware."""
-        with errors_explained(self._address):
+        with explain_errors(self._address):
             result = self._client.query(
-                sql, self._bound(parameters), settings=self._settings(), tz_mode="aware"
+                sql, self._add_team_and_tables(parameters), settings=self._build_settings(), tz_mode="aware"
             )
             return list(result.named_results())
 
@@ -90,15 +91,15 @@ class TeamSession:
         as_bytes: Sequence[str] = (),
         **parameters: Any,  # noqa: ANN401
     ) -> Iterator[dict[str, list[Any]]]:
-        """Yield the rows of a statement in blocks, as columns by name; none of them is kept.
+        """Yield the rows of a statement in blocks, as columns by name, and keep none of them.
 
-        Times are aware. `as_bytes` names columns of String that are not text.
+        Times are aware. `as_bytes` names the String columns that hold bytes instead of text.
         """
-        with errors_explained(self._address):
+        with explain_errors(self._address):
             blocks = self._client.query_column_block_stream(
                 sql,
-                self._bound(parameters),
-                settings=self._settings(),
+                self._add_team_and_tables(parameters),
+                settings=self._build_settings(),
                 column_formats=dict.fromkeys(as_bytes, "bytes"),
                 tz_mode="aware",
             )
@@ -109,29 +110,29 @@ class TeamSession:
 
     def delete_events(self, condition: str, **parameters: Any) -> None:  # noqa: ANN401
         """Delete the team's rows of `events` that satisfy a condition."""
-        with errors_explained(self._address):
+        with explain_errors(self._address):
             self._client.command(
                 f"DELETE FROM {{events:Identifier}} WHERE team_id = {{team_id:Int64}} AND ({condition})",  # noqa: S608
-                self._bound(parameters),
-                settings=self._limits(),
+                self._add_team_and_tables(parameters),
+                settings=self._build_limits(),
             )
 
     def insert(
         self, table: Literal["events", "embeddings"], rows: Sequence[Sequence[Any]], columns: Sequence[str]
     ) -> None:
         """Insert rows into one of the tables; the team's id is added to each."""
-        with errors_explained(self._address):
+        with explain_errors(self._address):
             self._client.insert(
                 getattr(self._tables, table),
                 [[self.team_id, *row] for row in rows],
                 column_names=["team_id", *columns],
                 database=self._tables.database,
-                # A file may span years, and a partition is a week.
-                settings={**self._limits(), "max_partitions_per_insert_block": 0},
+                # The default allows 100 partitions; a file of many years has more, as a partition is a week.
+                settings={**self._build_limits(), "max_partitions_per_insert_block": 0},
             )
 
     def can_delete(self) -> bool:
-        """Return whether rows of `events` can be deleted: not through a Distributed table."""
+        """Return whether rows of `events` can be deleted; a Distributed table cannot delete."""
         rows = self.query(
             "SELECT engine FROM system.tables WHERE database = {database:String} AND name = {name:String}",
             database=self._tables.database,
@@ -139,37 +140,37 @@ class TeamSession:
         )
         return bool(rows) and rows[0]["engine"].endswith("MergeTree")
 
-    def _bound(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {**parameters, **self._tables.bound(), "team_id": self.team_id}
+    def _add_team_and_tables(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {**parameters, **self._tables.to_parameters(), "team_id": self.team_id}
 
-    def _limits(self) -> dict[str, Any]:
+    def _build_limits(self) -> dict[str, Any]:
         return {
             "max_execution_time": seconds_of(self._timeout_seconds),
             "log_comment": json.dumps({"program": "trace_clustering", "team_id": self.team_id}),
         }
 
-    def _settings(self) -> dict[str, Any]:
-        filters = {
+    def _build_settings(self) -> dict[str, Any]:
+        team_filters = {
             f"{self._tables.database}.{name}": f"team_id = {self.team_id:d}"
-            for name in self._tables.bound().values()
+            for name in self._tables.to_parameters().values()
         }
-        known = {name: v for name, v in _JOINS_AS_WRITTEN.items() if name in self._client.server_settings}
-        return {**self._limits(), **known, "additional_table_filters": str(filters)}
+        joins = {name: v for name, v in _KEEP_JOIN_ORDER.items() if name in self._client.server_settings}
+        return {**self._build_limits(), **joins, "additional_table_filters": str(team_filters)}
 
 
 @contextmanager
-def errors_explained(address: Address) -> Iterator[None]:
-    """Turn what the client library raises into errors that say what to do next."""
+def explain_errors(address: Address) -> Iterator[None]:
+    """Turn errors of the client library into errors of this project, which say what to do next."""
     from clickhouse_connect.driver.exceptions import ClickHouseError
 
     try:
         yield
     except (ClickHouseError, OSError) as error:
-        raise explain(error, address) from error
+        raise _explain_error(error, address) from error
 
 
-def explain(error: Exception, address: Address) -> TraceClusteringError:
-    """Return the error of this project that an error of the client library stands for."""
+def _explain_error(error: Exception, address: Address) -> TraceClusteringError:
+    """Return the error of this project for an error of the client library."""
     from clickhouse_connect.driver.exceptions import ProgrammingError
 
     code = getattr(error, "code", None)

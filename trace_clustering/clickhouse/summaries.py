@@ -1,4 +1,4 @@
-"""What LLMs wrote about the traces: the summary events."""
+"""Reads the summaries that an LLM wrote about the traces."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trace_clustering.clickhouse.batches import parameter_batches
+from trace_clustering.clickhouse.batches import split_for_parameters
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import SUMMARY_EVENT_NAME
 from trace_clustering.traces.arrays import StringArray, TimeArray
@@ -42,7 +42,7 @@ WHERE team_id = {team_id:Int64}
 def fetch_trace_summaries(
     session: TeamSession, window: Window, trace_ids: Iterable[str], batch_run_ids: Iterable[str]
 ) -> dict[str, TraceSummary]:
-    """Read one summary per trace: the one made together with the embedding, else the newest.
+    """Read one summary per trace: the one that was made together with the embedding, else the newest.
 
     Parameters
     ----------
@@ -50,16 +50,16 @@ def fetch_trace_summaries(
     window : Window
         When the summaries were made.
     trace_ids, batch_run_ids : iterables of str, same length
-        The traces, and the summarization run that made the embedding of each; empty if unknown.
+        The traces, and the batch run that made the embedding of each; empty if unknown.
 
     Returns
     -------
     dict
-        Summaries by trace id; traces without one are missing.
+        Summaries by trace id, without the traces that have none.
     """
     wanted = dict(zip(trace_ids, batch_run_ids, strict=True))
     rows = _fetch_best_rows(session, _SUMMARIES.replace("/* texts */", _TEXTS), window, wanted)
-    return {trace_id: _to_summary(row) for trace_id, row in sorted(rows.items())}
+    return {trace_id: _build_summary(row) for trace_id, row in sorted(rows.items())}
 
 
 def fetch_trace_times(
@@ -76,7 +76,7 @@ def fetch_trace_times(
     Returns
     -------
     array of datetime64[us], shape (n,)
-        In UTC; NaT where there is no summary, or its time cannot be read.
+        In UTC; NaT if a trace has no summary, or its time cannot be read.
     """
     rows = _fetch_best_rows(session, _SUMMARIES, window, dict(zip(trace_ids, batch_run_ids, strict=True)))
     times = [_parse_time(rows[trace]["trace_timestamp"]) if trace in rows else None for trace in trace_ids]
@@ -86,10 +86,13 @@ def fetch_trace_times(
 def _fetch_best_rows(
     session: TeamSession, sql: str, window: Window, wanted: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the row of one summary per trace, given the batch run that made the embedding of each trace."""
-    # Two batches at most are made here: ids that do not fit into one parameter are not sent at all, and all
-    # summaries of the window are streamed once instead.
-    batches = list(islice(parameter_batches(wanted, str), 2))
+    """Return the best summary row of each wanted trace.
+
+    `wanted` holds the batch run that made the embedding of each trace.
+    """
+    # If the ids do not fit into one parameter, all summaries of the window are streamed once: a query per
+    # batch would read the window several times. Two batches are enough to know.
+    batches = list(islice(split_for_parameters(wanted, str), 2))
     if not batches:
         return {}
     best: dict[str, tuple[Any, dict[str, Any]]] = {}
@@ -112,7 +115,7 @@ def _fetch_best_rows(
 
 
 def _parse_time(text: str) -> datetime | None:
-    """Return a moment in UTC as numpy takes it, without a zone; None if the text is no moment."""
+    """Return a time in UTC without a zone, as numpy needs it; None if the text is not ISO 8601."""
     try:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
@@ -120,7 +123,7 @@ def _parse_time(text: str) -> datetime | None:
         return None
 
 
-def _to_summary(row: dict[str, Any]) -> TraceSummary:
+def _build_summary(row: dict[str, Any]) -> TraceSummary:
     return TraceSummary(
         trace_id=row["trace_id"],
         title=row["title"],
@@ -132,12 +135,15 @@ def _to_summary(row: dict[str, Any]) -> TraceSummary:
 
 
 def _parse_texts(raw: str) -> list[str]:
-    """Return the lines of a summary list: objects with a `text`, or texts, or either as JSON in a string."""
+    """Return the lines of a summary list.
+
+    Its items are objects with a `text`, or texts; the list may also be JSON in a string.
+    """
     items: Any = raw or "[]"
     try:
         while isinstance(items, str):
             items = json.loads(items)
-    except (ValueError, RecursionError):  # a text that is no JSON is itself the only line
+    except (ValueError, RecursionError):  # text that is not JSON is the only line
         return [items] if items else []
     if not isinstance(items, list):
         return []

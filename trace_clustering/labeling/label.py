@@ -105,7 +105,7 @@ def list_members_with_summaries(
     return {
         cluster: [
             summaries[trace]
-            for trace in assignments.trace_ids[assignments.ranked_members(cluster)]
+            for trace in assignments.trace_ids[assignments.rank_members(cluster)]
             if trace in summaries and trace not in left_out
         ]
         for cluster in assignments.clusters()
@@ -150,7 +150,7 @@ def generate_cluster_labels(
     ClusterLabels
         In ascending order of cluster ids, noise last.
     """
-    members = {cluster: assignments.ranked_members(cluster) for cluster in assignments.clusters()}
+    members = {cluster: assignments.rank_members(cluster) for cluster in assignments.clusters()}
     known = list_members_with_summaries(assignments, summaries)
     descriptions = {
         c: _describe_cluster(len(rows), len(assignments), terms[c], known[c]) for c, rows in members.items()

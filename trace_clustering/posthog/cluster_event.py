@@ -15,18 +15,19 @@ from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.traces.arrays import IntArray
 from trace_clustering.traces.window import iso_time
 
-# Namespace of the event ids; any fixed UUID would do.
-_NAMESPACE = uuid.UUID("6f0b4c5e-7d0f-5b0a-9d53-0c2b3a4e5f61")
+# Any fixed UUID would do. With another one, a run that is emitted again would get a second event.
+_CLUSTER_EVENT_NAMESPACE = uuid.UUID("6f0b4c5e-7d0f-5b0a-9d53-0c2b3a4e5f61")
 
-_DECIMALS = 6
+_EVENT_DECIMALS = 6
 
 
 @dataclass(frozen=True)
 class TraceClusterMetadata:
     """One trace in the event.
 
-    `distance_to_centroid` is measured in the clustering space, for noise to the nearest centroid. Rank 0 is
-    the trace nearest to its centroid, for noise the most anomalous one. `timestamp` is ISO 8601.
+    `distance_to_centroid` is measured in the clustering space; for noise, to the nearest centroid. Rank 0 is
+    the trace nearest to the centroid; for noise, the trace farthest from every centroid. `x` and `y` are its
+    place on the map. `timestamp` (ISO 8601) is when the trace began, or else the time of its embedding.
     """
 
     distance_to_centroid: float
@@ -40,10 +41,11 @@ class TraceClusterMetadata:
 class ClusterData:
     """One cluster in the event.
 
-    `size` is the number of its traces, of which `traces` lists all, or with `max_traces_per_cluster` some.
-    `centroid` lies in the clustering space and is empty for noise. `label_accuracy` is the share of held-out
-    members that a model assigned to the cluster by its label, None where labels were not verified.
-    `stability` is how likely the members are to be found together again, from 0 to 1, None where unknown.
+    `size` is the number of its members. `traces` lists them by trace id: all, or at most
+    `max_traces_per_cluster`. `centroid` is the mean of the members in the clustering space, of length r, and
+    empty for noise; `centroid_x` and `centroid_y` are their mean on the map. `label_accuracy` is the share of
+    held-out members that a model assigned to the cluster by its label, None if labels were not verified.
+    `stability` says how likely another run finds the members together, from 0 to 1, None if unknown.
     """
 
     cluster_id: int
@@ -61,17 +63,17 @@ class ClusterData:
 
 @dataclass(frozen=True)
 class ClusterEvent:
-    """Everything the event says.
+    """Content of the event.
 
     Attributes
     ----------
     provenance : Provenance
     params : dict
-        The settings that made the clusters, as far as the event reports them.
+        The settings that made the clusters, and what the clustering chose by itself.
     clusters : list of ClusterData
         In ascending order of their ids, noise last.
     labeling : dict
-        How the labels came about.
+        How the labels were made: model, requests, tokens, cost.
     """
 
     provenance: Provenance
@@ -82,11 +84,11 @@ class ClusterEvent:
     @property
     def event_uuid(self) -> uuid.UUID:
         """Identity of the event: the same for every attempt to emit the same team and run."""
-        return uuid.uuid5(_NAMESPACE, f"{self.provenance.team_id}:{self.provenance.run_id}")
+        return uuid.uuid5(_CLUSTER_EVENT_NAMESPACE, f"{self.provenance.team_id}:{self.provenance.run_id}")
 
     @property
     def labeler(self) -> str:
-        """What made most labels."""
+        """The labeler of most clusters; on ties, the first in the alphabet."""
         labelers = [cluster.labeler for cluster in self.clusters]
         return max(sorted(set(labelers)), key=labelers.count)
 
@@ -117,18 +119,16 @@ def build_cluster_event(
     params: dict[str, Any],
     max_traces_per_cluster: int = 0,
 ) -> ClusterEvent:
-    """Put together what the assets made; clusters in ascending order, noise last.
+    """Build the event from what the assets made.
 
-    Of more than `max_traces_per_cluster` traces a cluster lists those with the lowest ranks and those with
-    the highest, half of each; with 0 it lists all.
-
-    A trace's time is when the trace began if that is known, else the time of its embedding.
+    A cluster with more than `max_traces_per_cluster` members lists half that many with the lowest ranks and
+    half with the highest; 0 lists all.
     """
-    times = _event_times(assignments)
+    times = _choose_times(assignments)
     label_rows = {int(cluster): row for row, cluster in enumerate(labels.cluster_ids)}
     clusters = []
     for position, cluster_id in enumerate(projection.clusters):
-        members = assignments.ranked_members(cluster_id)
+        members = assignments.rank_members(cluster_id)
         traces = {
             str(assignments.trace_ids[row]): TraceClusterMetadata(
                 distance_to_centroid=_round(assignments.distances_to_centroid[row]),
@@ -137,7 +137,7 @@ def build_cluster_event(
                 y=_round(projection.coordinates[row, 1]),
                 timestamp=times[row],
             )
-            for rank, row in _select_listed(members, max_traces_per_cluster)
+            for rank, row in _select_traces_to_list(members, max_traces_per_cluster)
         }
         x, y = projection.centroid_coordinates[position]
         is_noise = cluster_id == NOISE_CLUSTER_ID
@@ -161,20 +161,21 @@ def build_cluster_event(
     return ClusterEvent(projection.provenance, params, clusters, labels.labeling)
 
 
-def _select_listed(members: IntArray, most: int) -> list[tuple[int, int]]:
-    """Return rank and row of the listed members; the low ranks get the extra one if `most` is odd."""
+def _select_traces_to_list(members: IntArray, max_traces: int) -> list[tuple[int, int]]:
+    """Return rank and row of the listed members; if `max_traces` is odd, the low ranks get the extra one."""
     ranked = list(enumerate(members.tolist()))
-    if most == 0 or len(ranked) <= most:
+    if max_traces == 0 or len(ranked) <= max_traces:
         return ranked
-    return ranked[: most - most // 2] + ranked[len(ranked) - most // 2 :]
+    n_high = max_traces // 2
+    return ranked[: max_traces - n_high] + ranked[len(ranked) - n_high :]
 
 
 def _round(value: Any) -> float:  # noqa: ANN401 - any numpy scalar
-    return round(float(value), _DECIMALS)
+    return round(float(value), _EVENT_DECIMALS)
 
 
-def _event_times(assignments: ClusterAssignments) -> list[str]:
-    """Return the time of each trace as ISO 8601 text."""
+def _choose_times(assignments: ClusterAssignments) -> list[str]:
+    """Return when each trace began, or else the time of its embedding, as ISO 8601 text."""
     embedded = assignments.timestamps.astype("datetime64[us]")
     times = np.where(np.isnat(assignments.trace_times), embedded, assignments.trace_times)
     return [iso_time(moment.replace(tzinfo=UTC)) for moment in times.tolist()]

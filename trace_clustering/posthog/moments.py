@@ -1,10 +1,10 @@
-"""Moments as filters write them: ISO 8601, or relative to the end of the window."""
+"""Parses the dates of filters: ISO 8601, or relative to the end of the window."""
 
 import calendar
 import re
 from datetime import UTC, datetime, timedelta
 
-# Read the same way here and, by RE2, in ClickHouse; both then agree on what is a date at all.
+# Python and ClickHouse (RE2) both use this expression, so that they agree on what is a date.
 ISO_8601 = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
@@ -20,24 +20,25 @@ _MONTHS = {"m": 1, "q": 3, "y": 12}
 
 
 def parse_moment(text: str, window_end: datetime) -> datetime:
-    """Return the moment a text stands for, in UTC.
+    """Return the moment that a text names, in UTC.
 
     Parameters
     ----------
     text : str
-        A date (midnight), or a date and time; in UTC unless it says `Z` or an offset. Or `-7d` and the like:
-        hours `h`, days `d`, weeks `w`, calendar months `m`, quarters `q` or years `y` before `window_end`.
+        A date (midnight) or a date and time, in UTC unless it has an offset. Or a span before `window_end`
+        such as `-7d`, in hours `h`, days `d`, weeks `w`, calendar months `m`, quarters `q` or years `y`.
     window_end : datetime
-        What relative moments count from, so that a backfill gives what the night itself would have given.
+        Relative moments count back from here and not from now, so that a backfill finds the traces that the
+        nightly run would have found.
 
     Raises
     ------
     ValueError
-        If the text is neither, or a moment before year 1 or after year 9999.
+        If the text is neither, or the moment is before year 1 or after year 9999.
     """
     try:
         if relative := _RELATIVE.fullmatch(text):
-            return _before(window_end, int(relative[1]), relative[2])
+            return _subtract_span(window_end, int(relative[1]), relative[2])
         if re.search(ISO_8601, text) and not text.endswith("\n"):
             moment = datetime.fromisoformat(text)
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -46,7 +47,7 @@ def parse_moment(text: str, window_end: datetime) -> datetime:
     raise ValueError(_EXPECTED)
 
 
-def _before(end: datetime, number: int, unit: str) -> datetime:
+def _subtract_span(end: datetime, number: int, unit: str) -> datetime:
     if unit in _SPANS:
         return end - number * _SPANS[unit]
     months = end.year * 12 + end.month - 1 - number * _MONTHS[unit]

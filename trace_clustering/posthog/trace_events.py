@@ -15,10 +15,10 @@ from trace_clustering.constants import (
 from trace_clustering.traces.record import TraceRecord
 from trace_clustering.traces.window import iso_time
 
-# Namespace of the ids of loaded events; any fixed UUID would do.
-_NAMESPACE = uuid.UUID("0c4f3c52-6c4b-5a3e-8f5e-1f6d2b7a9e10")
+# Any fixed UUID would do. With another one, a file that is loaded again would insert its events twice.
+_TRACE_EVENT_NAMESPACE = uuid.UUID("0c4f3c52-6c4b-5a3e-8f5e-1f6d2b7a9e10")
 
-# The columns that the values of a row stand for, in their order.
+# Columns of the rows that are built here, in the order of the values.
 EVENT_COLUMNS = ["uuid", "event", "properties", "timestamp", "distinct_id", "created_at"]
 DOCUMENT_COLUMNS = [
     "product",
@@ -32,7 +32,7 @@ DOCUMENT_COLUMNS = [
 ]
 
 
-def summary_event(team_id: int, record: TraceRecord, batch_run_id: str) -> list[Any]:
+def build_summary_event(team_id: int, record: TraceRecord, batch_run_id: str) -> list[Any]:
     """Return the row of a trace's `$ai_trace_summary` event."""
     properties: dict[str, Any] = {
         "$ai_trace_id": record.trace_id,
@@ -46,26 +46,28 @@ def summary_event(team_id: int, record: TraceRecord, batch_run_id: str) -> list[
         ],
         "trace_timestamp": iso_time(record.timestamp),
     }
-    identity = uuid.uuid5(_NAMESPACE, f"{team_id}:{SUMMARY_EVENT_NAME}:{batch_run_id}:{record.trace_id}")
-    return _event(identity, SUMMARY_EVENT_NAME, properties, record, f"trace_summary_{team_id}")
+    identity = uuid.uuid5(
+        _TRACE_EVENT_NAMESPACE, f"{team_id}:{SUMMARY_EVENT_NAME}:{batch_run_id}:{record.trace_id}"
+    )
+    return _build_event(identity, SUMMARY_EVENT_NAME, properties, record, f"trace_summary_{team_id}")
 
 
-def generation_event(team_id: int, record: TraceRecord) -> list[Any]:
-    """Return the row of the `$ai_generation` event that holds a trace's properties, which filters look at."""
+def build_generation_event(team_id: int, record: TraceRecord) -> list[Any]:
+    """Return the row of the `$ai_generation` event with the trace's properties, which filters test."""
     properties = {**record.properties, "$ai_trace_id": record.trace_id}
     content = f"{iso_time(record.timestamp)}:{json.dumps(properties, sort_keys=True)}"
-    identity = uuid.uuid5(_NAMESPACE, f"{team_id}:{GENERATION_EVENT_NAME}:{content}")
-    return _event(identity, GENERATION_EVENT_NAME, properties, record, record.trace_id)
+    identity = uuid.uuid5(_TRACE_EVENT_NAMESPACE, f"{team_id}:{GENERATION_EVENT_NAME}:{content}")
+    return _build_event(identity, GENERATION_EVENT_NAME, properties, record, record.trace_id)
 
 
-def _event(
+def _build_event(
     identity: uuid.UUID, name: str, properties: dict[str, Any], record: TraceRecord, distinct_id: str
 ) -> list[Any]:
     text = json.dumps(properties, allow_nan=False)
     return [identity, name, text, record.timestamp, distinct_id, record.timestamp]
 
 
-def embedded_document(record: TraceRecord, batch_run_id: str, model_name: str) -> list[Any]:
+def build_document(record: TraceRecord, batch_run_id: str, model_name: str) -> list[Any]:
     """Return the row of a trace's summary as a document with its embedding."""
     return [
         LLMA_TRACE_PRODUCT,
@@ -74,13 +76,13 @@ def embedded_document(record: TraceRecord, batch_run_id: str, model_name: str) -
         batch_run_id,
         record.trace_id,
         record.timestamp,
-        _embedded_text(record),
+        _build_document_text(record),
         record.embedding.astype(np.float64),
     ]
 
 
-def _embedded_text(record: TraceRecord) -> str:
-    """Return the text whose vector the embedding is, in the blocks that summaries are embedded in."""
+def _build_document_text(record: TraceRecord) -> str:
+    """Return the text that was embedded, in the blocks in which PostHog embeds summaries."""
     blocks = {
         "Title": record.title,
         "Flow": record.flow_diagram,

@@ -1,4 +1,4 @@
-"""Files of trace records: JSON Lines or Parquet, read in batches."""
+"""Reads trace records from JSON Lines or Parquet files, in batches."""
 
 import hashlib
 import json
@@ -13,14 +13,14 @@ from trace_clustering.traces.record import TraceRecord
 _ROWS_PER_READ = 1000
 
 
-def file_digest(path: Path) -> str:
+def digest_file(path: Path) -> str:
     """Return a short text that identifies the content of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def count_records(path: Path) -> int:
-    """Return about how many records a file holds, without reading them.
+    """Return the approximate number of records in a file, without parsing them.
 
     Raises
     ------
@@ -40,7 +40,9 @@ def count_records(path: Path) -> int:
 
 
 def read_records(path: Path) -> Iterator[TraceRecord | BadRecord]:
-    """Read the records of a file in order, good and bad; the first good vector fixes the length of all.
+    """Read the records of a file in order, good and bad.
+
+    All embeddings must have the length of the first good one.
 
     Raises
     ------
@@ -66,6 +68,7 @@ def read_records(path: Path) -> Iterator[TraceRecord | BadRecord]:
 
 
 def _is_parquet(path: Path) -> bool:
+    """Return whether a file is Parquet, else it is JSON Lines; raise if it is neither, or cannot be read."""
     try:
         path.open("rb").close()
     except (FileNotFoundError, IsADirectoryError):
@@ -103,7 +106,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         with pq.ParquetFile(path) as file:
             names = [name for name in TraceRecord.__dataclass_fields__ if name in file.schema_arrow.names]
             for batch in file.iter_batches(batch_size=_ROWS_PER_READ, columns=names):
-                columns = [_values(column) for column in batch.columns]
+                columns = [_convert_column(column) for column in batch.columns]
                 for values in zip(*columns, strict=True):
                     number += 1
                     yield number, dict(zip(batch.schema.names, values, strict=True))
@@ -111,23 +114,23 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         raise InvalidRecordError(f"{path} cannot be read as Parquet: {error}") from error
 
 
-def _values(column: Any) -> list[Any]:  # noqa: ANN401 - an Arrow array
-    """Return the values of a column, lists of numbers as arrays, without a Python object per number."""
+def _convert_column(column: Any) -> list[Any]:  # noqa: ANN401 - an Arrow array
+    """Return the values of a column, with lists of floats as arrays: no Python object for each number."""
     import pyarrow as pa
 
     kind = column.type
     if isinstance(column, pa.ExtensionArray):
-        return _values(column.storage)
+        return _convert_column(column.storage)
     if _is_list(kind) and pa.types.is_floating(kind.value_type):
         return [
             scalar.values.to_numpy(zero_copy_only=False) if scalar.is_valid else None for scalar in column
         ]
-    if pa.types.is_timestamp(kind) and kind.unit == "ns":  # which Python does not have
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":  # Python's datetime has no nanoseconds
         column = column.cast(pa.timestamp("us", kind.tz), safe=False)
     try:
         return list(column.to_pylist())
     except (ValueError, OverflowError, LookupError):
-        return [_value(scalar) for scalar in column]
+        return [_convert_scalar(scalar) for scalar in column]
 
 
 def _is_list(kind: Any) -> bool:  # noqa: ANN401 - an Arrow type
@@ -138,8 +141,8 @@ def _is_list(kind: Any) -> bool:  # noqa: ANN401 - an Arrow type
     )
 
 
-def _value(scalar: Any) -> object:  # noqa: ANN401 - an Arrow scalar
-    """Return a value, or the error where Python has none: a time before year 1, a text that is not UTF-8."""
+def _convert_scalar(scalar: Any) -> object:  # noqa: ANN401 - an Arrow scalar
+    """Return a value, or the error if Python cannot hold it: a time before year 1, text that is not UTF-8."""
     try:
         return scalar.as_py()
     except (ValueError, OverflowError, LookupError) as error:

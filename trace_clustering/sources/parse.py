@@ -1,4 +1,4 @@
-"""Trace records: what one row of a file must hold to be loaded."""
+"""Parses one row of a file to a trace record, and says what is wrong with a bad one."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from trace_clustering.errors import BadValueError
 from trace_clustering.traces.arrays import FloatArray
 from trace_clustering.traces.record import TraceRecord
 
-# What DateTime64 with microseconds can hold.
+# Range of ClickHouse's DateTime64 with microseconds.
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 
 
@@ -36,24 +36,24 @@ def parse_record(row: dict[str, Any]) -> TraceRecord:
         If a field is missing or wrong.
     """
     return TraceRecord(
-        trace_id=_trace_id(row.get("trace_id")),
-        timestamp=_timestamp(row.get("timestamp")),
-        title=_text(row, "title"),
-        flow_diagram=_text(row, "flow_diagram"),
-        bullets=_texts(row, "bullets"),
-        interesting_notes=_texts(row, "interesting_notes"),
-        properties=_properties(row.get("properties")),
-        embedding=_embedding(row.get("embedding")),
+        trace_id=_parse_trace_id(row.get("trace_id")),
+        timestamp=_parse_timestamp(row.get("timestamp")),
+        title=_read_text(row, "title"),
+        flow_diagram=_read_text(row, "flow_diagram"),
+        bullets=_read_texts(row, "bullets"),
+        interesting_notes=_read_texts(row, "interesting_notes"),
+        properties=_parse_properties(row.get("properties")),
+        embedding=_parse_embedding(row.get("embedding")),
     )
 
 
-def _trace_id(value: object) -> str:
+def _parse_trace_id(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise BadValueError(f"trace_id must be a text that is not empty, not {_shown(value)}")
-    return _encodable("trace_id", value)
+        raise BadValueError(f"trace_id must be a text that is not empty, not {_quote_value(value)}")
+    return _require_utf8("trace_id", value)
 
 
-def _timestamp(value: object) -> datetime:
+def _parse_timestamp(value: object) -> datetime:
     moment = value
     if isinstance(value, str):
         try:
@@ -61,44 +61,46 @@ def _timestamp(value: object) -> datetime:
         except ValueError:
             moment = None
     if not isinstance(moment, datetime):
-        raise BadValueError(f"timestamp must be ISO 8601 such as 2025-01-22T13:45:00Z, not {_shown(value)}")
-    out_of_range = BadValueError(f"timestamp {_shown(value)} is outside the years 1900 to 2261")
+        raise BadValueError(
+            f"timestamp must be ISO 8601 such as 2025-01-22T13:45:00Z, not {_quote_value(value)}"
+        )
+    out_of_range = BadValueError(f"timestamp {_quote_value(value)} is outside the years 1900 to 2261")
     try:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:  # beyond the first or last year that Python has
+    except OverflowError:  # before year 1 or after year 9999 in UTC
         raise out_of_range from None
     if not _EARLIEST <= moment < _LATEST:
         raise out_of_range
     return moment
 
 
-def _text(row: dict[str, Any], name: str) -> str:
+def _read_text(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadValueError(f"{name} must be a text, not {_shown(value)}")
-    return _encodable(name, value)
+        raise BadValueError(f"{name} must be a text, not {_quote_value(value)}")
+    return _require_utf8(name, value)
 
 
-def _texts(row: dict[str, Any], name: str) -> list[str]:
+def _read_texts(row: dict[str, Any], name: str) -> list[str]:
     value = row.get(name)
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise BadValueError(f"{name} must be a list of texts, not {_shown(value)}")
-    return [_encodable(name, item) for item in value]
+        raise BadValueError(f"{name} must be a list of texts, not {_quote_value(value)}")
+    return [_require_utf8(name, item) for item in value]
 
 
-def _encodable(name: str, text: str) -> str:
+def _require_utf8(name: str, text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise BadValueError(f"{name} holds half of a surrogate pair, which is no character") from None
+        raise BadValueError(f"{name} holds half of a surrogate pair, which is not a character") from None
     return text
 
 
-def _properties(value: object) -> dict[str, Any]:
+def _parse_properties(value: object) -> dict[str, Any]:
     properties = value
     if isinstance(value, str):
         try:
@@ -108,9 +110,9 @@ def _properties(value: object) -> dict[str, Any]:
     elif value is None:
         properties = {}
     if not isinstance(properties, dict):
-        raise BadValueError(f"properties must be a JSON object, not {_shown(value)}")
+        raise BadValueError(f"properties must be a JSON object, not {_quote_value(value)}")
     try:
-        _encodable("properties", json.dumps(properties, allow_nan=False, ensure_ascii=False))
+        _require_utf8("properties", json.dumps(properties, allow_nan=False, ensure_ascii=False))
     except ValueError:
         raise BadValueError("properties hold NaN or infinity, which JSON does not have") from None
     except TypeError as error:  # a time or bytes inside a Parquet struct
@@ -118,15 +120,15 @@ def _properties(value: object) -> dict[str, Any]:
     return properties
 
 
-def _embedding(value: object) -> FloatArray:
+def _parse_embedding(value: object) -> FloatArray:
     if value is None:
         raise BadValueError("embedding is missing")
     try:
         vector = np.asarray(value)
     except ValueError:  # lists of different lengths inside
         vector = np.empty(0)
-    holds_truth = isinstance(value, list) and any(isinstance(number, bool) for number in value)
-    if vector.ndim != 1 or len(vector) == 0 or vector.dtype.kind not in "iuf" or holds_truth:
+    holds_booleans = isinstance(value, list) and any(isinstance(number, bool) for number in value)
+    if vector.ndim != 1 or len(vector) == 0 or vector.dtype.kind not in "iuf" or holds_booleans:
         raise BadValueError("embedding must be a list of numbers that is not empty")
     with np.errstate(over="ignore"):
         single = vector.astype(np.float32)
@@ -137,7 +139,7 @@ def _embedding(value: object) -> FloatArray:
     return single
 
 
-def _shown(value: object) -> str:
+def _quote_value(value: object) -> str:
     try:
         text = json.dumps(value, default=str)
     except RecursionError:

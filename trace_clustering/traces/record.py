@@ -1,4 +1,4 @@
-"""A trace as it is read from a source."""
+"""A trace as a source gives it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from trace_clustering.traces.arrays import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class TraceRecord:
-    """One trace to load: its summary, the properties of its generation, and its vector, shape (d,)."""
+    """One trace to load: summary, properties of its generation event, and embedding of shape (d,)."""
 
     trace_id: str
     timestamp: datetime

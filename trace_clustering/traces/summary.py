@@ -4,7 +4,10 @@ from typing import TypedDict
 
 
 class TraceSummary(TypedDict):
-    """What an LLM wrote about one trace."""
+    """Title, texts and time of one trace.
+
+    `trace_timestamp` is when the trace began, as the summary event has it: ISO 8601, or empty.
+    """
 
     title: str
     flow_diagram: str

@@ -1,4 +1,4 @@
-"""The span of time whose traces are clustered, and how moments are written."""
+"""The span of time whose traces are clustered, and times as text."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,5 +13,5 @@ class Window:
 
 
 def iso_time(moment: datetime) -> str:
-    """Return a moment as ISO 8601 text in UTC with a `Z`."""
+    """Return an aware time as ISO 8601 text in UTC with a `Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

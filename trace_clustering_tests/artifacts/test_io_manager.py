@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 from upath import UPath
 
-from trace_clustering.artifacts.files import replacing, write_whole
+from trace_clustering.artifacts.files import open_replacement, write_whole
 from trace_clustering.artifacts.io_manager import ArtifactStorage
-from trace_clustering.artifacts.parquet import from_parquet, to_parquet
+from trace_clustering.artifacts.parquet import from_parquet
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.traces import ReducedEmbeddings
 from trace_clustering.orchestration.partitions import TEAM_DAY
+from trace_clustering_tests.artifacts.every_kind import write
 from trace_clustering_tests.examples import DAY, WINDOW
 
 PARTITION = f"{DAY}|1"
 
 
-def points(n: int, value: float = 1.0) -> ReducedEmbeddings:
+def make_points(n: int, value: float = 1.0) -> ReducedEmbeddings:
     """An artifact of about 400 n bytes."""
     return ReducedEmbeddings(
         provenance=Provenance(1, WINDOW, {"run_label": ""}),
@@ -35,15 +36,9 @@ def points(n: int, value: float = 1.0) -> ReducedEmbeddings:
     )
 
 
-def written(artifact: ReducedEmbeddings) -> bytes:
-    file = io.BytesIO()
-    to_parquet(artifact, file)
-    return file.getvalue()
-
-
 @dg.asset(partitions_def=TEAM_DAY)
 def made() -> ReducedEmbeddings:
-    return points(3)
+    return make_points(3)
 
 
 @dg.asset(partitions_def=TEAM_DAY, retry_policy=dg.RetryPolicy(max_retries=3))
@@ -63,7 +58,7 @@ def materialize(
     )
 
 
-def failures(result: dg.ExecuteInProcessResult) -> list[str]:
+def list_failures(result: dg.ExecuteInProcessResult) -> list[str]:
     return [
         event.step_failure_data.user_failure_data.description
         for event in result.all_events
@@ -71,15 +66,15 @@ def failures(result: dg.ExecuteInProcessResult) -> list[str]:
     ]
 
 
-def stored_under(folder: Path) -> list[str]:
+def list_files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def test_an_artifact_is_stored_by_asset_day_and_team_and_read_by_the_next_asset(tmp_path: Path) -> None:
     result = materialize(str(tmp_path / "base"), made, read)
     assert result.success
-    assert result.output_for_node("read").points.tolist() == points(3).points.tolist()
-    assert stored_under(tmp_path / "base") == ["made/2025-01-22/1.parquet", "read/2025-01-22/1.parquet"]
+    assert result.output_for_node("read").points.tolist() == make_points(3).points.tolist()
+    assert list_files(tmp_path / "base") == ["made/2025-01-22/1.parquet", "read/2025-01-22/1.parquet"]
 
 
 def test_an_artifact_of_an_earlier_run_is_read(tmp_path: Path) -> None:
@@ -91,7 +86,7 @@ def test_teams_and_days_are_kept_apart(tmp_path: Path) -> None:
     for partition in (f"{DAY}|1", f"{DAY}|2", "2025-01-23|1"):
         materialize(str(tmp_path / "base"), made, partition=partition)
     files = ["made/2025-01-22/1.parquet", "made/2025-01-22/2.parquet", "made/2025-01-23/1.parquet"]
-    assert stored_under(tmp_path / "base") == files
+    assert list_files(tmp_path / "base") == files
 
 
 def test_the_size_and_the_place_are_in_the_metadata(tmp_path: Path) -> None:
@@ -105,12 +100,12 @@ def test_the_size_and_the_place_are_in_the_metadata(tmp_path: Path) -> None:
 def test_without_a_base_the_environment_says_where(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TRACE_CLUSTERING_STORAGE", str(tmp_path / "elsewhere"))
     assert materialize("", made).success
-    assert stored_under(tmp_path / "elsewhere") == ["made/2025-01-22/1.parquet"]
+    assert list_files(tmp_path / "elsewhere") == ["made/2025-01-22/1.parquet"]
 
 
 def test_without_any_word_on_it_the_place_is_under_dagster_home(tmp_path: Path) -> None:
     assert materialize("", made).success
-    assert stored_under(tmp_path / "trace_clustering_data" / "artifacts") == ["made/2025-01-22/1.parquet"]
+    assert list_files(tmp_path / "trace_clustering_data" / "artifacts") == ["made/2025-01-22/1.parquet"]
 
 
 def test_an_object_store_holds_the_same_files(tmp_path: Path) -> None:
@@ -118,13 +113,13 @@ def test_an_object_store_holds_the_same_files(tmp_path: Path) -> None:
     assert materialize(base, made).success
     assert materialize(base, read).success
     content = (UPath(base) / "made" / DAY / "1.parquet").read_bytes()
-    assert content == written(points(3))
+    assert content == write(make_points(3))
 
 
 @pytest.mark.parametrize("scheme", ["", "memory://"])
 def test_a_missing_artifact_fails_at_once_and_says_what_to_materialize(scheme: str, tmp_path: Path) -> None:
     result = materialize(f"{scheme}{tmp_path / 'base'}", read)
-    [failure] = failures(result)
+    [failure] = list_failures(result)
     assert failure.startswith(f"made of partition {PARTITION} is not stored at ")
     assert failure.endswith("; materialize made of this partition first")
     assert [event for event in result.all_events if event.is_step_up_for_retry] == []
@@ -142,7 +137,7 @@ def test_a_damaged_artifact_fails_at_once_and_says_what_to_materialize(damage: s
     }
     path.write_bytes(changed[damage])
     result = materialize(str(tmp_path / "base"), read)
-    [failure] = failures(result)
+    [failure] = list_failures(result)
     assert failure.startswith(f"made of partition {PARTITION} cannot be read from {path}")
     assert failure.endswith("; materialize made of this partition first")
     assert [event for event in result.all_events if event.is_step_up_for_retry] == []
@@ -153,7 +148,7 @@ def test_writing_creates_the_folders_and_replaces_the_file(tmp_path: Path) -> No
     write_whole(path, b"old")
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
-    assert stored_under(tmp_path) == ["new/folder/1.parquet"]
+    assert list_files(tmp_path) == ["new/folder/1.parquet"]
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -162,11 +157,11 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     with pytest.raises(TypeError):
         write_whole(path, "no bytes")  # type: ignore[arg-type]
     assert path.read_bytes() == b"old"
-    assert stored_under(tmp_path) == ["1.parquet"]
+    assert list_files(tmp_path) == ["1.parquet"]
 
 
 def write_half(path: UPath) -> None:
-    with replacing(path) as file:
+    with open_replacement(path) as file:
         file.write(b"half of")
         raise ValueError("no more")
 
@@ -185,7 +180,7 @@ def test_a_folder_in_the_way_is_an_error_that_leaves_nothing_behind(tmp_path: Pa
     (tmp_path / "1.parquet").mkdir()
     with pytest.raises(OSError, match=r"1\.parquet"):
         write_whole(UPath(tmp_path) / "1.parquet", b"new")
-    assert stored_under(tmp_path) == []
+    assert list_files(tmp_path) == []
 
 
 def test_writers_at_the_same_time_leave_one_whole_version(tmp_path: Path) -> None:
@@ -197,7 +192,7 @@ def test_writers_at_the_same_time_leave_one_whole_version(tmp_path: Path) -> Non
     for writer in writers:
         writer.join()
     assert path.read_bytes() in versions
-    assert stored_under(tmp_path) == ["1.parquet"]
+    assert list_files(tmp_path) == ["1.parquet"]
 
 
 def test_a_reader_at_any_moment_sees_the_old_file_or_the_new_one(tmp_path: Path) -> None:
@@ -226,7 +221,7 @@ while True:
 
 
 def test_a_writer_killed_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
-    versions = [written(points(5000, value)) for value in (1.0, 2.0)]
+    versions = [write(make_points(5000, value)) for value in (1.0, 2.0)]
     for number, version in enumerate(versions):
         (tmp_path / f"version_{number}").write_bytes(version)
     sources = sorted(tmp_path.glob("version_*"))

@@ -16,10 +16,10 @@ WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=
 def insert_trace(session: TeamSession, trace_id: str, *events: dict[str, Any]) -> None:
     """Insert a trace with its embedding and events; their `properties` are given without the trace id."""
     insert_embeddings(session, {"document_id": trace_id})
-    insert_events_of(session, trace_id, *events)
+    insert_trace_events(session, trace_id, *events)
 
 
-def insert_events_of(session: TeamSession, trace_id: object, *events: dict[str, Any]) -> None:
+def insert_trace_events(session: TeamSession, trace_id: object, *events: dict[str, Any]) -> None:
     """Insert events of a trace; their `properties` are given without the trace id."""
     insert_events(
         session,
@@ -30,13 +30,13 @@ def insert_events_of(session: TeamSession, trace_id: object, *events: dict[str, 
     )
 
 
-def found(session: TeamSession, *filters: dict[str, Any]) -> set[str]:
+def find_traces(session: TeamSession, *filters: dict[str, Any]) -> set[str]:
     """Return the traces of the window that satisfy the filters, by the query that clustering uses."""
     sample = fetch_trace_embeddings_for_clustering(session, WINDOW, filters=parse_filters(filters))
     assert sample.traces_matching == len(sample.trace_ids)
     return set(sample.trace_ids)
 
 
-def of_team(session: TeamSession, team_id: int) -> TeamSession:
+def switch_team(session: TeamSession, team_id: int) -> TeamSession:
     """Return the same connection on behalf of another team; the embedded engine opens a folder only once."""
     return TeamSession(session._client, session._address, team_id, session._tables, 60)

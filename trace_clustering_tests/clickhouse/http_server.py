@@ -21,7 +21,7 @@ _REFUSED = (
     "or there is no user with such name. (AUTHENTICATION_FAILED)"
 )
 _TOO_LONG = "Code: 1000. DB::Exception: HTML Form Exception: Field value too long. (POCO_EXCEPTION)"
-_LONGEST_FIELD = 128 * 1024  # http_max_field_value_size
+_MAX_FIELD_LENGTH = 128 * 1024  # http_max_field_value_size
 _STATUS = {"516": 403, "60": 404, "81": 404}  # of the error codes that are not 500
 # Parameters of a request that are neither settings nor bound values.
 _TRANSPORT = {"database", "query", "query_id", "session_id", "wait_end_of_query", "client_protocol_version"}
@@ -35,7 +35,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._reply(200, b"Ok.\n")
 
     def do_POST(self) -> None:
-        body = self._body()
+        body = self._read_body()
         try:
             if self.headers["Authorization"] != _AUTHORIZATION:
                 raise RuntimeError(_REFUSED)
@@ -45,7 +45,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             number = code[1] if code else "1002"
             self._reply(_STATUS.get(number, 500), str(error).encode(), number)
 
-    def _body(self) -> bytes:
+    def _read_body(self) -> bytes:
         if self.headers["Transfer-Encoding"] == "chunked":
             body = b""
             while size := int(self.rfile.readline(), 16):
@@ -64,11 +64,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         fields = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         content_type = self.headers["Content-Type"] or ""
         if content_type.startswith("multipart/form-data"):
-            fields |= _form(body, boundary=content_type.partition("boundary=")[2])
+            fields |= _parse_form(body, boundary=content_type.partition("boundary=")[2])
             body = b""
         bound = {name[6:]: value for name, value in fields.items() if name.startswith("param_")}
         settings = {n: v for n, v in fields.items() if n not in _TRANSPORT and n[6:] not in bound}
-        return _run(
+        return _run_statement(
             self.folder, fields.get("query", "").encode() + body, bound, settings, fields.get("database")
         )
 
@@ -85,17 +85,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _form(body: bytes, boundary: str) -> dict[str, str]:
+def _parse_form(body: bytes, boundary: str) -> dict[str, str]:
     fields = {}
     for part in body.split(f"--{boundary}".encode())[1:-1]:
         head, _, value = part.partition(b"\r\n\r\n")
-        if len(value) - 2 > _LONGEST_FIELD + 1:
+        if len(value) - 2 > _MAX_FIELD_LENGTH + 1:
             raise RuntimeError(_TOO_LONG)
         fields[re.search(rb'name="([^"]+)"', head)[1].decode()] = value[:-2].decode()
     return fields
 
 
-def _run(
+def _run_statement(
     folder: str, statement: bytes, bound: dict[str, str], settings: dict[str, str], database: str | None
 ) -> bytes:
     import chdb
@@ -104,7 +104,7 @@ def _run(
     connection = chdb.connect(folder)
     try:
         for name, value in settings.items():
-            connection.query(f"SET {name} = {_quoted(value)}")
+            connection.query(f"SET {name} = {_quote_text(value)}")
         if database:
             connection.query(f"USE `{database}`")
         if not (insert := _INSERT.match(statement)):
@@ -112,13 +112,13 @@ def _run(
         with tempfile.NamedTemporaryFile() as file:
             file.write(insert[3])
             file.flush()
-            source = f"FROM INFILE {_quoted(file.name)} FORMAT {insert[2].decode()}"
+            source = f"FROM INFILE {_quote_text(file.name)} FORMAT {insert[2].decode()}"
             return connection.query(f"{insert[1].decode()} {source}").bytes()
     finally:
         connection.close()
 
 
-def _quoted(value: str) -> str:
+def _quote_text(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

@@ -19,7 +19,7 @@ from trace_clustering_tests.posthog.cluster_events import (
     IDENTITY,
     PROJECTION,
     WINDOW,
-    cluster_event,
+    make_cluster_event,
 )
 
 DESIGN_QUERY = """
@@ -38,7 +38,7 @@ def emit(place: ClickHouse, *events: ClusterEvent) -> list[str]:
     return outcomes
 
 
-def stored(place: ClickHouse, team_id: int = 1) -> list[dict[str, Any]]:
+def read_stored(place: ClickHouse, team_id: int = 1) -> list[dict[str, Any]]:
     with place.for_team(team_id, timeout_seconds=60) as session:
         return session.query(STORED)
 
@@ -48,7 +48,7 @@ def fetch(place: ClickHouse, run_id: str = "", team_id: int = 1) -> dict[str, An
         return fetch_cluster_event(session, run_id)
 
 
-def title_in(properties: str | dict[str, Any]) -> str:
+def get_title(properties: str | dict[str, Any]) -> str:
     content = json.loads(properties) if isinstance(properties, str) else properties
     return content["$ai_clusters"][1]["title"]
 
@@ -73,7 +73,7 @@ class TestTimes:
         with place.for_team(1, timeout_seconds=60) as session:
             insert_summaries(session, {"id": "a", "trace_timestamp": trace_timestamp})
             times = fetch_trace_times(session, WINDOW, *ids)
-        traces = cluster_event(trace_times=times).clusters[1].traces
+        traces = make_cluster_event(trace_times=times).clusters[1].traces
         assert traces["a"].timestamp == timestamp
         assert traces["d"].timestamp == "2025-01-20T12:00:00.250000Z"
 
@@ -97,13 +97,13 @@ class TestEmitting:
         event = build_cluster_event(assignments, projection, CLUSTER_LABELS, {})
         with pytest.raises(ValueError, match="not JSON compliant"):
             emit(clickhouse, event)
-        assert stored(clickhouse) == []
+        assert read_stored(clickhouse) == []
 
     def test_the_row_is_that_of_the_run(self, place: ClickHouse) -> None:
-        event = cluster_event()
+        event = make_cluster_event()
         before = datetime.now(UTC)
         assert emit(place, event) == ["emitted"]
-        (row,) = stored(place)
+        (row,) = read_stored(place)
         assert row["uuid"] == event.event_uuid
         assert row["team_id"] == 1
         assert row["distinct_id"] == "clustering_trace_1"
@@ -112,7 +112,7 @@ class TestEmitting:
         assert row["properties"] == event.json_text
 
     def test_the_query_of_the_design_works_as_it_stands(self, place: ClickHouse) -> None:
-        event = cluster_event()
+        event = make_cluster_event()
         emit(place, event)
         with place.for_team(1, timeout_seconds=60) as session:
             (row,) = session.query(DESIGN_QUERY)
@@ -121,17 +121,17 @@ class TestEmitting:
         assert json.loads(row["clusters"]) == json.loads(event.json_text)["$ai_clusters"]
 
     def test_emitting_again_changes_nothing(self, place: ClickHouse) -> None:
-        assert emit(place, cluster_event()) == ["emitted"]
-        first = stored(place)
-        assert emit(place, cluster_event()) == ["unchanged"]
-        assert stored(place) == first
+        assert emit(place, make_cluster_event()) == ["emitted"]
+        first = read_stored(place)
+        assert emit(place, make_cluster_event()) == ["unchanged"]
+        assert read_stored(place) == first
         assert len(first) == 1
 
     def test_other_labels_replace_the_event(self, place: ClickHouse) -> None:
-        outcomes = emit(place, *(cluster_event(title=title) for title in ("one", "two", "three", "two")))
+        outcomes = emit(place, *(make_cluster_event(title=title) for title in ("one", "two", "three", "two")))
         assert outcomes == ["emitted", "replaced", "replaced", "replaced"]
-        (row,) = stored(place)
-        assert title_in(row["properties"]) == "two"
+        (row,) = read_stored(place)
+        assert get_title(row["properties"]) == "two"
 
     @pytest.mark.parametrize(("title", "outcome"), [("left 1", "unchanged"), ("new", "replaced")])
     @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ class TestEmitting:
     ) -> None:
         with place.for_team(1, timeout_seconds=60) as session:
             for number, hours in enumerate(ages_in_hours):
-                left = cluster_event(title=f"left {number}")
+                left = make_cluster_event(title=f"left {number}")
                 session.insert(
                     "events",
                     [
@@ -159,51 +159,55 @@ class TestEmitting:
                     ],
                     ["uuid", "event", "properties", "timestamp", "distinct_id", "created_at"],
                 )
-        assert len(stored(place)) == 2
-        assert emit(place, cluster_event(title=title)) == [outcome]
-        assert title_in(fetch(place)) == title
-        assert [title_in(row["properties"]) for row in stored(place)] == [title]
+        assert len(read_stored(place)) == 2
+        assert emit(place, make_cluster_event(title=title)) == [outcome]
+        assert get_title(fetch(place)) == title
+        assert [get_title(row["properties"]) for row in read_stored(place)] == [title]
 
     def test_other_rows_are_left_alone(self, place: ClickHouse) -> None:
-        others = [cluster_event(days=-1), cluster_event(run_label="x"), cluster_event(team_id=2)]
+        others = [
+            make_cluster_event(days=-1),
+            make_cluster_event(run_label="x"),
+            make_cluster_event(team_id=2),
+        ]
         assert emit(place, *others) == ["emitted"] * 3
         with place.for_team(1, timeout_seconds=60) as session:
             insert_events(session, {"event": "$ai_trace_clusters", "timestamp": WINDOW.end}, {})
-        emit(place, cluster_event(title="one"), cluster_event(title="two"))
+        emit(place, make_cluster_event(title="one"), make_cluster_event(title="two"))
         with place.for_team(1, timeout_seconds=60) as session:
             assert session.query("SELECT count() AS n FROM events") == [{"n": 5}]
-        assert len(stored(place, team_id=2)) == 1
+        assert len(read_stored(place, team_id=2)) == 1
 
     def test_where_rows_cannot_be_deleted_the_newest_version_is_read(self, place: ClickHouse) -> None:
         with place.for_team(1, timeout_seconds=60) as session:
             session._client.command("CREATE TABLE undeletable AS events ENGINE = Log")
         undeletable = ClickHouse(dsn=place.dsn, events_table="undeletable")
-        assert emit(undeletable, cluster_event(title="one"), cluster_event(title="two")) == [
+        assert emit(undeletable, make_cluster_event(title="one"), make_cluster_event(title="two")) == [
             "emitted",
             "replaced",
         ]
-        assert title_in(fetch(undeletable)) == "two"
+        assert get_title(fetch(undeletable)) == "two"
 
 
 class TestReadingBack:
     def test_a_run_is_found_by_its_id_and_else_the_newest_window(self, place: ClickHouse) -> None:
         # The older window is clustered last, as a backfill does.
-        emit(place, cluster_event(title="new"), cluster_event(days=-3, title="backfill"))
-        assert title_in(fetch(place)) == "new"
-        assert title_in(fetch(place, "1_trace_20250120_000000")) == "backfill"
+        emit(place, make_cluster_event(title="new"), make_cluster_event(days=-3, title="backfill"))
+        assert get_title(fetch(place)) == "new"
+        assert get_title(fetch(place, "1_trace_20250120_000000")) == "backfill"
         assert fetch(place, "1_trace_20250119_000000") is None
         assert fetch(place, "' OR 1 --") is None
 
     def test_what_is_read_is_what_was_written(self, place: ClickHouse) -> None:
-        emit(place, cluster_event())
-        assert fetch(place) == json.loads(cluster_event().json_text)
+        emit(place, make_cluster_event())
+        assert fetch(place) == json.loads(make_cluster_event().json_text)
 
     def test_without_events_there_is_none(self, place: ClickHouse) -> None:
         assert fetch(place) is None
 
     def test_another_teams_event_is_never_returned(self, place: ClickHouse) -> None:
-        emit(place, cluster_event(team_id=2, days=1))
+        emit(place, make_cluster_event(team_id=2, days=1))
         assert fetch(place) is None
         assert fetch(place, "2_trace_20250124_000000") is None
-        emit(place, cluster_event())
+        emit(place, make_cluster_event())
         assert fetch(place)["$ai_clustering_run_id"] == "1_trace_20250123_000000"

@@ -10,7 +10,7 @@ from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_cl
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.errors import InvalidEmbeddingsError
 from trace_clustering.posthog.filters import parse_filters
-from trace_clustering_tests.clickhouse.filtered import WINDOW, found, insert_events_of, insert_trace
+from trace_clustering_tests.clickhouse.filtered import WINDOW, find_traces, insert_trace, insert_trace_events
 from trace_clustering_tests.clickhouse.rows import NOON, insert_embeddings, insert_events
 
 MICROSECOND = timedelta(microseconds=1)
@@ -25,10 +25,10 @@ def test_one_event_must_satisfy_all_filters(place: ClickHouse) -> None:
         insert_trace(session, "column of another", {"event": "$ai_span"}, {"properties": {"a": 1}})
         a, b = {"key": "a", "value": 1}, {"key": "b", "value": 2}
         span = {"type": "event_metadata", "key": "event", "value": "$ai_span"}
-        assert found(session, a) == {"one event", "two events", "column of another"}
-        assert found(session, a, b) == {"one event"}
-        assert found(session, a, span) == set()
-        assert found(session, a, a) == found(session, a)
+        assert find_traces(session, a) == {"one event", "two events", "column of another"}
+        assert find_traces(session, a, b) == {"one event"}
+        assert find_traces(session, a, span) == set()
+        assert find_traces(session, a, a) == find_traces(session, a)
 
 
 def test_a_denial_is_satisfied_by_any_event_without_the_property(place: ClickHouse) -> None:
@@ -36,9 +36,9 @@ def test_a_denial_is_satisfied_by_any_event_without_the_property(place: ClickHou
         insert_trace(session, "with a bare span", {"properties": {"p": "v"}}, {"event": "$ai_span"})
         insert_trace(session, "alone", {"properties": {"p": "v"}})
         denial = {"key": "p", "operator": "is_not", "value": "v"}
-        assert found(session, denial) == {"with a bare span"}
+        assert find_traces(session, denial) == {"with a bare span"}
         # The way out: ask of the kind of event that carries the property.
-        assert found(session, denial, {"key": "p", "operator": "is_set"}) == set()
+        assert find_traces(session, denial, {"key": "p", "operator": "is_set"}) == set()
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_a_denial_is_satisfied_by_any_event_without_the_property(place: ClickHou
 def test_only_events_of_traces_count(clickhouse: ClickHouse, name: str, counts: bool) -> None:
     with clickhouse.for_team(1, timeout_seconds=60) as session:
         insert_trace(session, "trace", {**MATCHING, "event": name})
-        assert found(session, FILTER) == ({"trace"} if counts else set())
-        assert found(session, {"key": "p", "operator": "is_not", "value": "w"}) == (
+        assert find_traces(session, FILTER) == ({"trace"} if counts else set())
+        assert find_traces(session, {"key": "p", "operator": "is_not", "value": "w"}) == (
             {"trace"} if counts else set()
         )
 
@@ -78,7 +78,7 @@ def test_events_count_from_seven_days_before_the_window_to_its_end(place: ClickH
     with place.for_team(1, timeout_seconds=60) as session:
         for trace_id, moment in moments.items():
             insert_trace(session, trace_id, {**MATCHING, "timestamp": moment})
-        assert found(session, FILTER) == {"earliest", "before", "inside", "last"}
+        assert find_traces(session, FILTER) == {"earliest", "before", "inside", "last"}
 
 
 def test_an_event_without_a_trace_id_belongs_to_no_trace(place: ClickHouse) -> None:
@@ -86,28 +86,28 @@ def test_an_event_without_a_trace_id_belongs_to_no_trace(place: ClickHouse) -> N
         for trace_id in ("", "null", "3", "trace"):
             insert_embeddings(session, {"document_id": trace_id})
         for trace_id in ("", None, [], {}):
-            insert_events_of(session, trace_id, MATCHING)
-        assert found(session, FILTER) == set()
-        insert_events_of(session, 3, MATCHING)  # an id is text, however it was sent
-        assert found(session, FILTER) == {"3"}
+            insert_trace_events(session, trace_id, MATCHING)
+        assert find_traces(session, FILTER) == set()
+        insert_trace_events(session, 3, MATCHING)  # an id is text, however it was sent
+        assert find_traces(session, FILTER) == {"3"}
 
 
 def test_a_matching_trace_without_an_embedding_is_no_row(place: ClickHouse) -> None:
     with place.for_team(1, timeout_seconds=60) as session:
         insert_trace(session, "embedded", MATCHING)
-        insert_events_of(session, "not embedded", MATCHING)
+        insert_trace_events(session, "not embedded", MATCHING)
         insert_embeddings(
             session, {"document_id": "embedded earlier", "timestamp": WINDOW.start - MICROSECOND}
         )
-        insert_events_of(session, "embedded earlier", MATCHING)
-        assert found(session, FILTER) == {"embedded"}
+        insert_trace_events(session, "embedded earlier", MATCHING)
+        assert find_traces(session, FILTER) == {"embedded"}
 
 
 def test_filters_come_before_the_sample(place: ClickHouse) -> None:
     with place.for_team(1, timeout_seconds=60) as session:
         insert_embeddings(session, *({"document_id": f"trace-{n:03d}"} for n in range(400)))
         matching = {f"trace-{n:03d}" for n in range(0, 400, 10)}
-        insert_events_of(session, "elsewhere", MATCHING)
+        insert_trace_events(session, "elsewhere", MATCHING)
         insert_events(
             session,
             *({"properties": json.dumps({"$ai_trace_id": trace, "p": "v"})} for trace in matching),
@@ -141,7 +141,7 @@ def test_vectors_of_two_lengths_are_refused_whatever_the_filters_leave(place: Cl
         insert_trace(session, "a", MATCHING)
         insert_embeddings(session, {"document_id": "b", "embedding": [1.0, 2.0], "model_name": "small-2"})
         with pytest.raises(InvalidEmbeddingsError, match=r"2 \(small-2\); 3 \(test-3\)"):
-            found(session, FILTER)
+            find_traces(session, FILTER)
 
 
 @pytest.mark.slow

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.clickhouse.filter_sql import trace_condition
+from trace_clustering.clickhouse.filter_sql import build_trace_condition
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.posthog.filter_operators import OPERATORS
 from trace_clustering.posthog.filters import MAX_FILTERS, MAX_VALUES, parse_filters
 from trace_clustering_tests.clickhouse.filtered import (
     WINDOW,
-    found,
-    insert_events_of,
+    find_traces,
     insert_trace,
-    of_team,
+    insert_trace_events,
+    switch_team,
 )
 from trace_clustering_tests.clickhouse.rows import insert_embeddings, insert_events
 
@@ -75,20 +75,20 @@ SHORT = [text if len(text) < 100 else f"{len(text)} {text[0]!r}" for text in NAS
 def session(shared_place: ClickHouse) -> Iterator[TeamSession]:
     """A session of team 1, where each nasty text is a key and a value of one trace; team 2 has the same."""
     with shared_place.for_team(1, timeout_seconds=60) as own:
-        other = of_team(own, 2)
+        other = switch_team(own, 2)
         events = [{"properties": {text: text}} for text in NASTY]
         insert_embeddings(own, {"document_id": "bare"}, *({"document_id": trace} for trace in TRACES))
         insert_events(
-            own, *(with_trace(trace, {text: text}) for trace, text in zip(TRACES, NASTY, strict=True))
+            own, *(add_trace_id(trace, {text: text}) for trace, text in zip(TRACES, NASTY, strict=True))
         )
-        insert_events_of(own, "bare", {})
+        insert_trace_events(own, "bare", {})
         # What another team says about our traces, or about its own, counts for nothing here.
         insert_trace(other, "secret", *events)
-        insert_events_of(other, "bare", *events)
+        insert_trace_events(other, "bare", *events)
         yield own
 
 
-def with_trace(trace_id: str, properties: dict[str, str]) -> dict[str, str]:
+def add_trace_id(trace_id: str, properties: dict[str, str]) -> dict[str, str]:
     return {"properties": json.dumps({"$ai_trace_id": trace_id, **properties})}
 
 
@@ -100,12 +100,13 @@ def test_a_nasty_text_is_found_as_key_and_value_and_nothing_else_is(
     own = {str(number)}
     another = f"{text[1:]}!"
     column = {"type": "event_metadata", "key": "distinct_id", "operator": "is_not", "value": text}
-    assert found(session, {"key": text, "value": text}) == own
-    assert found(session, {"key": text, "operator": "icontains", "value": ["another", text]}) == own
-    assert found(session, {"key": text, "value": another}) == set()
-    assert found(session, {"key": another, "value": text}) == set()
+    assert find_traces(session, {"key": text, "value": text}) == own
+    assert find_traces(session, {"key": text, "operator": "icontains", "value": ["another", text]}) == own
+    assert find_traces(session, {"key": text, "value": another}) == set()
+    assert find_traces(session, {"key": another, "value": text}) == set()
     assert (
-        found(session, {"key": text, "operator": "is_not", "value": text}, column) == {"bare", *TRACES} - own
+        find_traces(session, {"key": text, "operator": "is_not", "value": text}, column)
+        == {"bare", *TRACES} - own
     )
 
 
@@ -113,7 +114,7 @@ def test_a_nasty_text_is_found_as_key_and_value_and_nothing_else_is(
 def test_a_nasty_text_never_changes_the_statement(text: str) -> None:
     for operator in TEXT_OPERATORS:
         nasty, harmless = (
-            trace_condition(
+            build_trace_condition(
                 parse_filters([{"key": key, "operator": operator, "value": [value, "b"]}]), WINDOW
             )
             for key, value in ((text, text), ("a", "a"))
@@ -127,11 +128,11 @@ def test_a_nasty_text_never_changes_the_statement(text: str) -> None:
 def test_a_list_of_a_thousand_values_finds_its_first_and_last(session: TeamSession, operator: str) -> None:
     ending = "$" if "regex" in operator else "\\" * 400
     values = [f"{number:04d}{ending}" for number in range(1000)]
-    team = of_team(session, 10 + TEXT_OPERATORS.index(operator))
+    team = switch_team(session, 10 + TEXT_OPERATORS.index(operator))
     for trace_id, value in (("first", values[0]), ("last", values[-1]), ("none", "x")):
         insert_trace(team, trace_id, {"properties": {"p": value.rstrip("$")}})
     expected = {"none"} if "not" in operator else {"first", "last"}
-    assert found(team, {"key": "p", "operator": operator, "value": values}) == expected
+    assert find_traces(team, {"key": "p", "operator": operator, "value": values}) == expected
 
 
 @pytest.mark.slow
@@ -151,11 +152,11 @@ def test_as_much_as_is_allowed_at_once_still_works(session: TeamSession, value: 
     }
     patterns = [f"^a{number}$" for number in range(MAX_VALUES - 80 - (MAX_FILTERS - 2))]
     filters = [*[dates] * (MAX_FILTERS - 2), long, {"key": "q", "operator": "not_regex", "value": patterns}]
-    team = of_team(session, 100 + ord(value))
+    team = switch_team(session, 100 + ord(value))
     insert_trace(team, "trace", {"properties": {"p": "x", "q": "a"}})
     insert_trace(team, "denied by the last value", {"properties": {"p": long["value"][-1], "q": "a"}})
     insert_trace(team, "denied by the last pattern", {"properties": {"p": "x", "q": f"a{len(patterns) - 1}"}})
-    assert found(team, *filters) == {"trace"}
+    assert find_traces(team, *filters) == {"trace"}
 
 
 NEW_TEAMS = itertools.count(1000)  # one for each example
@@ -175,16 +176,16 @@ VALUES = (
 def test_any_property_is_found_by_its_own_value_and_by_no_other(
     session: TeamSession, key: str, value: Any
 ) -> None:
-    team = of_team(session, next(NEW_TEAMS))
+    team = switch_team(session, next(NEW_TEAMS))
     insert_trace(team, "trace", {"properties": {key: value}})
-    assert found(team, {"key": key, "value": ["another", value]}) == {"trace"}
-    assert found(team, {"key": key, "value": f"{value}x"}) == set()
-    assert found(team, {"key": key, "operator": "is_not", "value": value}) == set()
-    assert found(of_team(session, 999), {"key": key, "operator": "is_not", "value": value}) == set()
+    assert find_traces(team, {"key": key, "value": ["another", value]}) == {"trace"}
+    assert find_traces(team, {"key": key, "value": f"{value}x"}) == set()
+    assert find_traces(team, {"key": key, "operator": "is_not", "value": value}) == set()
+    assert find_traces(switch_team(session, 999), {"key": key, "operator": "is_not", "value": value}) == set()
     if isinstance(value, str) and value:
         middle = value[len(value) // 2 :]
-        assert found(team, {"key": key, "operator": "icontains", "value": middle}) == {"trace"}
-        assert found(team, {"key": key, "operator": "icontains", "value": middle.lower()}) == {"trace"}
+        assert find_traces(team, {"key": key, "operator": "icontains", "value": middle}) == {"trace"}
+        assert find_traces(team, {"key": key, "operator": "icontains", "value": middle.lower()}) == {"trace"}
 
 
 @given(
@@ -193,6 +194,6 @@ def test_any_property_is_found_by_its_own_value_and_by_no_other(
 def test_no_text_ever_changes_the_statement(key: str, values: list[str], operator: str) -> None:
     def statement(key: str, values: list[str]) -> str:
         filters = parse_filters([{"key": key, "operator": operator, "value": values}])
-        return trace_condition(filters, WINDOW).sql
+        return build_trace_condition(filters, WINDOW).sql
 
     assert statement(key, values) == statement("a", ["b"] * len(values))

@@ -10,7 +10,7 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.errors import InvalidPatternError
 from trace_clustering.posthog.filter_operators import OPERATORS
-from trace_clustering_tests.clickhouse.filtered import found, insert_trace, of_team
+from trace_clustering_tests.clickhouse.filtered import find_traces, insert_trace, switch_team
 from trace_clustering_tests.clickhouse.rows import NOON
 
 MICROSECOND = timedelta(microseconds=1)
@@ -221,15 +221,15 @@ def test_every_operator_is_tried() -> None:
 def test_an_operator_finds_what_its_words_say(
     session: TeamSession, operator: str, value: Any, expected: set[str]
 ) -> None:
-    assert found(session, {"key": "p", "operator": operator, "value": value}) == expected
+    assert find_traces(session, {"key": "p", "operator": operator, "value": value}) == expected
 
 
 def test_a_filter_without_operator_and_type_asks_for_equality_of_a_property(session: TeamSession) -> None:
-    assert found(session, {"key": "p", "value": "Alpha"}) == {"Alpha"}
+    assert find_traces(session, {"key": "p", "value": "Alpha"}) == {"Alpha"}
 
 
 def test_without_filters_every_trace_counts(session: TeamSession) -> None:
-    assert found(session) == EVERY
+    assert find_traces(session) == EVERY
 
 
 @pytest.mark.parametrize("operator", ["regex", "not_regex"])
@@ -238,7 +238,7 @@ def test_a_pattern_that_cannot_be_compiled_is_refused_by_name(
     session: TeamSession, operator: str, pattern: str
 ) -> None:
     with pytest.raises(InvalidPatternError) as caught:
-        found(
+        find_traces(
             session, {"key": "p", "value": "a"}, {"key": "p", "operator": operator, "value": ["a", pattern]}
         )
     assert str(caught.value).startswith("settings: trace_filters[1].value: ClickHouse cannot compile")
@@ -247,14 +247,16 @@ def test_a_pattern_that_cannot_be_compiled_is_refused_by_name(
 
 def test_a_bad_pattern_is_refused_even_if_there_is_nothing_to_match(place: ClickHouse) -> None:
     with place.for_team(1, timeout_seconds=60) as empty, pytest.raises(InvalidPatternError):
-        found(empty, {"key": "p", "operator": "regex", "value": "("})
+        find_traces(empty, {"key": "p", "operator": "regex", "value": "("})
 
 
 @pytest.mark.parametrize(("operator", "value", "expected"), DATE_CASES)
 def test_dates_are_compared_as_moments(
     session: TeamSession, operator: str, value: Any, expected: set[str]
 ) -> None:
-    assert found(of_team(session, 2), {"key": "p", "operator": operator, "value": value}) == expected
+    assert (
+        find_traces(switch_team(session, 2), {"key": "p", "operator": operator, "value": value}) == expected
+    )
 
 
 @pytest.mark.parametrize(("key", "operator", "value", "expected"), METADATA_CASES)
@@ -262,4 +264,4 @@ def test_columns_are_asked_like_properties(
     session: TeamSession, key: str, operator: str, value: Any, expected: set[str]
 ) -> None:
     item = {"type": "event_metadata", "key": key, "operator": operator, "value": value}
-    assert found(of_team(session, 3), item) == expected
+    assert find_traces(switch_team(session, 3), item) == expected

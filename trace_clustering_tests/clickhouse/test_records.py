@@ -35,13 +35,13 @@ def load(
         return insert_records(session, records, batch_run_id=batch_run_id, model_name="test-16")
 
 
-def stored(place: ClickHouse, statement: str, team_id: int = 1) -> list[dict[str, Any]]:
+def query_team(place: ClickHouse, statement: str, team_id: int = 1) -> list[dict[str, Any]]:
     with place.for_team(team_id, timeout_seconds=60) as session:
         return session.query(statement)
 
 
-def counts(place: ClickHouse, team_id: int = 1) -> dict[str, int]:
-    rows = stored(
+def count_rows(place: ClickHouse, team_id: int = 1) -> dict[str, int]:
+    rows = query_team(
         place,
         "SELECT event AS kind, count() AS n FROM events GROUP BY event "
         "UNION ALL SELECT 'embedding', count() FROM document_embeddings",
@@ -50,13 +50,13 @@ def counts(place: ClickHouse, team_id: int = 1) -> dict[str, int]:
     return {row["kind"]: row["n"] for row in rows}
 
 
-def of_each(number: int) -> dict[str, int]:
+def expect_each(number: int) -> dict[str, int]:
     return {"$ai_trace_summary": number, "$ai_generation": number, "embedding": number}
 
 
 def test_a_record_becomes_an_embedding_a_summary_event_and_a_generation_event(place: ClickHouse) -> None:
     assert load(place, [RECORD]) == 1
-    assert stored(
+    assert query_team(
         place,
         "SELECT product, document_type, model_name, rendering, document_id, timestamp, content, embedding "
         "FROM document_embeddings",
@@ -72,7 +72,7 @@ def test_a_record_becomes_an_embedding_a_summary_event_and_a_generation_event(pl
             "embedding": RECORD.embedding.tolist(),
         }
     ]
-    generation, summary = stored(
+    generation, summary = query_team(
         place, "SELECT event, distinct_id, timestamp, created_at, properties FROM events ORDER BY event"
     )
     for row in (generation, summary):
@@ -111,7 +111,7 @@ def test_loading_again_inserts_only_what_is_missing(place: ClickHouse) -> None:
     assert load(place, RECORDS[:3]) == 3
     assert load(place, RECORDS) == len(RECORDS) - 3
     assert load(place, list(reversed(RECORDS))) == 0
-    assert counts(place) == of_each(len(RECORDS))
+    assert count_rows(place) == expect_each(len(RECORDS))
 
 
 def test_a_load_that_broke_off_before_the_embeddings_is_completed(place: ClickHouse) -> None:
@@ -119,7 +119,7 @@ def test_a_load_that_broke_off_before_the_embeddings_is_completed(place: ClickHo
     with place.for_team(1, timeout_seconds=60) as session:
         session._client.command("DELETE FROM document_embeddings WHERE document_id != 'trace-000'")
     assert load(place, RECORDS) == len(RECORDS) - 1
-    assert counts(place) == of_each(len(RECORDS))
+    assert count_rows(place) == expect_each(len(RECORDS))
 
 
 def test_another_batch_adds_summaries_and_vectors_and_its_vectors_count(place: ClickHouse) -> None:
@@ -128,7 +128,7 @@ def test_another_batch_adds_summaries_and_vectors_and_its_vectors_count(place: C
         replace(record, title=f"new {record.title}", embedding=-record.embedding) for record in RECORDS
     ]
     assert load(place, changed, "batch-2") == len(RECORDS)
-    assert counts(place) == {**of_each(2 * len(RECORDS)), "$ai_generation": len(RECORDS)}
+    assert count_rows(place) == {**expect_each(2 * len(RECORDS)), "$ai_generation": len(RECORDS)}
     with place.for_team(1, timeout_seconds=60) as session:
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
         summaries = fetch_trace_summaries(session, WINDOW, found.trace_ids, found.batch_run_ids)
@@ -140,8 +140,8 @@ def test_another_batch_adds_summaries_and_vectors_and_its_vectors_count(place: C
 def test_of_a_trace_that_comes_twice_in_a_batch_the_first_counts(place: ClickHouse) -> None:
     second = replace(RECORD, title="second", properties={"$ai_model": "large"}, embedding=-RECORD.embedding)
     assert load(place, [RECORD, RECORD, second]) == 1
-    assert counts(place) == {"$ai_trace_summary": 1, "$ai_generation": 2, "embedding": 1}
-    assert stored(place, "SELECT embedding FROM document_embeddings") == [
+    assert count_rows(place) == {"$ai_trace_summary": 1, "$ai_generation": 2, "embedding": 1}
+    assert query_team(place, "SELECT embedding FROM document_embeddings") == [
         {"embedding": RECORD.embedding.tolist()}
     ]
     with place.for_team(1, timeout_seconds=60) as session:
@@ -152,11 +152,11 @@ def test_of_a_trace_that_comes_twice_in_a_batch_the_first_counts(place: ClickHou
 def test_the_records_of_another_team_do_not_count_as_loaded(place: ClickHouse) -> None:
     assert load(place, RECORDS, team_id=2) == len(RECORDS)
     assert load(place, RECORDS, team_id=1) == len(RECORDS)
-    assert counts(place, 1) == counts(place, 2) == of_each(len(RECORDS))
+    assert count_rows(place, 1) == count_rows(place, 2) == expect_each(len(RECORDS))
 
 
 def test_a_thousand_records_with_long_ids_fit_into_one_batch(place: ClickHouse) -> None:
     records = [replace(RECORD, trace_id=f"{number:06d}".ljust(100, "x")) for number in range(1000)]
     assert load(place, records) == 1000
     assert load(place, records) == 0
-    assert counts(place) == of_each(1000)
+    assert count_rows(place) == expect_each(1000)

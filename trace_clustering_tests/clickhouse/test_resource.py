@@ -21,7 +21,7 @@ from trace_clustering.errors import (
 from trace_clustering_tests.clickhouse.conftest import Server
 
 
-def error_of(clickhouse: ClickHouse, statement: str = "SELECT event FROM events") -> TraceClusteringError:
+def catch_error(clickhouse: ClickHouse, statement: str = "SELECT event FROM events") -> TraceClusteringError:
     """Return the error of a first query; no text of it or of what caused it may show a password."""
     with (
         pytest.raises(TraceClusteringError) as caught,
@@ -38,7 +38,7 @@ def error_of(clickhouse: ClickHouse, statement: str = "SELECT event FROM events"
 class TestServer:
     def test_a_wrong_password_is_named_as_such_and_not_shown(self, server: Server) -> None:
         wrong = "s3cret'd"
-        error = error_of(ClickHouse(dsn=server.dsn(password=wrong)))
+        error = catch_error(ClickHouse(dsn=server.dsn(password=wrong)))
         assert isinstance(error, ClickHouseSetupError)
         assert f"http://127.0.0.1:{server.port}/ refused user or password" in str(error)
         assert "TRACE_CLUSTERING_CLICKHOUSE_DSN" in str(error)
@@ -47,18 +47,18 @@ class TestServer:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))  # and nobody listens
             port = unused.getsockname()[1]
-            error = error_of(ClickHouse(dsn=f"http://ann:s3cret@127.0.0.1:{port}/db"))
+            error = catch_error(ClickHouse(dsn=f"http://ann:s3cret@127.0.0.1:{port}/db"))
         assert isinstance(error, ClickHouseUnavailableError)
         assert f"http://127.0.0.1:{port}/db cannot be reached; check host and port" in str(error)
 
     def test_a_host_that_does_not_exist_is_named(self) -> None:
-        error = error_of(ClickHouse(dsn="http://ann:s3cret@no..host:8123/db"))
+        error = catch_error(ClickHouse(dsn="http://ann:s3cret@no..host:8123/db"))
         assert isinstance(error, ClickHouseUnavailableError)
         assert "http://no..host:8123/db cannot be reached; check host and port" in str(error)
 
     def test_a_server_that_never_answers_is_given_up(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            error = error_of(ClickHouse(dsn=f"http://ann:s3cret@127.0.0.1:{silent.getsockname()[1]}/db"))
+            error = catch_error(ClickHouse(dsn=f"http://ann:s3cret@127.0.0.1:{silent.getsockname()[1]}/db"))
         assert isinstance(error, ClickHouseUnavailableError)
 
     @pytest.mark.parametrize(("connect_timeout", "timeout"), [(0.9, 60), (10, 0.9)])
@@ -70,7 +70,7 @@ class TestServer:
             assert session.query("SELECT 1 AS one") == [{"one": 1}]
 
     def test_missing_tables_say_how_to_create_them(self, server: Server) -> None:
-        error = error_of(ClickHouse(dsn=server.dsn(server.new_database())))
+        error = catch_error(ClickHouse(dsn=server.dsn(server.new_database())))
         assert isinstance(error, ClickHouseSetupError)
         assert "trace-clustering create-tables" in str(error)
         assert "events_table" in str(error)
@@ -80,7 +80,7 @@ class TestServer:
             ClickHouse(dsn=server.dsn("nowhere")),
             ClickHouse(dsn=server.dsn(), database="nowhere"),
         ):
-            error = error_of(clickhouse)
+            error = catch_error(clickhouse)
             assert isinstance(error, ClickHouseSetupError)
             assert "no such database" in str(error)
             assert "nowhere" in str(error)
@@ -99,12 +99,12 @@ class TestServer:
 
         thread = threading.Thread(target=receive)
         thread.start()
-        error_of(ClickHouse(dsn=f"{scheme}://ann:s3cret@127.0.0.1:{listener.getsockname()[1]}/db"))
+        catch_error(ClickHouse(dsn=f"{scheme}://ann:s3cret@127.0.0.1:{listener.getsockname()[1]}/db"))
         thread.join()
         assert received == [first_byte]  # 0x16 opens a TLS handshake, P a POST
 
     def test_an_option_in_the_address_that_does_not_exist_is_explained(self, server: Server) -> None:
-        error = error_of(ClickHouse(dsn=f"{server.dsn()}?bogus=1"))
+        error = catch_error(ClickHouse(dsn=f"{server.dsn()}?bogus=1"))
         assert isinstance(error, InvalidSettingsError | ClickHouseSetupError)
         assert "bogus" in str(error)
 
@@ -129,7 +129,7 @@ with ClickHouse(dsn={dsn!r}).for_team(1, timeout_seconds=60):
 
 class TestFolder:
     def test_a_folder_that_another_process_holds_is_waited_for_and_then_named(self, holder: str) -> None:
-        error = error_of(ClickHouse(dsn=holder, lock_timeout_seconds=0.2))
+        error = catch_error(ClickHouse(dsn=holder, lock_timeout_seconds=0.2))
         assert isinstance(error, ClickHouseFolderLockedError)
         assert f"has held {holder.removeprefix('chdb://')} for more than 0.2 s" in str(error)
         assert "raise lock_timeout_seconds" in str(error)
@@ -137,14 +137,14 @@ class TestFolder:
     def test_a_folder_inside_a_file_is_unusable(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("not a folder")
         for folder in (tmp_path / "file", tmp_path / "file" / "clickhouse"):
-            error = error_of(ClickHouse(dsn=f"chdb://{folder}"))
+            error = catch_error(ClickHouse(dsn=f"chdb://{folder}"))
             assert isinstance(error, ClickHouseSetupError)
             assert str(folder) in str(error)
             assert "choose another in TRACE_CLUSTERING_CLICKHOUSE_DSN" in str(error)
 
     def test_a_second_folder_in_the_same_process_is_not_called_unreachable(self, tmp_path: Path) -> None:
         with ClickHouse(dsn=f"chdb://{tmp_path / 'first'}").for_team(1, timeout_seconds=60):
-            error = error_of(ClickHouse(dsn=f"chdb://{tmp_path / 'second'}"))
+            error = catch_error(ClickHouse(dsn=f"chdb://{tmp_path / 'second'}"))
         assert str(tmp_path / "second") in str(error)
         assert "host and port" not in str(error)
 
@@ -183,11 +183,11 @@ for number in range(3):
 
 class TestBoth:
     def test_a_query_that_takes_too_long_is_stopped(self, place: ClickHouse) -> None:
-        error = error_of(place, "SELECT sleepEachRow(1) FROM numbers(4)")
+        error = catch_error(place, "SELECT sleepEachRow(1) FROM numbers(4)")
         assert isinstance(error, ClickHouseUnavailableError)
 
     def test_a_refused_query_carries_what_the_engine_says(self, place: ClickHouse) -> None:
-        error = error_of(place, "SELECT no_such_column FROM events")
+        error = catch_error(place, "SELECT no_such_column FROM events")
         assert isinstance(error, ClickHouseQueryError)
         assert "no_such_column" in str(error)
         assert "UNKNOWN_IDENTIFIER" in str(error)

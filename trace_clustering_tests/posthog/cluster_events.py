@@ -69,7 +69,7 @@ CLUSTER_LABELS = ClusterLabels(
 )
 
 
-def cluster_event(
+def make_cluster_event(
     *,
     team_id: int = 1,
     days: int = 0,

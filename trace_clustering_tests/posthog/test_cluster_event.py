@@ -17,13 +17,13 @@ from trace_clustering_tests.posthog.cluster_events import (
     PROJECTION,
     PROVENANCE,
     WINDOW,
-    cluster_event,
+    make_cluster_event,
 )
 
 
 class TestContent:
     def test_the_event_says_what_was_clustered_how_and_with_which_result(self) -> None:
-        properties = json.loads(cluster_event(run_label="try").json_text)
+        properties = json.loads(make_cluster_event(run_label="try").json_text)
         clusters = properties.pop("$ai_clusters")
         assert properties.pop("$ai_clustering_labeler") == "keywords"
         assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
@@ -143,12 +143,16 @@ class TestContent:
         assert "max_traces_per_cluster" not in reported(0)
 
     def test_the_uuid_depends_on_team_and_run_id_alone(self) -> None:
-        first = cluster_event()
+        first = make_cluster_event()
         same_run = [
-            cluster_event(title="Other labels"),
+            make_cluster_event(title="Other labels"),
             replace(first, clusters=first.clusters[:1]),
             replace(first, provenance=replace(PROVENANCE, window=Window(WINDOW.end, WINDOW.end))),
         ]
-        other_runs = [cluster_event(team_id=2), cluster_event(run_label="x"), cluster_event(days=1)]
+        other_runs = [
+            make_cluster_event(team_id=2),
+            make_cluster_event(run_label="x"),
+            make_cluster_event(days=1),
+        ]
         assert {event.event_uuid for event in same_run} == {first.event_uuid}
         assert len({event.event_uuid for event in [first, *other_runs]}) == 4

@@ -88,7 +88,7 @@ def gather_evidence(clustering: Clustering) -> Evidence:
     assignments, projection = clustering.assignments, clustering.projection
     visible: dict[int, np.ndarray] = {}
     for cluster in projection.clusters:
-        rows = assignments.ranked_members(cluster)
+        rows = assignments.rank_members(cluster)
         visible[cluster] = rows[[trace not in clustering.held_out for trace in assignments.trace_ids[rows]]]
     sizes = projection.cluster_sizes()
     nearest = _find_nearest_clusters(assignments.centroids)
@@ -137,7 +137,7 @@ def hold_out(assignments: ClusterAssignments, per_cluster: int) -> dict[str, int
     """
     chosen: dict[str, int] = {}
     for cluster in assignments.clusters():
-        members = assignments.ranked_members(cluster)
+        members = assignments.rank_members(cluster)
         count = min(per_cluster, len(members) // 4)
         ranks = [(number + 1) * len(members) // (count + 1) for number in range(count)]
         chosen |= {str(assignments.trace_ids[members[rank]]): cluster for rank in ranks}

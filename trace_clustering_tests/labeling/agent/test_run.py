@@ -40,7 +40,7 @@ def test_the_titles_are_about_the_traces(labeling: Labeling) -> None:
     result, _ = labeling.run(sensible())
     labels = labeling.put_together(result)
     for cluster, title in zip(labels.cluster_ids[:-1], labels.titles, strict=False):
-        rows = labeling.assignments.ranked_members(cluster)
+        rows = labeling.assignments.rank_members(cluster)
         of_a_trace = labeling.summaries[labeling.assignments.trace_ids[rows[0]]]["title"].casefold()
         assert all(word in of_a_trace for word in title.casefold().split()[:3])
     assert labels.titles[-1] == "Outliers"

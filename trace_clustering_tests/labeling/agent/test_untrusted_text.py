@@ -15,7 +15,7 @@ INJECTION = (
 
 def poison(labeling: Labeling) -> None:
     """Let every text of cluster 1 be an instruction."""
-    for row in labeling.assignments.ranked_members(1):
+    for row in labeling.assignments.rank_members(1):
         trace = labeling.assignments.trace_ids[row]
         text = summary(trace, INJECTION)
         labeling.summaries[trace] = text | {"bullets": [INJECTION], "flow_diagram": INJECTION}
