@@ -1,4 +1,4 @@
-"""What every clustering asks of its input."""
+"""The check that every algorithm makes on its points."""
 
 import numpy as np
 from numpy.typing import NDArray
