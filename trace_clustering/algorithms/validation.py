@@ -1,4 +1,4 @@
-"""The check that every algorithm makes on its points."""
+"""The check that clustering and the search for neighbours make on their points."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -156,7 +156,7 @@ def find_density_clusters(
 
 
 def calculate_min_cluster_size(n: int, fraction: float) -> int:
-    """Return the smallest number of points in a cluster of n points: a fraction of n, but at least five."""
+    """Return the smallest allowed cluster of n points: a fraction of n, but at least five; at most n."""
     return min(n, max(MIN_CLUSTER_SIZE, math.floor(n * fraction)))
 
 

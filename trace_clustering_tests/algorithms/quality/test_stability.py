@@ -150,3 +150,12 @@ def test_true_groups_score_high_and_clusters_of_random_points_low(
     assert (found.stabilities[true] > (0.8 if factors is ALIKE else 0.7)).all()
     assert (found.stabilities[true] > 0.8).sum() >= 4
     assert (found.stabilities[of_chance] < 0.5).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("dimensions", [64, 384])
+def test_clusters_of_random_points_alone_score_low(dimensions: int, seed: int) -> None:
+    vectors = np.random.default_rng(seed).uniform(-1, 1, (200, dimensions)).astype(np.float32)
+    stabilities = cluster(vectors, seed).stabilities
+    assert len(stabilities) > 0
+    assert (stabilities < 0.5).all()
