@@ -37,24 +37,26 @@ DEFAULT_DIMENSIONALITY_REDUCTION_METHOD: Final = "umap"
 DEFAULT_UMAP_N_COMPONENTS: Final = 100
 DEFAULT_UMAP_N_NEIGHBORS: Final = 15
 DEFAULT_UMAP_MIN_DIST: Final = 0.0
-# Fewer points have no graph of neighbours.
+# With fewer points, a point has at most one neighbour, and UMAP has no graph to lay out.
 MIN_POINTS_FOR_UMAP: Final = 3
-# How many layouts the clustering space is made of, and the steps that each of them takes to settle.
+# Layouts of the clustering space. Layouts x traces is at most MAX_ENSEMBLE_POINTS, to limit the time for many
+# traces, but at least MIN_ENSEMBLE_LAYOUTS are made.
 DEFAULT_ENSEMBLE_SIZE: Final = 10
-ENSEMBLE_UMAP_EPOCHS: Final = 150
 MAX_ENSEMBLE_SIZE: Final = 20
-# How many neighbours of a trace are asked at most whether they are in its cluster.
-STABILITY_NEIGHBORS: Final = 50
-# Of many traces fewer layouts are made: as many as this is of traces in all, but no fewer than four.
 MAX_ENSEMBLE_POINTS: Final = 100_000
 MIN_ENSEMBLE_LAYOUTS: Final = 4
+ENSEMBLE_UMAP_EPOCHS: Final = 150
+# Stability counts how many of a trace's nearest neighbours are in its cluster. With fewer than 15 neighbours,
+# random clumps would score too.
+MIN_STABILITY_NEIGHBORS: Final = 15
+MAX_STABILITY_NEIGHBORS: Final = 50
 DEFAULT_CLUSTERING_METHOD: Final = "hdbscan"
 DEFAULT_MIN_CLUSTER_SIZE_FRACTION: Final = 0.01
 MIN_CLUSTER_SIZE_FRACTION_MIN: Final = 0.01
 MIN_CLUSTER_SIZE_FRACTION_MAX: Final = 0.5
 MIN_CLUSTER_SIZE: Final = 5
 DEFAULT_HDBSCAN_MIN_SAMPLES: Final = 5
-# A clustering with fewer clusters, or with one that holds as much, is taken for collapsed.
+# A clustering is collapsed if it has fewer clusters, or if one cluster holds this share of all traces.
 DEGENERATE_MIN_CLUSTERS: Final = 3
 DEGENERATE_DOMINANT_CLUSTER_FRACTION: Final = 0.7
 DEFAULT_MAX_CLUSTER_SIZE_FRACTION: Final = 0.5
@@ -63,7 +65,7 @@ DEFAULT_MAX_K: Final = 10
 NOISE_CLUSTER_ID: Final = -1
 DEFAULT_VISUALIZATION_METHOD: Final = "umap"
 MAP_UMAP_MIN_DIST: Final = 0.1
-# Of few points UMAP takes 500 steps by itself, and looks the same after these.
+# UMAP's default for few points is 500 steps; the map looks the same after 200.
 MAP_UMAP_EPOCHS: Final = 200
 
 # How an agent names them

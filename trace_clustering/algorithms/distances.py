@@ -1,16 +1,16 @@
-"""Centroids, and how far traces are from them."""
+"""Centroids of clusters, and distances between points."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
-# Squared distances below this share of the squared lengths are rounding errors.
-_ROUNDING = 1e-12
+# A squared distance below this share of the two squared lengths is a rounding error.
+_MAX_ROUNDING_ERROR = 1e-12
 _ROWS_AT_A_TIME = 1000
 
 
-def cluster_means(points: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+def calculate_cluster_means(points: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the mean of the members of cluster 0 .. k-1, shape (k, r); noise has none."""
     k = int(labels.max(initial=NOISE_CLUSTER_ID)) + 1
     means = np.empty((k, points.shape[1]), dtype=np.float32)
@@ -44,14 +44,14 @@ def calculate_distances_to_cluster_means(
     points: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Return the Euclidean distance of every point, noise too, to the mean of every cluster, shape (n, k)."""
-    return calculate_trace_distances(points, cluster_means(points, labels))
+    return calculate_trace_distances(points, calculate_cluster_means(points, labels))
 
 
-def pairwise_distances(points: NDArray[np.float32]) -> NDArray[np.float64]:
+def calculate_pairwise_distances(points: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the Euclidean distances of all pairs of points, shape (n, n), by matrix multiplication.
 
-    Points are moved around their mean: distances stay what they are, and come out most exact around 0. Equal
-    points have a distance of exactly 0, which the multiplication alone would miss by a little.
+    The points are moved to have their mean at 0, where products are most exact; this changes no distance.
+    Equal points get a distance of exactly 0; the multiplication alone would leave a rounding error.
     """
     from sklearn.metrics.pairwise import euclidean_distances
 
@@ -61,5 +61,5 @@ def pairwise_distances(points: NDArray[np.float32]) -> NDArray[np.float64]:
     distances: NDArray[np.float64] = euclidean_distances(centred, squared=True)
     for start in range(0, len(points), _ROWS_AT_A_TIME):
         rows = slice(start, start + _ROWS_AT_A_TIME)
-        distances[rows][distances[rows] < _ROUNDING * (squares[rows, None] + squares)] = 0
+        distances[rows][distances[rows] < _MAX_ROUNDING_ERROR * (squares[rows, None] + squares)] = 0
     return np.sqrt(distances, out=distances)

@@ -5,7 +5,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.space.reduce import fit_umap, reduce_dimensions_pca
+from trace_clustering.algorithms.space.neighbors import find_nearest_neighbors
+from trace_clustering.algorithms.space.reduce import reduce_dimensions_pca
+from trace_clustering.algorithms.space.umap_layout import fit_umap
 from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_N_NEIGHBORS,
@@ -17,9 +19,11 @@ from trace_clustering.constants import (
 
 VisualizationMethod = Literal["umap", "pca", "tsne"]
 
-# t-SNE needs more points than neighbours, of which it looks at five at least.
-_SMALLEST_FOR_TSNE = 6
-# Where t-SNE starts from, as scikit-learn scales it: small, so that the first steps decide.
+# The perplexity is at least 5 and must be below the number of points.
+_MIN_PERPLEXITY = 5
+_MAX_PERPLEXITY = 30
+_MIN_POINTS_FOR_TSNE = _MIN_PERPLEXITY + 1
+# The start of t-SNE is scaled as in scikit-learn: if it were wider, the first steps could hardly change it.
 _TSNE_START_SPREAD = 1e-4
 
 
@@ -40,31 +44,37 @@ def compute_2d_coordinates(
     n_neighbors : int
         Size of UMAP's neighbourhoods; at most `n - 1` is used.
     min_dist : float
-        Least distance of two dots on UMAP's map; larger spreads them out.
+        Smallest distance between dots on UMAP's map; a larger one spreads them out.
     random_state : int
+        Seed of the layout.
 
     Returns
     -------
     array of shape (n, 2)
         All zeros with fewer points than the method needs: three for UMAP, two for PCA, six for t-SNE.
+
+    Raises
+    ------
+    InvalidEmbeddingsError, ValueError
+        If values are not finite; from UMAP the former, from PCA and t-SNE the latter.
     """
     if method == "pca":
-        return _pca_map(points, random_state)
+        return _project_with_pca(points, random_state)
     if method == "tsne":
-        return _tsne_map(points, random_state)
-    if len(points) < MIN_POINTS_FOR_UMAP:
-        return np.zeros((len(points), 2), dtype=np.float32)
+        return _project_with_tsne(points, random_state)
+    n = len(points)
+    if n < MIN_POINTS_FOR_UMAP:
+        return np.zeros((n, 2), dtype=np.float32)
     return fit_umap(
-        points,
+        find_nearest_neighbors(points, min(n_neighbors, n - 1)),
         n_components=2,
-        n_neighbors=n_neighbors,
         min_dist=min_dist,
         random_state=random_state,
         n_epochs=MAP_UMAP_EPOCHS,
     )
 
 
-def mean_coordinates(
+def calculate_mean_coordinates(
     coordinates: NDArray[np.float32], labels: NDArray[np.int64], cluster_ids: list[int]
 ) -> NDArray[np.float32]:
     """Return the centre of each given cluster (noise too) on the map, shape (m, 2)."""
@@ -74,7 +84,7 @@ def mean_coordinates(
     return centres
 
 
-def _pca_map(points: NDArray[np.float32], random_state: int) -> NDArray[np.float32]:
+def _project_with_pca(points: NDArray[np.float32], random_state: int) -> NDArray[np.float32]:
     coordinates = np.zeros((len(points), 2), dtype=np.float32)
     if len(points) > 1:
         components = reduce_dimensions_pca(points, n_components=2, random_state=random_state)
@@ -82,21 +92,21 @@ def _pca_map(points: NDArray[np.float32], random_state: int) -> NDArray[np.float
     return coordinates
 
 
-def _tsne_map(points: NDArray[np.float32], random_state: int) -> NDArray[np.float32]:
+def _project_with_tsne(points: NDArray[np.float32], random_state: int) -> NDArray[np.float32]:
     """Return coordinates by t-SNE (van der Maaten and Hinton 2008), started from the principal components."""
     n = len(points)
-    start = _pca_map(points, random_state)
-    if n < _SMALLEST_FOR_TSNE:
+    start = _project_with_pca(points, random_state)
+    if n < _MIN_POINTS_FOR_TSNE:
         return np.zeros_like(start)
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     spread = start[:, 0].std()
     model = TSNE(
-        perplexity=min(30, max(5, n // 3)),
+        perplexity=min(_MAX_PERPLEXITY, max(_MIN_PERPLEXITY, n // 3)),
         init=start / spread * _TSNE_START_SPREAD if spread > 0 else "random",  # equal points have no spread
         random_state=random_state,
     )
-    # Threads add up their shares in the order in which they end, and the last digits differ.
+    # Several threads would add up numbers in the order in which they finish: the last digits would vary.
     with threadpool_limits(1, user_api="openmp"):
         return np.asarray(model.fit_transform(points), dtype=np.float32)

@@ -1,6 +1,7 @@
-"""From embeddings to clusters in whole steps, each of which can be called in a process of its own.
+"""The steps from embeddings to clusters; here the settings choose the algorithms.
 
-Here the settings choose the algorithms; for the map, `compute_2d_coordinates` does.
+Each step is one function, so that a worker process can run it. The third step, the map, is
+`compute_2d_coordinates`.
 """
 
 from dataclasses import dataclass
@@ -14,14 +15,13 @@ from trace_clustering.algorithms.clusters.hdbscan import HDBSCANResult, perform_
 from trace_clustering.algorithms.clusters.kmeans import perform_kmeans_with_optimal_k
 from trace_clustering.algorithms.distances import calculate_trace_distances
 from trace_clustering.algorithms.space.ensemble import choose_ensemble_shape, lay_out_ensemble
-from trace_clustering.algorithms.space.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.neighbors import find_neighbors_of_embeddings
 from trace_clustering.algorithms.space.normalize import normalize_l2
 from trace_clustering.algorithms.space.reduce import (
-    compress_for_search,
     reduce_dimensions_for_clustering,
     reduce_dimensions_pca,
 )
-from trace_clustering.constants import NOISE_CLUSTER_ID, STABILITY_NEIGHBORS
+from trace_clustering.constants import MAX_STABILITY_NEIGHBORS, NOISE_CLUSTER_ID
 from trace_clustering.processes.compiled_code import import_umap
 
 Normalization = Literal["none", "l2"]
@@ -31,17 +31,17 @@ ClusteringMethod = Literal["hdbscan", "kmeans"]
 
 @dataclass(frozen=True, eq=False)
 class ClusteringSpace:
-    """The points that stand for n embeddings, to be clustered.
+    """The points that are clustered in place of n embeddings.
 
     Attributes
     ----------
     points : float32 array, shape (n, r)
-        With an ensemble, its layouts side by side.
+        With an ensemble, the layouts side by side.
     neighbors : int32 array, shape (n, k)
-        Rows of the k nearest embeddings of each, itself first. Without an ensemble k is 1, since
-        nothing needs more.
+        The rows of the k nearest embeddings of each embedding, itself first; stability is computed from them.
+        Without an ensemble there is no stability, and k is 1.
     n_layouts : int
-        How many layouts the ensemble has; 1 without an ensemble.
+        Number of layouts; 1 without an ensemble.
     """
 
     points: NDArray[np.float32]
@@ -49,31 +49,31 @@ class ClusteringSpace:
     n_layouts: int
 
     @classmethod
-    def single(cls, points: NDArray[np.float32]) -> Self:
-        """Return the space of points that are no ensemble."""
+    def without_ensemble(cls, points: NDArray[np.float32]) -> Self:
+        """Make the space of points that are no ensemble."""
         return cls(points, np.arange(len(points), dtype=np.int32)[:, None], 1)
 
 
 @dataclass(frozen=True, eq=False)
 class ClusteredPoints:
-    """Clusters of n points, and where each point lies among them.
+    """The clusters of n points, and the distances of each point to centroids.
 
     Attributes
     ----------
     cluster_ids : int64 array, shape (n,)
-        From 0 to k-1; -1 is noise. The algorithms call them labels, as scikit-learn does.
+        From 0 to k-1; -1 is noise. Inside `algorithms/` they are called labels, as in scikit-learn.
     probabilities : float32 array, shape (n,)
         Membership probabilities in [0, 1]; 0 for noise, 1 for every point of k-means.
     nearest_cluster_ids : int64 array, shape (n,)
         The cluster with the nearest centroid; -1 if there is no cluster.
     distances_to_nearest, distances_to_centroid : float32 arrays, shape (n,)
-        Distance to that centroid, and to the own one; for noise both are the same. 0 without clusters.
+        Distance to that centroid, and to the centroid of the point's own cluster; for noise both are the
+        same. 0 if there is no cluster.
     centroids : float32 array, shape (k, r)
     stabilities : float32 array, shape (k,)
-        How likely the members of each cluster are to be found together again, from 0 to 1; NaN without an
-        ensemble.
+        From 0 to 1, see `calculate_stabilities`; NaN without an ensemble.
     chosen_params : dict
-        What the algorithm chose by itself: how clusters were selected, or the number of clusters.
+        What the algorithm chose by itself: how it selected clusters, or the number of clusters.
     """
 
     cluster_ids: NDArray[np.int64]
@@ -87,7 +87,7 @@ class ClusteredPoints:
 
 
 def import_libraries() -> None:
-    """Import what the default methods need, which takes two seconds."""
+    """Import what the default methods need; it takes two seconds, so a worker does it in advance."""
     import hdbscan  # noqa: F401
 
     import_umap()
@@ -104,41 +104,53 @@ def reduce_embeddings(
 ) -> ClusteringSpace:
     """Normalize and reduce embeddings, shape (n, d), to the clustering space.
 
-    Only UMAP makes an ensemble: `ensemble_size` layouts that share `n_components` dimensions.
+    Only UMAP makes an ensemble: `ensemble_size` layouts that share `n_components` dimensions, see
+    `choose_ensemble_shape`.
+
+    Raises
+    ------
+    InvalidEmbeddingsError, ValueError
+        If values are not finite; from UMAP the former, from PCA the latter.
     """
     if normalization == "l2":
         embeddings = normalize_l2(embeddings)
     if method == "none":
-        return ClusteringSpace.single(embeddings)
+        return ClusteringSpace.without_ensemble(embeddings)
     if method == "pca":
-        return ClusteringSpace.single(
+        return ClusteringSpace.without_ensemble(
             reduce_dimensions_pca(embeddings, n_components, random_state=random_state)
         )
     n, d = embeddings.shape
     n_layouts, dimensions = choose_ensemble_shape(n, ensemble_size, n_components)
     if n_layouts == 1:
-        return ClusteringSpace.single(
+        return ClusteringSpace.without_ensemble(
             reduce_dimensions_for_clustering(embeddings, n_components, random_state=random_state)
         )
-    compressed = compress_for_search(embeddings, random_state)
-    nearest = nearest_neighbors(compressed, min(1 + STABILITY_NEIGHBORS, n))
-    points = lay_out_ensemble(nearest, n_layouts, min(dimensions, d), random_state=random_state)
-    return ClusteringSpace(points, nearest[0], n_layouts)
+    # Each row is its own first neighbour. UMAP needs fewer neighbours than stability.
+    neighbors = find_neighbors_of_embeddings(embeddings, min(1 + MAX_STABILITY_NEIGHBORS, n), random_state)
+    points = lay_out_ensemble(neighbors, n_layouts, min(dimensions, d), random_state=random_state)
+    return ClusteringSpace(points, neighbors.indices, n_layouts)
 
 
 def cluster_points(
     space: ClusteringSpace, *, method: ClusteringMethod, params: dict[str, Any], random_state: int
 ) -> ClusteredPoints:
-    """Cluster the points of the clustering space, and measure how far they are from centroids.
+    """Cluster the points of the clustering space, and compute their distances to centroids.
 
     `params` are the further arguments of `perform_hdbscan_clustering` or `perform_kmeans_with_optimal_k`.
-    HDBSCAN makes a consensus of an ensemble; k-means takes all its layouts for one space.
+    With an ensemble, HDBSCAN clusters each layout and the result is their consensus; k-means clusters all
+    dimensions at once.
+
+    Raises
+    ------
+    InvalidEmbeddingsError, InvalidSettingsError
+        As the two functions do.
     """
     points = space.points
     if method == "kmeans":
         kmeans = perform_kmeans_with_optimal_k(points, **params, random_state=random_state)
-        everywhere = np.ones(len(points), dtype=np.float32)
-        return _measure(points, kmeans.labels, everywhere, kmeans.centroids, {"k": len(kmeans.centroids)})
+        certain = np.ones(len(points), dtype=np.float32)
+        return _add_distances(points, kmeans.labels, certain, kmeans.centroids, {"k": len(kmeans.centroids)})
     found: HDBSCANResult | ConsensusResult
     if space.n_layouts == 1:
         found = perform_hdbscan_clustering(points, **params, random_state=random_state)
@@ -152,10 +164,10 @@ def cluster_points(
         "max_cluster_size": found.selection.max_cluster_size,
         "ensemble_size": space.n_layouts,
     }
-    return _measure(points, found.labels, found.probabilities, found.centroids, chosen, stabilities)
+    return _add_distances(points, found.labels, found.probabilities, found.centroids, chosen, stabilities)
 
 
-def _measure(
+def _add_distances(
     points: NDArray[np.float32],
     labels: NDArray[np.int64],
     probabilities: NDArray[np.float32],
@@ -163,7 +175,7 @@ def _measure(
     chosen_params: dict[str, Any],
     stabilities: NDArray[np.float32] | None = None,
 ) -> ClusteredPoints:
-    """Return clusters with each point's distances to the nearest and to its own centroid."""
+    """Add to clusters the distance of each point to the nearest centroid and to its own."""
     n, k = len(points), len(centroids)
     if k == 0:
         nearest, to_nearest = np.full(n, NOISE_CLUSTER_ID), np.zeros(n, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What every clustering asks of its input."""
+"""The check that clustering and the search for neighbours make on their points."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,6 +1,6 @@
 import dagster as dg
 
-from trace_clustering.algorithms.map import compute_2d_coordinates, mean_coordinates
+from trace_clustering.algorithms.map import calculate_mean_coordinates, compute_2d_coordinates
 from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
 from trace_clustering.artifacts.traces import ReducedEmbeddings
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
@@ -39,7 +39,7 @@ def projection_2d(
         cluster_ids=cluster_ids,
         coordinates=coordinates,
         clusters=clusters,
-        centroid_coordinates=mean_coordinates(coordinates, cluster_ids, clusters),
+        centroid_coordinates=calculate_mean_coordinates(coordinates, cluster_ids, clusters),
     )
     picture = markdown_image(draw_map(projection), f"Map of {projection.provenance.run_id}")
     return dg.MaterializeResult(

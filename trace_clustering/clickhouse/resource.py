@@ -16,7 +16,7 @@ from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREAT
 from trace_clustering.clickhouse.session import Tables, TeamSession, explain_errors
 from trace_clustering.environment import CLICKHOUSE_DSN, clickhouse_dsn
 from trace_clustering.errors import ClickHouseFolderLockedError, ClickHouseSetupError, InvalidSettingsError
-from trace_clustering.processes.clock import StepClock, seconds_of
+from trace_clustering.processes.clock import StepClock, resolve_seconds
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -108,7 +108,7 @@ class ClickHouse(dg.ConfigurableResource[Any]):
     def _open_client(self, address: Address, timeout_seconds: float | StepClock) -> Iterator["Client"]:
         if address.folder is None:
             with explain_errors(address):
-                client = self._connect_to_server(address, seconds_of(timeout_seconds))
+                client = self._connect_to_server(address, resolve_seconds(timeout_seconds))
             try:
                 yield client
             finally:

@@ -14,7 +14,7 @@ from trace_clustering.errors import (
     InvalidPatternError,
     TraceClusteringError,
 )
-from trace_clustering.processes.clock import StepClock, seconds_of
+from trace_clustering.processes.clock import StepClock, resolve_seconds
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -145,7 +145,7 @@ class TeamSession:
 
     def _build_limits(self) -> dict[str, Any]:
         return {
-            "max_execution_time": seconds_of(self._timeout_seconds),
+            "max_execution_time": resolve_seconds(self._timeout_seconds),
             "log_comment": json.dumps({"program": "trace_clustering", "team_id": self.team_id}),
         }
 

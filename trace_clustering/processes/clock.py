@@ -1,4 +1,4 @@
-"""One clock per step: everything in the step takes what is left of the step's time."""
+"""One clock per step: each piece of its work may take the time that is left."""
 
 import time
 
@@ -11,7 +11,7 @@ class StepClock:
     Parameters
     ----------
     seconds : float
-        Time limit of the step, from now on.
+        Time limit of the step; it starts now.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -19,12 +19,12 @@ class StepClock:
         self._end = time.monotonic() + seconds
 
     def seconds_left(self) -> float:
-        """Return the time until the step must have ended, in seconds; more than 0.
+        """Return the seconds that are left of the limit; more than 0.
 
         Raises
         ------
         DeadlineExceededError
-            If the time is over.
+            If no time is left.
         """
         left = self._end - time.monotonic()
         if left <= 0:
@@ -32,6 +32,6 @@ class StepClock:
         return left
 
 
-def seconds_of(limit: float | StepClock) -> float:
-    """Return the seconds that one piece of work may take: a fixed limit, or what a clock has left."""
+def resolve_seconds(limit: float | StepClock) -> float:
+    """Return the seconds that one piece of work may take: a fixed limit, or the time left on a clock."""
     return limit.seconds_left() if isinstance(limit, StepClock) else limit

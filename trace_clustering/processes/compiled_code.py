@@ -1,4 +1,4 @@
-"""UMAP without half a minute of compiling: what numba has compiled once is kept on disk."""
+"""numba's compiled code, kept on disk: otherwise UMAP compiles for half a minute in every process."""
 
 import functools
 import logging
@@ -17,35 +17,35 @@ _LOCK_TIMEOUT_SECONDS = 10.0
 
 @functools.cache
 def import_umap() -> ModuleType:
-    """Import umap with numba's cache on disk switched on for all functions of umap and pynndescent.
+    """Import umap with a cache on disk for all compiled functions of umap and pynndescent.
 
-    Both compile most of their functions anew in every process. The cache is kept where `NUMBA_CACHE_DIR`
-    says, else in the user's cache folder, else in a temporary folder of the user's own. Where none of them
-    can be written, everything is compiled as before.
+    Without it, most of these functions are compiled again in every process. The cache is in the folder that
+    `NUMBA_CACHE_DIR` names, else in the user's cache folder, else in a temporary folder of the user's own. If
+    none of them can be written to, everything is compiled as without a cache.
     """
-    with _forgiving_caches():
+    with _use_forgiving_caches():
         import umap
-    # One layout's steps touch nothing of another's, so threads may work on several.
+    # Without the GIL, threads lay out several graphs at once; layouts share no memory that is written to.
     umap.layouts._nb_optimize_layout_euclidean_single_epoch.targetoptions["nogil"] = True
     return umap  # type: ignore[no-any-return]
 
 
 @functools.cache
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of our own as numba compiles it at its first call, kept on disk like those of umap.
+def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of this project as numba compiles it at its first call, cached as those of umap.
 
-    While it runs, other threads do too.
+    Other threads run meanwhile.
     """
-    with _forgiving_caches():
+    with _use_forgiving_caches():
         import numba
 
-        # Sums may be added up in another order, so that several numbers are added at once.
+        # Sums may be computed in another order: the processor then adds several numbers at once.
         return numba.njit(nogil=True, fastmath={"reassoc", "contract"})(function)
 
 
-def _cache_folder() -> Path | None:
-    """Return a folder that only this user can write to: what lies in it will be executed."""
-    # Compiled code contains that of other functions, so it must not outlive any of the libraries.
+def _find_cache_folder() -> Path | None:
+    """Return a folder that only this user can write to, since code in it will be executed."""
+    # Compiled code has code of other functions built in, so a new version of any library needs a new folder.
     libraries = "-".join(version(name) for name in ("numba", "llvmlite", "umap-learn", "pynndescent"))
     user_caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     for base in (
@@ -67,12 +67,12 @@ def _cache_folder() -> Path | None:
 
 
 @contextmanager
-def _forgiving_caches() -> Iterator[None]:
-    """Let numba, while this lasts, give all functions caches whose troubles only cost the time to compile.
+def _use_forgiving_caches() -> Iterator[None]:
+    """Give every function that is compiled in this context a cache whose faults cost only compile time.
 
-    Without it few functions ask for one. Numba's own let two processes that save at the same time mix up
-    their files, and end the computation if a folder cannot be written, a file is damaged, or the disk is
-    full.
+    By default few functions have a cache. numba's own cache mixes up the files of two processes that save at
+    the same time, and stops the computation if a folder cannot be written to, a file is damaged, or the disk
+    is full.
     """
     import numba
     from filelock import FileLock, Timeout
@@ -84,22 +84,22 @@ def _forgiving_caches() -> Iterator[None]:
         def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401
             try:
                 return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-            except Exception as error:  # whatever a damaged file makes pickle or LLVM raise
+            except Exception as error:  # pickle and LLVM raise many types for a damaged file
                 _LOG.warning("Damaged cache of compiled code in %s: %r", self.cache_path, error)
-                self._under_lock(self.flush)
+                self._write_under_lock(self.flush)
                 return None
 
         def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401
-            self._under_lock(functools.partial(super().save_overload, sig, data))
+            self._write_under_lock(functools.partial(super().save_overload, sig, data))
 
-        def _under_lock(self, write: Callable[[], None]) -> None:
+        def _write_under_lock(self, write: Callable[[], None]) -> None:
             try:
                 with FileLock(Path(self.cache_path) / ".lock", timeout=_LOCK_TIMEOUT_SECONDS):
                     write()
             except (OSError, Timeout) as error:
                 _LOG.debug("Compiled code was not kept in %s: %s", self.cache_path, error)
 
-    def forgiving_cache(function: Callable[..., Any]) -> ForgivingCache | NullCache:
+    def make_cache(function: Callable[..., Any]) -> ForgivingCache | NullCache:
         try:
             return ForgivingCache(function)  # type: ignore[no-untyped-call]
         except RuntimeError as error:  # no folder to write to
@@ -108,11 +108,11 @@ def _forgiving_caches() -> Iterator[None]:
 
     makers: list[Any] = [dispatcher, ufuncbuilder]
     config: Any = numba.config
-    if not config.CACHE_DIR and (folder := _cache_folder()):
+    if not config.CACHE_DIR and (folder := _find_cache_folder()):
         config.CACHE_DIR = str(folder)
     njit = numba.njit
     for maker in makers:
-        maker.FunctionCache = forgiving_cache
+        maker.FunctionCache = make_cache
     numba.njit = functools.partial(njit, cache=True)  # type: ignore[assignment]
     try:
         yield

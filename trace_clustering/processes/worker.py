@@ -1,4 +1,4 @@
-"""Native code under a time limit: only a process of its own can be stopped in the middle."""
+"""Native code under a time limit: it can only be stopped in a process of its own."""
 
 import os
 import pickle
@@ -15,41 +15,40 @@ from trace_clustering.errors import ComputeProcessError, DeadlineExceededError
 
 T = TypeVar("T")
 
-_SECONDS_TO_END = 5.0
-# What the process runs: it finds the modules that this one finds.
-_SERVE = """
+_MAX_SECONDS_TO_END = 5.0
+# The program of the worker; with the same search path it finds the same modules.
+_WORKER_PROGRAM = """
 import sys
 pipe, *sys.path = sys.argv[1:]
 from trace_clustering.processes.worker import serve
 serve(int(pipe))
 """
-# Whoever receives a message holds all of it twice for a moment.
-_BYTES_PER_MESSAGE = 1 << 24
+# The receiver of a message holds it twice for a moment, so large arrays are sent in pieces.
+_MAX_BYTES_PER_MESSAGE = 1 << 24
 
 
 def run_with_deadline(function: Callable[..., T], *args: Any, seconds: float, **kwargs: Any) -> T:  # noqa: ANN401
     """Call a module-level function in another process and return its result.
 
-    The process is kept for the next call, which then finds everything imported and compiled. It is a fresh
-    interpreter and no fork of this one, whose embedded ClickHouse engine would not survive that. Those of
-    multiprocessing would import the caller's main module, which is all of Dagster, and take a second more.
+    The process is kept for the next call, which then needs no imports and no compiling. It is a fresh
+    interpreter: a fork would break the embedded ClickHouse engine, and multiprocessing would first import the
+    caller's main module, which is all of Dagster and takes a second.
 
     Parameters
     ----------
     function : callable
-        Importable by name; arguments and result travel by pickle. Of an array among them there is one copy in
-        each of the two processes.
+        Importable by name. Arguments and result travel by pickle; each process holds one copy of an array.
     seconds : float
-        Time limit of the call, with the way there and back.
+        Time limit of the call, including the transfer of arguments and result.
 
     Raises
     ------
     DeadlineExceededError
-        If the time limit passed; the process is killed.
+        If the time limit is reached; the process is killed.
     ComputeProcessError
-        If the process died without an answer.
+        If the process died without a result.
     Exception
-        Whatever the function itself raised.
+        The error that the function itself raised.
     """
     worker = _take_worker()
     try:
@@ -64,9 +63,9 @@ def run_with_deadline(function: Callable[..., T], *args: Any, seconds: float, **
 
 
 def prepare_process(function: Callable[[], None]) -> None:
-    """Start the process of the next call of `run_with_deadline` now, and have it call a function first.
+    """Start the process of the next `run_with_deadline` in advance, and have it call a function first.
 
-    Nobody waits for it; what it raises is lost, and comes up again where it matters.
+    This call does not wait. An error of the function is ignored: if it matters, the next call will raise it.
     """
     worker = _take_worker()
     worker.prepare(function)
@@ -74,19 +73,19 @@ def prepare_process(function: Callable[[], None]) -> None:
 
 
 class _Worker:
-    """A process that answers one call after the other, until it is killed or this process ends."""
+    """A process that carries out one call after the other, until it is killed or this process ends."""
 
     def __init__(self) -> None:
         self._connection, theirs = Pipe()
         self._process = subprocess.Popen(  # noqa: S603 - our own code
-            [sys.executable, "-c", _SERVE, str(theirs.fileno()), *sys.path],
+            [sys.executable, "-c", _WORKER_PROGRAM, str(theirs.fileno()), *sys.path],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            start_new_session=True,  # an interrupt from the keyboard is for this process to handle
+            start_new_session=True,  # only this process handles Ctrl-C
         )
         theirs.close()
         self._is_preparing = False
-        # Unlike atexit's, this is called in the processes of multiprocessing too.
+        # Unlike atexit, Finalize also runs in processes of multiprocessing, as Dagster's steps are.
         self._at_exit = Finalize(None, self._end, exitpriority=10)
 
     def is_alive(self) -> bool:
@@ -100,8 +99,8 @@ class _Worker:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], seconds: float
     ) -> tuple[bool, Any]:
         answer = None
-        # Sending and receiving wait for the process without a limit of their own, until it is killed.
-        with _Limit(seconds, self._process.kill) as limit, suppress(EOFError, OSError):
+        # Sending and receiving have no time limit; killing the process ends them.
+        with _TimeLimit(seconds, self._process.kill) as limit, suppress(EOFError, OSError):
             if self._is_preparing:
                 _receive(self._connection)
                 self._is_preparing = False
@@ -126,24 +125,24 @@ class _Worker:
         self._connection.close()
 
     def _end(self) -> None:
-        """Let the process see that its caller is gone."""
+        """Close the connection, which tells the process to end; kill it if it does not."""
         self._connection.close()
         try:
-            self._process.wait(0 if self._is_preparing else _SECONDS_TO_END)
+            self._process.wait(0 if self._is_preparing else _MAX_SECONDS_TO_END)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
 
-class _Limit:
-    """Does something if what it surrounds takes too long."""
+class _TimeLimit:
+    """A context that calls an action if it takes too long."""
 
     def __init__(self, seconds: float, action: Callable[[], None]) -> None:
         self._action = action
-        self._timer = threading.Timer(seconds, self._reach)
+        self._timer = threading.Timer(seconds, self._act)
         self.was_reached = False
 
-    def _reach(self) -> None:
+    def _act(self) -> None:
         self.was_reached = True
         self._action()
 
@@ -169,47 +168,47 @@ def _take_worker() -> _Worker:
 
 
 def serve(pipe: int) -> None:
-    """Answer the calls that arrive on a file descriptor, until the caller is gone."""
+    """Carry out the calls that arrive on a file descriptor, in the worker, until the caller closes it."""
     connection = Connection(pipe)
     while True:
         try:
             function, args, kwargs = _receive(connection)
-        except EOFError:  # the caller is gone
-            os._exit(0)  # and waits; taking apart what was compiled would take half a second
+        except EOFError:
+            os._exit(0)  # a normal exit frees compiled code, for which the caller would wait half a second
         try:
             answer = (True, function(*args, **kwargs))
         except Exception as error:
-            answer = (False, _as_it_travels(error))
-        # Nothing of one call stays in memory until the next.
+            answer = (False, _make_picklable(error))
+        # Otherwise arguments and result would stay in memory until the next call.
         del function, args, kwargs
         _send(connection, answer)
         del answer
 
 
 def _send(connection: Connection, value: object) -> None:
-    """Send a value, and the memory of its arrays in pieces without a copy."""
+    """Send a value; its arrays are sent in pieces and without a copy."""
     buffers: list[pickle.PickleBuffer] = []
     pickled = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     views = [buffer.raw() for buffer in buffers]
     connection.send((pickled, [view.nbytes for view in views]))
     for view in views:
-        for start in range(0, view.nbytes, _BYTES_PER_MESSAGE):
-            connection.send_bytes(view[start : start + _BYTES_PER_MESSAGE])
+        for start in range(0, view.nbytes, _MAX_BYTES_PER_MESSAGE):
+            connection.send_bytes(view[start : start + _MAX_BYTES_PER_MESSAGE])
 
 
 def _receive(connection: Connection) -> Any:  # noqa: ANN401 - whatever was sent
     pickled, sizes = connection.recv()
     buffers = [bytearray(size) for size in sizes]
     for buffer in buffers:
-        for start in range(0, len(buffer), _BYTES_PER_MESSAGE):
+        for start in range(0, len(buffer), _MAX_BYTES_PER_MESSAGE):
             connection.recv_bytes_into(buffer, start)
-    return pickle.loads(pickled, buffers=buffers)  # noqa: S301 - of our own making
+    return pickle.loads(pickled, buffers=buffers)  # noqa: S301 - sent by our own process
 
 
-def _as_it_travels(error: Exception) -> Exception:
-    """Return the error itself if pickle can rebuild it, else one that tells what it said."""
+def _make_picklable(error: Exception) -> Exception:
+    """Return the error itself if pickle can rebuild it, else one with its type and message."""
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - of our own making
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     except Exception:
         return ComputeProcessError(f"{type(error).__name__}: {error}")
     return error

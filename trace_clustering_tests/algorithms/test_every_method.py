@@ -1,4 +1,4 @@
-"""Whatever the data and the methods: no crash, no NaN, a label and a place for every point."""
+"""With any data and any methods: no crash, no NaN, a cluster id and a place for every point."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.algorithms.map import compute_2d_coordinates, mean_coordinates
+from trace_clustering.algorithms.map import calculate_mean_coordinates, compute_2d_coordinates
 from trace_clustering.algorithms.steps import cluster_points, reduce_embeddings
 
 NORMALIZATIONS = ("none", "l2")
@@ -64,7 +64,7 @@ def assert_whole_run(
     assert (found.probabilities[found.cluster_ids == -1] == 0).all()
 
     coordinates = compute_2d_coordinates(points, visualization)
-    centres = mean_coordinates(coordinates, found.cluster_ids, clusters)
+    centres = calculate_mean_coordinates(coordinates, found.cluster_ids, clusters)
     assert (coordinates.shape, centres.shape) == ((n, 2), (len(clusters), 2))
     assert np.isfinite(coordinates).all()
     assert np.isfinite(centres).all()
@@ -104,7 +104,7 @@ def test_awkward_vectors_pass_through_all_methods(
     assert_whole_run(vectors, normalization, reduction, clustering, visualization, ensemble)
 
 
-def groups(n: int, d: int) -> np.ndarray:
+def make_groups(n: int, d: int) -> np.ndarray:
     random = np.random.default_rng(n)
     centres = random.normal(0, 1, (7, d))
     return (centres[random.integers(0, 7, n)] + random.normal(0, 0.2, (n, d))).astype(np.float32)
@@ -113,12 +113,12 @@ def groups(n: int, d: int) -> np.ndarray:
 @pytest.mark.parametrize("n", [20, 21, 22, 31, 64, 257])
 @pytest.mark.parametrize(("reduction", "clustering"), list(itertools.product(REDUCTIONS, CLUSTERINGS)))
 def test_every_number_of_points_passes_through_all_methods(n: int, reduction: str, clustering: str) -> None:
-    assert_whole_run(groups(n, 48), "l2", reduction, clustering, MAPS[n % 3])
+    assert_whole_run(make_groups(n, 48), "l2", reduction, clustering, MAPS[n % 3])
 
 
 @pytest.mark.parametrize("n", [20, 21, 22, 31, 64, 257])
 def test_every_number_of_points_passes_through_an_ensemble(n: int) -> None:
-    assert_whole_run(groups(n, 48), "l2", "umap", "hdbscan", MAPS[n % 3], 10)
+    assert_whole_run(make_groups(n, 48), "l2", "umap", "hdbscan", MAPS[n % 3], 10)
 
 
 @pytest.mark.slow
@@ -134,4 +134,4 @@ def test_every_number_of_points_passes_through_an_ensemble(n: int) -> None:
 def test_five_thousand_points_pass_through_all_methods(
     reduction: str, clustering: str, visualization: str, ensemble: int
 ) -> None:
-    assert_whole_run(groups(5000, 16), "l2", reduction, clustering, visualization, ensemble)
+    assert_whole_run(make_groups(5000, 16), "l2", reduction, clustering, visualization, ensemble)

@@ -6,7 +6,7 @@ As in the process that does it for them, nothing of Dagster is imported: setting
 import numpy as np
 
 from trace_clustering import constants
-from trace_clustering.algorithms.map import compute_2d_coordinates, mean_coordinates
+from trace_clustering.algorithms.map import compute_2d_coordinates, calculate_mean_coordinates
 from trace_clustering.algorithms.steps import (
     ClusteredPoints,
     ClusteringSpace,
@@ -21,7 +21,7 @@ def cluster(vectors: np.ndarray, seed: int) -> np.ndarray:
     coordinates = compute_2d_coordinates(
         space.points, constants.DEFAULT_VISUALIZATION_METHOD, random_state=seed
     )
-    mean_coordinates(coordinates, found.cluster_ids, list(range(len(found.centroids))))
+    calculate_mean_coordinates(coordinates, found.cluster_ids, list(range(len(found.centroids))))
     return found.cluster_ids
 
 

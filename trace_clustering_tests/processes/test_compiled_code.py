@@ -1,4 +1,4 @@
-"""Compiled code is kept from process to process, and no trouble with it ever stops a computation."""
+"""Compiled code is kept from process to process, and a faulty cache never stops a computation."""
 
 import os
 import shutil
@@ -10,14 +10,15 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-# Fits UMAP in a fresh process, and tells its result and how many functions had to be compiled.
+# Fits UMAP in a fresh process, and prints its result and the numbers of cached and compiled functions.
 FIT = """
 import logging, sys
 logging.basicConfig(level=logging.DEBUG, filename=sys.argv[1])
 logging.getLogger("numba").setLevel(logging.WARNING)
 import numpy as np
 from numba.core.registry import CPUDispatcher
-from trace_clustering.algorithms.space.reduce import fit_umap
+from trace_clustering.algorithms.space.neighbors import find_nearest_neighbors
+from trace_clustering.algorithms.space.umap_layout import fit_umap
 
 def count(which):
     return sum(
@@ -29,7 +30,7 @@ def count(which):
     )
 
 points = np.random.default_rng(1).normal(size=(60, 5)).astype(np.float32)
-found = fit_umap(points, n_components=2, n_neighbors=10, min_dist=0.0, random_state=3)
+found = fit_umap(find_nearest_neighbors(points, 10), n_components=2, min_dist=0.0, random_state=3)
 print(found.tobytes().hex(), count("cache_hits"), count("cache_misses"))
 """
 
@@ -59,7 +60,7 @@ class Fits:
     def run(self, **environment: str) -> tuple[str, int, int]:
         return finish(self.start(**environment))
 
-    def cached(self, base: str) -> list[Path]:
+    def find_cached_files(self, base: str) -> list[Path]:
         return sorted((self.folder / base).rglob("*.nbc"))
 
 
@@ -106,7 +107,7 @@ def test_the_folder_that_numbas_own_variable_names_goes_before(
     shutil.copytree(folder, tmp_path / "mine")
     other = Fits(tmp_path)
     assert other.run(NUMBA_CACHE_DIR=str(tmp_path / "mine"))[::2] == (expected, 0)
-    assert not other.cached("caches")
+    assert not other.find_cached_files("caches")
 
 
 def test_a_home_that_cannot_be_written_to_leaves_the_temporary_folder(
@@ -126,7 +127,7 @@ def test_damaged_files_are_compiled_anew_and_replaced(warm: tuple[Fits, str]) ->
     for name, content in (
         ("umap_.smooth_knn*.nbc", b"cut short"),
         ("umap_.compute_membership*.nbc", b""),
-        ("neighbors._measure*.nbi", b"no index"),
+        ("neighbors._measure_candidates*.nbi", b"no index"),
         ("layouts.rdist*.nbc", b"read when umap is imported"),
     ):
         (file,) = caches.rglob(name)
@@ -143,7 +144,7 @@ def test_without_any_folder_to_write_to_everything_is_compiled_as_before(
 ) -> None:
     nowhere = {name: "/dev/null" for name in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR")}
     fits = Fits(tmp_path)
-    # Not even in the package's own folder, which is where numba looks next.
+    # numba's next choice would be the package's own folder; this excludes it.
     result, hits, _ = fits.run(**nowhere, NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
     assert (result, hits) == (warm[1], 0)
     assert "Compiling without a cache" in fits.log.read_text()

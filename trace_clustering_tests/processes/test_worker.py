@@ -1,4 +1,4 @@
-"""Computations end with a result, with their own error, or at their time limit."""
+"""A computation ends with a result, with its own error, or at its time limit."""
 
 import os
 import signal
@@ -19,13 +19,13 @@ AMPLE = 60.0
 
 
 class TwoPartError(Exception):
-    """An error that is not made from its message alone."""
+    """An error that pickle cannot rebuild from its message."""
 
     def __init__(self, what: str, value: int) -> None:
         super().__init__(f"{what} {value}")
 
 
-def identical(value: object) -> object:
+def return_value(value: object) -> object:
     return value
 
 
@@ -41,7 +41,7 @@ def set_variable() -> None:
     os.environ["PREPARED"] = "yes"
 
 
-def tell_process_and_sleep() -> None:
+def write_process_id_and_sleep() -> None:
     unfinished = Path(os.environ["PROCESS_FILE"] + ".new")
     unfinished.write_text(str(os.getpid()))
     unfinished.rename(os.environ["PROCESS_FILE"])
@@ -71,7 +71,7 @@ def test_a_large_result_comes_back() -> None:
     ],
 )
 def test_arrays_travel_there_and_back_and_can_be_written_to(array: np.ndarray) -> None:
-    first, second = run_with_deadline(identical, (array, {"key": array[:1]}), seconds=AMPLE)
+    first, second = run_with_deadline(return_value, (array, {"key": array[:1]}), seconds=AMPLE)
     np.testing.assert_array_equal(first, array)
     np.testing.assert_array_equal(second["key"], array[:1])
     assert first.dtype == array.dtype
@@ -106,7 +106,7 @@ def test_running_out_of_memory_in_numpy_comes_back() -> None:
         run_with_deadline(np.empty, (10**9, 10**9), seconds=AMPLE)
 
 
-def test_an_error_that_pickle_cannot_rebuild_is_told_all_the_same() -> None:
+def test_an_error_that_pickle_cannot_rebuild_is_still_reported() -> None:
     with pytest.raises(Exception, match="answer 42"):
         run_with_deadline(raise_two_part_error, seconds=AMPLE)
 
@@ -120,7 +120,7 @@ def test_what_takes_too_long_is_stopped_and_its_process_is_gone() -> None:
 
 
 class TestAProcessThatDoesNotTakeItsArguments:
-    """More than a pipe holds, sent to a process that is stopped."""
+    """An argument larger than a pipe holds is sent to a process that is stopped."""
 
     ARGUMENT = np.zeros(10_000_000)
 
@@ -161,7 +161,7 @@ def test_the_next_call_finds_what_its_process_has_prepared() -> None:
     assert "PREPARED" not in os.environ
 
 
-def test_trouble_in_preparing_is_no_trouble_of_the_next_call() -> None:
+def test_an_error_in_preparing_does_not_fail_the_next_call() -> None:
     prepare_process(raise_two_part_error)
     assert run_with_deadline(sorted, [2, 1], seconds=AMPLE) == [1, 2]
 
@@ -171,16 +171,18 @@ def test_a_process_that_still_prepares_ends_with_its_caller(tmp_path: Path) -> N
 import os, time
 from pathlib import Path
 from trace_clustering.processes.worker import prepare_process
-from trace_clustering_tests.processes.test_worker import tell_process_and_sleep
+from trace_clustering_tests.processes.test_worker import write_process_id_and_sleep
 
-prepare_process(tell_process_and_sleep)
+prepare_process(write_process_id_and_sleep)
 while not Path(os.environ["PROCESS_FILE"]).exists():
     time.sleep(0.05)
 """
-    told = tmp_path / "process"
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PROCESS_FILE": str(told)})
+    process_file = tmp_path / "process"
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "PROCESS_FILE": str(process_file)}
+    )
     with pytest.raises(ProcessLookupError):
-        os.kill(int(told.read_text()), 0)
+        os.kill(int(process_file.read_text()), 0)
 
 
 @pytest.mark.parametrize("error", [DeadlineExceededError, ComputeProcessError])

@@ -1,4 +1,4 @@
-"""What to do when HDBSCAN puts nearly everything into one or two clusters."""
+"""The remedy if HDBSCAN puts nearly all points into one or two clusters."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ from trace_clustering.constants import (
     NOISE_CLUSTER_ID,
 )
 
-# Mean silhouettes. Pairs of real topics reach 0.92 and more after UMAP, collapsed nights at most 0.74;
-# below 0.25 there is no substantial structure (Kaufman and Rousseeuw 1990, table 4).
+# Mean silhouettes. After UMAP, two real topics reach 0.92 or more, collapsed nights at most 0.74. Below 0.25
+# there is no substantial structure (Kaufman and Rousseeuw 1990, table 4).
 MIN_SILHOUETTE_TO_STAY = 0.8
 MIN_SILHOUETTE_OF_REMEDY = 0.25
 
@@ -35,9 +35,9 @@ def choose_labels(
 ) -> int | None:
     """Choose between a collapsed clustering and other clusterings of the same points.
 
-    The collapsed one stays if its clusters are clearly apart (mean silhouette of at least 0.8, noise
-    counting as 0): then the data hold no more than that. Otherwise the remedy with the best mean silhouette
-    takes its place, provided that it is not collapsed too and reaches 0.25; of equal ones the first.
+    The collapsed clustering stays if its clusters are clearly separated (mean silhouette of at least 0.8,
+    noise counts as 0): then there are no more clusters in the data. Otherwise the remedy with the best mean
+    silhouette is used, if it is not collapsed too and reaches 0.25; on ties, the first one.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def choose_labels(
     collapsed : int64 array, shape (n,)
     remedies : sequence of int64 arrays, shape (n,)
     random_state : int
-        Seed of the sample on which silhouettes of many points are measured.
+        Seed of the sample on which `Silhouette` measures many points.
 
     Returns
     -------
@@ -56,13 +56,13 @@ def choose_labels(
     if not candidates:
         return None
     silhouette = Silhouette(points, random_state)
-    current = silhouette.mean(collapsed)
+    current = silhouette.compute_mean(collapsed)
     if current is not None and current >= MIN_SILHOUETTE_TO_STAY:
         return None
-    scores = {position: silhouette.mean(remedies[position]) for position in candidates}
-    good = {
+    scores = {position: silhouette.compute_mean(remedies[position]) for position in candidates}
+    acceptable = {
         position: score
         for position, score in scores.items()
         if score is not None and score >= MIN_SILHOUETTE_OF_REMEDY
     }
-    return max(good, key=good.__getitem__, default=None)
+    return max(acceptable, key=acceptable.__getitem__, default=None)

@@ -1,4 +1,4 @@
-"""One clustering from several, by how often they agree (Fred and Jain 2005)."""
+"""One clustering from several by evidence accumulation (Fred and Jain 2005)."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from trace_clustering.algorithms.clusters.hdbscan import (
     ClusterSelection,
     DensityClusters,
+    calculate_min_cluster_size,
     find_density_clusters,
-    min_cluster_size,
 )
-from trace_clustering.algorithms.clusters.linkage import average_linkage
-from trace_clustering.algorithms.distances import cluster_means
-from trace_clustering.algorithms.quality.stability import cluster_stabilities, mean_co_associations
+from trace_clustering.algorithms.clusters.linkage import join_by_average_linkage
+from trace_clustering.algorithms.distances import calculate_cluster_means
+from trace_clustering.algorithms.quality.stability import (
+    calculate_mean_co_associations,
+    calculate_stabilities,
+)
 from trace_clustering.constants import (
     DEFAULT_HDBSCAN_MIN_SAMPLES,
     DEFAULT_MIN_CLUSTER_SIZE_FRACTION,
@@ -23,21 +26,22 @@ from trace_clustering.constants import (
     NOISE_CLUSTER_ID,
 )
 
-# Two groups become one cluster if their points share a cluster in more than this share of the layouts.
+# Two groups are joined if their points are in one cluster in more than this share of the layouts.
 _MIN_SHARE_TO_JOIN = 0.5
-# A point that is left over needs less to join a cluster: in some layouts it is noise, and those say nothing
-# about where it belongs.
+# A point that is left over joins a cluster at a lower share: the layouts in which it is noise count for no
+# cluster, but they do not say that it belongs to none.
 _MIN_SHARE_TO_FOLLOW = 0.15
+# Shares are means of floats: exactly one half must not pass as more than one half.
 _ROUNDING = 1e-6
-# The co-association of all pairs of distinct columns is held in memory: 128 MB for this many.
+# The co-association of all pairs of linked columns is held in memory: 128 MB for this many columns.
 _MAX_LINKED_COLUMNS = 4000
-# To measure stability, 1/3 of the points is left out at random.
-_LEFT_OUT = 3
+# To measure stability, one in this many points is left out at random.
+_ONE_LEFT_OUT_IN = 3
 
 
 @dataclass(frozen=True, eq=False)
 class ConsensusResult:
-    """What an ensemble of clusterings of n points agrees on.
+    """The clusters on which most clusterings of n points agree.
 
     Attributes
     ----------
@@ -46,11 +50,11 @@ class ConsensusResult:
     centroids : float32 array, shape (k, r)
         Mean of the members of each cluster.
     probabilities : float32 array, shape (n,)
-        Mean co-association with the other members of the own cluster; 0 for noise.
+        Mean co-association with the other members of the point's cluster; 0 for noise.
     stabilities : float32 array, shape (k,)
-        How likely the members of each cluster are to be found together again, see `cluster_stabilities`.
+        From 0 to 1, see `calculate_stabilities`.
     selection : ClusterSelection
-        How most of the clusterings selected their clusters.
+        The selection that most of the clusterings used.
     """
 
     labels: NDArray[np.int64]
@@ -68,13 +72,11 @@ def perform_consensus_clustering(
     min_samples: int = DEFAULT_HDBSCAN_MIN_SAMPLES,
     random_state: int = DEFAULT_RANDOM_STATE,
 ) -> ConsensusResult:
-    """Cluster every layout of an ensemble with HDBSCAN, and points by how often they were together.
+    """Cluster every layout of an ensemble with HDBSCAN, and return the consensus of all layouts.
 
-    Average linkage joins groups as long as their points share a cluster in more than half of the layouts.
-    Points of groups below the smallest size join the cluster whose points they were with most, if that is
-    in more than 15 % of the layouts, and are noise otherwise. A collapse is judged in every layout by
-    itself. To see which clusters come back, HDBSCAN clusters a random two thirds of the points of every
-    layout once more.
+    `find_consensus_labels` makes the consensus. The rule for a collapse is applied to every layout
+    separately. To measure stability, HDBSCAN clusters a random two thirds of the points of every layout once
+    more.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ def perform_consensus_clustering(
         Layouts side by side, r columns each, from `lay_out_ensemble`.
     n_layouts : int
     neighbors : int32 array, shape (n, k)
-        Nearest rows in the space that the layouts were made of, the row itself first.
+        Nearest rows among the embeddings, the row itself first.
     min_cluster_size_fraction, min_samples, random_state
         As in `find_density_clusters`.
 
@@ -99,34 +101,36 @@ def perform_consensus_clustering(
     layouts = np.split(points, n_layouts, axis=1)
     found = [cluster(layout) for layout in layouts]
     random = np.random.default_rng(random_state)
-    drawn = [np.sort(random.permutation(n)[n // _LEFT_OUT :]) for _ in layouts]
-    samples = [(rows, cluster(layout[rows]).labels) for rows, layout in zip(drawn, layouts, strict=True)]
+    sampled_rows = [np.sort(random.permutation(n)[n // _ONE_LEFT_OUT_IN :]) for _ in layouts]
+    samples = [
+        (rows, cluster(layout[rows]).labels) for rows, layout in zip(sampled_rows, layouts, strict=True)
+    ]
     clusterings = np.stack([result.labels for result in found])
-    labels = consensus_labels(clusterings, min_cluster_size(n, min_cluster_size_fraction))
+    labels = find_consensus_labels(clusterings, calculate_min_cluster_size(n, min_cluster_size_fraction))
     return ConsensusResult(
         labels=labels,
-        centroids=cluster_means(points, labels),
-        probabilities=mean_co_associations(clusterings, labels),
-        stabilities=cluster_stabilities(samples, labels, neighbors),
+        centroids=calculate_cluster_means(points, labels),
+        probabilities=calculate_mean_co_associations(clusterings, labels),
+        stabilities=calculate_stabilities(samples, labels, neighbors),
         selection=Counter(result.selection for result in found).most_common(1)[0][0],
     )
 
 
-def consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
-    """Group points by average linkage of their co-association, cut at one half; the rest follows the nearest.
+def find_consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
+    """Join points by average linkage of their co-association, as long as it is above one half.
 
-    The co-association of two points is the share of clusterings in which they are in one cluster; noise is
-    together with nothing. Points that no clustering tells apart have equal columns and are together from the
-    start, so that not all pairs of points need to be looked at: distinct columns are linked, the 4,000 that
-    stand for most points if there are more. Points of other columns and of small groups join the cluster
-    with which they have the largest mean co-association, if it is above 0.15.
+    The co-association of two points is the share of clusterings in which they are in one cluster; a point
+    that is noise shares no cluster. To compare fewer pairs, points with the same label in every clustering
+    (equal columns) start as one group. If there are more than 4,000 distinct columns, those with
+    the most points are linked. Points of other columns, and of groups that are too small, join the cluster
+    with which they have the largest mean co-association if it is above 0.15, else they are noise.
 
     Parameters
     ----------
     clusterings : int64 array, shape (m, n)
         Cluster ids of n points in m clusterings; -1 is noise.
     min_size : int
-        Smaller groups are no clusters.
+        Smallest number of points in a cluster.
 
     Returns
     -------
@@ -134,16 +138,16 @@ def consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[n
         Cluster ids in the order of the clusters' first points; -1 is noise.
     """
     columns = DistinctColumns.find(clusterings)
-    groups = _link(columns)
+    groups = _link_columns(columns)
     groups = _drop_small_groups(groups, columns.sizes, min_size)
     left_over = groups == NOISE_CLUSTER_ID
     groups = np.where(left_over, _find_nearest_groups(columns, groups), groups)
-    return _number_by_first_point(groups[columns.of_point])
+    return _number_groups_by_first_point(groups[columns.of_point])
 
 
 @dataclass(frozen=True, eq=False)
 class DistinctColumns:
-    """Points that no clustering tells apart, as one point with a weight.
+    """The distinct columns of m clusterings: points with equal columns are one group from the start.
 
     Attributes
     ----------
@@ -173,8 +177,8 @@ class DistinctColumns:
     def order_for_linkage(self) -> NDArray[np.int64]:
         """Return the columns that average linkage can join, most points first, at most 4,000.
 
-        A column that is noise in half of the clusterings is left out: its points are not even together with
-        each other often enough.
+        Columns that are noise in half of the clusterings or more are left out: even their own points do not
+        share a cluster in more than half of them.
         """
         clustered = (self.labels != NOISE_CLUSTER_ID).mean(axis=0)
         joinable = np.flatnonzero(clustered > _MIN_SHARE_TO_JOIN + _ROUNDING)
@@ -182,16 +186,19 @@ class DistinctColumns:
         return joinable[by_size[:_MAX_LINKED_COLUMNS]]
 
 
-def _link(columns: DistinctColumns) -> NDArray[np.int64]:
-    """Return the group of each column by average linkage, shape (u,); -1 for columns that are not linked."""
+def _link_columns(columns: DistinctColumns) -> NDArray[np.int64]:
+    """Return the group of each of u columns by average linkage; -1 for columns that are not linked."""
     linked = columns.order_for_linkage()
     groups = np.full(len(columns.sizes), NOISE_CLUSTER_ID)
-    co_association = _co_association(columns.labels[:, linked])
-    groups[linked] = average_linkage(co_association, columns.sizes[linked], _MIN_SHARE_TO_JOIN + _ROUNDING)
+    groups[linked] = join_by_average_linkage(
+        _calculate_co_association(columns.labels[:, linked]),
+        columns.sizes[linked],
+        _MIN_SHARE_TO_JOIN + _ROUNDING,
+    )
     return groups
 
 
-def _co_association(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def _calculate_co_association(labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the co-association of all pairs of columns, shape (u, u)."""
     together = np.zeros((labels.shape[1], labels.shape[1]))
     for row in labels:
@@ -203,19 +210,19 @@ def _co_association(labels: NDArray[np.int64]) -> NDArray[np.float64]:
 def _drop_small_groups(
     groups: NDArray[np.int64], sizes: NDArray[np.int64], min_size: int
 ) -> NDArray[np.int64]:
-    """Return the groups of columns of so many points each, -1 for those of groups that hold too few."""
+    """Replace by -1 each group whose columns hold fewer than `min_size` points."""
     _, group_of = np.unique(groups, return_inverse=True)
     return np.where(np.bincount(group_of, sizes)[group_of] >= min_size, groups, NOISE_CLUSTER_ID)
 
 
 def _find_nearest_groups(columns: DistinctColumns, groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the group that each column was with most; -1 if it was with none often enough."""
+    """Return the group with the largest mean co-association to each column; -1 if that is 0.15 or less."""
     found, group_of = np.unique(groups, return_inverse=True)
     weights = np.where(groups == NOISE_CLUSTER_ID, 0, columns.sizes)
     together = np.zeros((len(found), len(groups)))
     for row in columns.labels:
         clustered = row != NOISE_CLUSTER_ID
-        # How many points of each group are in each cluster of this clustering.
+        # The number of points of each group in each cluster of this clustering.
         counts = np.zeros((len(found), row.max() + 2))
         np.add.at(counts, (group_of[clustered], row[clustered]), weights[clustered])
         together[:, clustered] += counts[:, row[clustered]]
@@ -225,8 +232,8 @@ def _find_nearest_groups(columns: DistinctColumns, groups: NDArray[np.int64]) ->
     return np.where(share > _MIN_SHARE_TO_FOLLOW + _ROUNDING, found[nearest], NOISE_CLUSTER_ID)
 
 
-def _number_by_first_point(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return ids from 0 for the groups of n points, by their first points; -1 stays what it is."""
+def _number_groups_by_first_point(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Renumber the groups of n points from 0, in the order of their first points; -1 stays -1."""
     found, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
     clusters = np.flatnonzero(found != NOISE_CLUSTER_ID)
     ids = np.full(len(found), NOISE_CLUSTER_ID)

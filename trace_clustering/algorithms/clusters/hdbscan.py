@@ -1,4 +1,4 @@
-"""Groups and noise by density."""
+"""Clusters and noise by density."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trace_clustering.algorithms.clusters.collapse import choose_labels, is_collapsed
-from trace_clustering.algorithms.distances import cluster_means, pairwise_distances
+from trace_clustering.algorithms.distances import calculate_cluster_means, calculate_pairwise_distances
 from trace_clustering.algorithms.validation import require_points
 from trace_clustering.constants import (
     DEFAULT_HDBSCAN_MIN_SAMPLES,
@@ -23,18 +23,18 @@ from trace_clustering.constants import (
 )
 from trace_clustering.errors import InvalidSettingsError
 
-# In more dimensions a tree finds neighbours no sooner than looking at all points does.
+# In more dimensions HDBSCAN's trees are no faster than the distances of all pairs.
 _MAX_DIMENSIONS_FOR_TREES = 60
 
 
 @dataclass(frozen=True)
 class ClusterSelection:
-    """Which clusters HDBSCAN takes from its hierarchy.
+    """The rule by which HDBSCAN takes clusters from its hierarchy.
 
     Attributes
     ----------
     method : {"eom", "leaf"}
-        Excess of mass, or the smallest clusters there are.
+        Excess of mass, or the leaves of the hierarchy: its smallest clusters.
     max_cluster_size : int or None
         Most points of a cluster; None for no limit.
     """
@@ -76,7 +76,7 @@ class HDBSCANResult(DensityClusters):
 
     @property
     def num_noise_points(self) -> int:
-        """How many points belong to no cluster."""
+        """Number of points that belong to no cluster."""
         return int((self.labels == NOISE_CLUSTER_ID).sum())
 
 
@@ -99,7 +99,7 @@ def perform_hdbscan_clustering(
         As `find_density_clusters` does.
     """
     found = find_density_clusters(points, min_cluster_size_fraction, min_samples, random_state)
-    centroids = cluster_means(points, found.labels)
+    centroids = calculate_cluster_means(points, found.labels)
     return HDBSCANResult(found.labels, found.probabilities, found.selection, centroids)
 
 
@@ -121,9 +121,10 @@ def find_density_clusters(
     min_cluster_size_fraction : float
         The smallest cluster holds `min(n, max(5, floor(n * fraction)))` points.
     min_samples : int
-        Neighbours that make a point part of a dense region; at most the smallest cluster's size is used.
+        Neighbours that a point of a dense region has; at most the size of the smallest cluster is used.
     random_state : int
-        Seed of the sample on which a collapse of many points is judged. HDBSCAN itself is not random.
+        Seed of the sample on which `choose_labels` compares clusterings of many points. HDBSCAN itself is not
+        random.
 
     Raises
     ------
@@ -139,51 +140,52 @@ def find_density_clusters(
             f"must be from {MIN_CLUSTER_SIZE_FRACTION_MIN} to {MIN_CLUSTER_SIZE_FRACTION_MAX}"
         )
     n = len(points)
-    size = min_cluster_size(n, min_cluster_size_fraction)
-    if size < 2:  # a single point has nothing to be compared with
+    min_size = calculate_min_cluster_size(n, min_cluster_size_fraction)
+    if min_size < 2:  # HDBSCAN refuses clusters of one point
         return DensityClusters(
             np.full(n, NOISE_CLUSTER_ID), np.zeros(n, dtype=np.float32), ClusterSelection()
         )
-    space = _prepare_space(points)
-    fit = partial(_fit_hdbscan, space, size, min(min_samples, size))
+    fit = partial(_fit_hdbscan, _prepare_input(points), min_size, min(min_samples, min_size))
     found = fit(ClusterSelection())
     if not is_collapsed(found.labels):
         return found
-    half = max(size, math.floor(n * DEFAULT_MAX_CLUSTER_SIZE_FRACTION))
+    half = max(min_size, math.floor(n * DEFAULT_MAX_CLUSTER_SIZE_FRACTION))
     remedies = [fit(ClusterSelection("leaf")), fit(ClusterSelection("eom", half))]
     chosen = choose_labels(points, found.labels, [remedy.labels for remedy in remedies], random_state)
     return found if chosen is None else remedies[chosen]
 
 
-def min_cluster_size(n: int, fraction: float) -> int:
-    """Return how many of n points the smallest cluster must hold."""
+def calculate_min_cluster_size(n: int, fraction: float) -> int:
+    """Return the smallest allowed cluster of n points: a fraction of n, but at least five; at most n."""
     return min(n, max(MIN_CLUSTER_SIZE, math.floor(n * fraction)))
 
 
 @dataclass(frozen=True, eq=False)
-class _Space:
-    """Points as HDBSCAN takes them: coordinates, or the distances of all pairs."""
+class _HDBSCANInput:
+    """What HDBSCAN is given: coordinates of points, or the distances of all pairs."""
 
     values: NDArray[np.float64]
     metric: Literal["euclidean", "precomputed"]
 
 
-def _prepare_space(points: NDArray[np.float32]) -> _Space:
+def _prepare_input(points: NDArray[np.float32]) -> _HDBSCANInput:
     if points.shape[1] > _MAX_DIMENSIONS_FOR_TREES:
-        return _Space(pairwise_distances(points), "precomputed")
-    return _Space(points.astype(np.float64), "euclidean")
+        return _HDBSCANInput(calculate_pairwise_distances(points), "precomputed")
+    return _HDBSCANInput(points.astype(np.float64), "euclidean")
 
 
-def _fit_hdbscan(space: _Space, size: int, min_samples: int, selection: ClusterSelection) -> DensityClusters:
-    """Cluster a space into clusters of at least `size` points, selected in the given way."""
+def _fit_hdbscan(
+    prepared: _HDBSCANInput, min_size: int, min_samples: int, selection: ClusterSelection
+) -> DensityClusters:
+    """Find clusters of at least `min_size` points by the given selection."""
     import hdbscan
 
     model = hdbscan.HDBSCAN(
-        min_cluster_size=size,
+        min_cluster_size=min_size,
         min_samples=min_samples,
-        metric=space.metric,
+        metric=prepared.metric,
         cluster_selection_method=selection.method,
         max_cluster_size=selection.max_cluster_size or 0,
         core_dist_n_jobs=1,
-    ).fit(space.values)
+    ).fit(prepared.values)
     return DensityClusters(model.labels_.astype(np.int64), model.probabilities_.astype(np.float32), selection)

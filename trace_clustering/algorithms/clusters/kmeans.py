@@ -1,4 +1,4 @@
-"""A fixed number of groups, and no noise."""
+"""A fixed number of clusters, and no noise."""
 
 import math
 import warnings
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.distances import cluster_means
+from trace_clustering.algorithms.distances import calculate_cluster_means
 from trace_clustering.algorithms.quality.silhouette import Silhouette
 from trace_clustering.algorithms.validation import require_points
 from trace_clustering.constants import DEFAULT_MAX_K, DEFAULT_MIN_K, DEFAULT_RANDOM_STATE
 from trace_clustering.errors import InvalidSettingsError
 
-# Starts per number of clusters; the one with the least inertia counts.
-_STARTS = 10
+# k-means runs from this many starts for each k; the run with the smallest inertia counts.
+_N_STARTS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class KMeansResult:
-    """What k-means found in n points.
+    """The clusters that k-means finds in n points.
 
     Attributes
     ----------
@@ -45,9 +45,9 @@ def perform_kmeans_with_optimal_k(
     ----------
     points : array of shape (n, r)
     min_k, max_k : int
-        Numbers of clusters to try; at most `n - 1` are tried. Of equally good ones the smallest is used.
+        Numbers of clusters to try, at most `n - 1`; on ties, the smallest k is used.
     random_state : int
-        Seed of the starts, and of the sample of 5,000 on which silhouettes of more points are measured.
+        Seed of the starts, and of the sample on which `Silhouette` measures many points.
 
     Returns
     -------
@@ -71,23 +71,23 @@ def perform_kmeans_with_optimal_k(
             "lower min_k or widen the window"
         )
     silhouette = Silhouette(points, random_state)
-    exact = points.astype(np.float64)  # with float32, scikit-learn chooses its starts far slower
-    tried = [_fit(exact, k, random_state) for k in range(min_k, min(max_k, n - 1) + 1)]
-    scores = [silhouette.mean(labels) for labels in tried]
-    # Equal points have no silhouette at any k; on ties, the smallest k.
+    in_float64 = points.astype(np.float64)  # with float32, scikit-learn takes far longer to choose starts
+    tried = [_fit_kmeans(in_float64, k, random_state) for k in range(min_k, min(max_k, n - 1) + 1)]
+    scores = [silhouette.compute_mean(labels) for labels in tried]
+    # Equal points have no silhouette at any k.
     ranks = [-math.inf if score is None else score for score in scores]
     labels = tried[ranks.index(max(ranks))]
-    return KMeansResult(labels, cluster_means(points, labels))
+    return KMeansResult(labels, calculate_cluster_means(points, labels))
 
 
-def _fit(points: NDArray[np.float64], k: int, random_state: int) -> NDArray[np.int64]:
-    """Return labels without gaps: of points with fewer than k different places, fewer clusters."""
+def _fit_kmeans(points: NDArray[np.float64], k: int, random_state: int) -> NDArray[np.int64]:
+    """Return labels without gaps; there are fewer than k if there are fewer than k distinct points."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    # Threads add up their shares in the order in which they end, and the last digits differ.
+    # Several threads would add up numbers in the order in which they finish: the last digits would vary.
     with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # told that there are fewer places than clusters
-        labels = KMeans(n_clusters=k, n_init=_STARTS, random_state=random_state).fit_predict(points)
+        warnings.simplefilter("ignore", ConvergenceWarning)  # warns of fewer than k distinct points
+        labels = KMeans(n_clusters=k, n_init=_N_STARTS, random_state=random_state).fit_predict(points)
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)

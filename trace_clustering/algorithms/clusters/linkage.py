@@ -1,34 +1,35 @@
-"""Average linkage of groups that may hold many points from the start."""
+"""Average linkage of groups that hold many points from the start, which scipy does not offer."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def average_linkage(
-    similarities: NDArray[np.float64], sizes: NDArray[np.int64], least: float
+def join_by_average_linkage(
+    similarities: NDArray[np.float64], sizes: NDArray[np.int64], threshold: float
 ) -> NDArray[np.int64]:
-    """Join groups as long as the mean similarity of their points is above a limit.
+    """Join groups as long as the mean similarity of their points is above a threshold.
 
-    The nearest-neighbour chain (Murtagh 1983) finds the joins of average linkage, which never lead to a
-    larger similarity than those before them; so a group that is near nobody any more is finished.
+    The algorithm is the nearest-neighbour chain (Murtagh 1983). A joined group is never more similar to a
+    third group than the nearer of its two parts was, so a group without a neighbour above the threshold is
+    finished.
 
     Parameters
     ----------
     similarities : array of shape (u, u)
         Mean similarity of the points of two groups. Overwritten.
     sizes : array of shape (u,)
-        How many points each group holds.
-    least : float
-        Groups that are as similar as this, or less, stay apart.
+        Number of points in each group.
+    threshold : float
+        Groups with this similarity or less are not joined.
 
     Returns
     -------
     array of shape (u,)
-        For each given group, the first of those that it was joined with.
+        For each given group, the first of the groups that it was joined with, or itself.
     """
     np.fill_diagonal(similarities, -np.inf)
     weights = sizes.astype(np.float64)
-    joined = np.arange(len(sizes))
+    joined_into = np.arange(len(sizes))
     open_groups = np.ones(len(sizes), dtype=bool)
     for start in range(len(sizes)):
         chain = [start]
@@ -37,19 +38,19 @@ def average_linkage(
             nearest = int(similarities[last].argmax())
             if len(chain) > 1 and similarities[last, chain[-2]] >= similarities[last, nearest]:
                 nearest = chain[-2]
-            if similarities[last, nearest] <= least:  # only ever true of a chain of one
+            if similarities[last, nearest] <= threshold:  # only in a chain of one: similarities grow along it
                 open_groups[last] = False
                 similarities[:, last] = -np.inf
                 break
             if len(chain) == 1 or nearest != chain[-2]:
                 chain.append(nearest)
                 continue
-            into, gone = sorted((last, nearest))
-            both = np.average(similarities[[into, gone]], axis=0, weights=weights[[into, gone]])
-            similarities[into] = similarities[:, into] = both
-            similarities[into, into] = similarities[:, gone] = -np.inf
-            weights[into] += weights[gone]
-            joined[joined == gone] = into
-            open_groups[gone] = False
-            chain = chain[:-2] or [into]
-    return joined
+            kept, dropped = sorted((last, nearest))
+            averaged = np.average(similarities[[kept, dropped]], axis=0, weights=weights[[kept, dropped]])
+            similarities[kept] = similarities[:, kept] = averaged
+            similarities[kept, kept] = similarities[:, dropped] = -np.inf
+            weights[kept] += weights[dropped]
+            joined_into[joined_into == dropped] = kept
+            open_groups[dropped] = False
+            chain = chain[:-2] or [kept]
+    return joined_into

@@ -1,9 +1,9 @@
-"""How well apart clusters are."""
+"""How clearly clusters are separated."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.distances import pairwise_distances
+from trace_clustering.algorithms.distances import calculate_pairwise_distances
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
 # Distances of all pairs are held in memory: 200 MB for this many points.
@@ -13,7 +13,7 @@ MAX_POINTS = 5000
 class Silhouette:
     """Mean silhouettes (Rousseeuw 1987) of different clusterings of the same points.
 
-    The distances are computed once. Of more than 5,000 points a seeded sample is measured.
+    The distances are computed once. With more than 5,000 points, a random sample of 5,000 is measured.
 
     Parameters
     ----------
@@ -27,9 +27,9 @@ class Silhouette:
         if len(points) > MAX_POINTS:
             random = np.random.default_rng(random_state)
             self._rows = np.sort(random.choice(len(points), MAX_POINTS, replace=False))
-        self._distances = pairwise_distances(points[self._rows])
+        self._distances = calculate_pairwise_distances(points[self._rows])
 
-    def mean(self, labels: NDArray[np.int64]) -> float | None:
+    def compute_mean(self, labels: NDArray[np.int64]) -> float | None:
         """Return the mean silhouette of a clustering, from -1 to 1; noise counts as 0.
 
         Parameters
@@ -39,8 +39,8 @@ class Silhouette:
         Returns
         -------
         float or None
-            None if the silhouette is not defined: with fewer than two clusters, or with one point in each. 0
-            would read as a poor clustering, but a valid one.
+            None if the silhouette is not defined: with fewer than two clusters, or with one point in each. It
+            is not 0, which would read as a valid but poor clustering.
         """
         from sklearn.metrics import silhouette_samples
 

@@ -1,26 +1,95 @@
-"""Which rows are nearest to which, looking at all of them."""
+"""Which rows are nearest to which, comparing every row with every other."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trace_clustering.algorithms.validation import require_points
-from trace_clustering.processes.compiled_code import compiled
+from trace_clustering.constants import DEFAULT_RANDOM_STATE
+from trace_clustering.processes.compiled_code import compile_function
 
-# Numbers in a block of products: 16 MB.
-_BLOCK = 1 << 22
-# Products in single precision order the nearest rows well enough to find as many more than are wanted.
-_SPARE = 8
+_MAX_UNCOMPRESSED_ROWS = 5_000
+_MAX_DECOMPOSED_ROWS = 10_000
+_COMPRESSED_DIMENSIONS = 256
+_ROWS_AT_A_TIME = 4_096
+# A block of products holds this many numbers: 16 MB.
+_PRODUCTS_AT_A_TIME = 1 << 22
+# Products in single precision confuse rows that are almost equally far. So this many more candidates than
+# neighbours are kept, until exact distances decide.
+_SPARE_CANDIDATES = 8
 
 
-def nearest_neighbors(points: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+class Neighbors(NamedTuple):
+    """The k nearest rows of each of n rows, from near to far, starting with the row itself.
+
+    Attributes
+    ----------
+    indices : int32 array, shape (n, k)
+    distances : float32 array, shape (n, k)
+    """
+
+    indices: NDArray[np.int32]
+    distances: NDArray[np.float32]
+
+
+def find_neighbors_of_embeddings(
+    embeddings: NDArray[np.float32], k: int, random_state: int = DEFAULT_RANDOM_STATE
+) -> Neighbors:
+    """Find the k nearest embeddings of every embedding, shape (n, d); many wide ones are compressed first.
+
+    Parameters, result and errors are those of `compress_for_search` and `find_nearest_neighbors`.
+    """
+    return find_nearest_neighbors(compress_for_search(embeddings, random_state), k)
+
+
+def compress_for_search(
+    embeddings: NDArray[np.float32], random_state: int = DEFAULT_RANDOM_STATE
+) -> NDArray[np.float32]:
+    """Project many wide rows on their 256 principal components, where searching neighbours takes less time.
+
+    The components are those of at most 10,000 rows, spread evenly over all of them.
+
+    Parameters
+    ----------
+    embeddings : array of shape (n, d)
+    random_state : int
+        Seed of the randomized decomposition.
+
+    Returns
+    -------
+    array of shape (n, 256)
+        The embeddings themselves if there are at most 5,000 rows or 256 columns.
+    """
+    n, d = embeddings.shape
+    if n <= _MAX_UNCOMPRESSED_ROWS or d <= _COMPRESSED_DIMENSIONS:
+        return embeddings
+    from sklearn.decomposition import PCA
+
+    sample = embeddings[np.linspace(0, n - 1, min(n, _MAX_DECOMPOSED_ROWS)).astype(np.int64)]
+    model = PCA(
+        _COMPRESSED_DIMENSIONS,
+        svd_solver="randomized",
+        iterated_power=2,
+        copy=False,
+        random_state=random_state,
+    ).fit(sample)
+    compressed = np.empty((n, _COMPRESSED_DIMENSIONS), dtype=np.float32)
+    for start in range(0, n, _ROWS_AT_A_TIME):  # in one call, the model would copy the whole matrix
+        rows = slice(start, start + _ROWS_AT_A_TIME)
+        compressed[rows] = model.transform(embeddings[rows])
+    return compressed
+
+
+def find_nearest_neighbors(points: NDArray[np.float32], k: int) -> Neighbors:
     """Find the k nearest rows of every row by Euclidean distance.
 
-    Candidates are the work of matrix multiplication, a block of rows at a time: in many dimensions no index
-    is faster, and an approximate one would find other neighbours with another seed. Their distances are then
-    computed exactly. Threads work on several blocks at once; the result does not depend on their number.
+    Matrix multiplication finds candidates, a block of rows at a time: in many dimensions no index is faster,
+    and an approximate index would find other neighbours with another seed. The distances of the candidates
+    are then computed exactly. Threads work on several blocks at once; the result does not depend on their
+    number.
 
     Parameters
     ----------
@@ -30,10 +99,9 @@ def nearest_neighbors(points: NDArray[np.float32], k: int) -> tuple[NDArray[np.i
 
     Returns
     -------
-    indices : int32 array, shape (n, k)
-        Rows from near to far, starting with the row itself. Of equally far ones the first come first.
-    distances : float32 array, shape (n, k)
-        Exactly 0 to the row itself, which UMAP relies on, and to its copies.
+    Neighbors
+        On ties, the row with the smaller index comes first. Distances are exactly 0 to the row itself, which
+        UMAP relies on, and to its copies.
 
     Raises
     ------
@@ -48,24 +116,25 @@ def nearest_neighbors(points: NDArray[np.float32], k: int) -> tuple[NDArray[np.i
         raise ValueError(f"k = {k}: must be from 1 to the {n} points")
     from threadpoolctl import threadpool_limits
 
-    centred = _centred_and_scaled(points)
-    halves = np.einsum("ij,ij->i", centred, centred) / 2
-    rows_at_a_time = max(1, _BLOCK // n)
-    keep_nearest, measure = compiled(_keep_nearest), compiled(_measure)
+    scaled = _center_and_scale(points)
+    half_squares = np.einsum("ij,ij->i", scaled, scaled) / 2
+    rows_at_a_time = max(1, _PRODUCTS_AT_A_TIME // n)
+    keep_nearest, measure = compile_function(_keep_nearest), compile_function(_measure_candidates)
 
     def search(start: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        products = centred[start : start + rows_at_a_time] @ centred.T
-        candidates = keep_nearest(products, halves, start, min(n, k + _SPARE))
+        products = scaled[start : start + rows_at_a_time] @ scaled.T
+        candidates = keep_nearest(products, half_squares, start, min(n, k + _SPARE_CANDIDATES))
         nearest: tuple[NDArray[np.int32], NDArray[np.float32]] = measure(points, candidates, start, k)
         return nearest
 
     with ThreadPoolExecutor(os.cpu_count()) as threads, threadpool_limits(1, user_api="blas"):
-        found = list(threads.map(search, range(0, n, rows_at_a_time)))
-    return np.concatenate([block[0] for block in found]), np.concatenate([block[1] for block in found])
+        blocks = list(threads.map(search, range(0, n, rows_at_a_time)))
+    indices, distances = zip(*blocks, strict=True)
+    return Neighbors(np.concatenate(indices), np.concatenate(distances))
 
 
-def _centred_and_scaled(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the points around 0, where products are most exact, and so small that none overflows."""
+def _center_and_scale(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the points around 0, where products are most exact, and so small that no product overflows."""
     centred: NDArray[np.float32] = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)
     largest = np.abs(centred).max(initial=0)
     if largest > 0:
@@ -74,29 +143,29 @@ def _centred_and_scaled(points: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _keep_nearest(
-    products: NDArray[np.float32], halves: NDArray[np.float32], first: int, k: int
+    products: NDArray[np.float32], half_squares: NDArray[np.float32], first: int, k: int
 ) -> NDArray[np.int32]:
-    """Return the k nearest columns of each row; `halves` are half the squared lengths. Compiled."""
+    """Return the k nearest columns of each row, given half of each column's squared length. Compiled."""
     kept = np.empty((len(products), k), dtype=np.int32)
     for row in range(len(products)):
-        away = np.full(k, np.inf, dtype=np.float32)
-        away[0] = -np.inf  # the row itself, whatever rounding says
+        keys = np.full(k, np.inf, dtype=np.float32)
+        keys[0] = -np.inf  # the row itself, whatever rounding says
         kept[row, 0] = first + row
         for column in range(products.shape[1]):
-            # Half the squared distance, but for what is the same in the whole row.
-            key = halves[column] - products[row, column]
-            if key < away[k - 1] and column != first + row:
+            # Half the squared distance without the row's own squared length, which does not change the order.
+            key = half_squares[column] - products[row, column]
+            if key < keys[k - 1] and column != first + row:
                 place = k - 1
-                while key < away[place - 1]:
-                    away[place] = away[place - 1]
+                while key < keys[place - 1]:
+                    keys[place] = keys[place - 1]
                     kept[row, place] = kept[row, place - 1]
                     place -= 1
-                away[place] = key
+                keys[place] = key
                 kept[row, place] = column
     return kept
 
 
-def _measure(
+def _measure_candidates(
     points: NDArray[np.float32], candidates: NDArray[np.int32], first: int, k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the k nearest of each row's candidates, and their distances. Compiled."""
@@ -110,8 +179,8 @@ def _measure(
                 difference = np.float64(points[candidate, d]) - np.float64(points[first + row, d])
                 square += difference * difference
             squares[place] = square
-        by_row = np.argsort(candidates[row])
-        order = by_row[np.argsort(squares[by_row], kind="mergesort")]
+        by_index = np.argsort(candidates[row])
+        order = by_index[np.argsort(squares[by_index], kind="mergesort")]
         place = 1
         nearest[row, 0], distances[row, 0] = first + row, 0
         for candidate in order:

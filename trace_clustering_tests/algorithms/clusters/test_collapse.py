@@ -1,4 +1,4 @@
-"""Nearly everything in one group is mended where the data hold more, and left alone where they do not."""
+"""A collapsed clustering is replaced if the data hold more clusters, and kept if they do not."""
 
 import numpy as np
 import pytest
@@ -9,11 +9,11 @@ from trace_clustering.algorithms.space.reduce import reduce_dimensions_for_clust
 from trace_clustering.errors import InvalidEmbeddingsError
 
 
-def sizes(*of_clusters: int, noise: int = 0) -> np.ndarray:
+def make_labels(*of_clusters: int, noise: int = 0) -> np.ndarray:
     return np.repeat([*range(len(of_clusters)), -1], [*of_clusters, noise])
 
 
-def blobs(centres: list[list[float]], size: int, spread: float = 0.3) -> np.ndarray:
+def make_blobs(centres: list[list[float]], size: int, spread: float = 0.3) -> np.ndarray:
     random = np.random.default_rng(4)
     return np.vstack([random.normal(c, spread, (size, len(c))) for c in centres]).astype(np.float32)
 
@@ -21,15 +21,15 @@ def blobs(centres: list[list[float]], size: int, spread: float = 0.3) -> np.ndar
 @pytest.mark.parametrize(
     ("labels", "collapsed"),
     [
-        (sizes(50, 50), True),
-        (sizes(100), True),
-        (sizes(noise=100), True),
-        (sizes(40, 40, noise=20), True),
-        (sizes(70, 20, 10), True),
-        (sizes(80, 10, 5, noise=5), True),
-        (sizes(69, 21, 10), False),
-        (sizes(40, 30, 30), False),
-        (sizes(10, 10, 10, noise=70), False),
+        (make_labels(50, 50), True),
+        (make_labels(100), True),
+        (make_labels(noise=100), True),
+        (make_labels(40, 40, noise=20), True),
+        (make_labels(70, 20, 10), True),
+        (make_labels(80, 10, 5, noise=5), True),
+        (make_labels(69, 21, 10), False),
+        (make_labels(40, 30, 30), False),
+        (make_labels(10, 10, 10, noise=70), False),
     ],
 )
 def test_fewer_than_three_clusters_or_one_of_seventy_percent_is_a_collapse(
@@ -39,17 +39,17 @@ def test_fewer_than_three_clusters_or_one_of_seventy_percent_is_a_collapse(
 
 
 class TestTheChoice:
-    """Four blobs on a line, two and two close together."""
+    """Four blobs on a line, in two close pairs."""
 
-    POINTS = blobs([[0, 0], [4, 0], [10, 0], [14, 0]], 25)
+    POINTS = make_blobs([[0, 0], [4, 0], [10, 0], [14, 0]], 25)
     FOUR = np.repeat([0, 1, 2, 3], 25)
     LOPSIDED = np.repeat([0, 0, 0, 1], 25)
     SCATTERED = np.arange(100) % 4
 
-    def test_the_remedy_that_is_better_apart_is_used(self) -> None:
+    def test_the_remedy_with_the_better_separated_clusters_is_used(self) -> None:
         assert choose_labels(self.POINTS, self.LOPSIDED, [self.SCATTERED, self.FOUR], 0) == 1
 
-    def test_of_equal_remedies_the_first_is_used(self) -> None:
+    def test_on_ties_the_first_remedy_is_used(self) -> None:
         assert choose_labels(self.POINTS, self.LOPSIDED, [self.FOUR, self.FOUR], 0) == 0
 
     def test_a_remedy_without_structure_is_not_used(self) -> None:
@@ -58,8 +58,8 @@ class TestTheChoice:
     def test_a_remedy_that_is_collapsed_too_is_not_used(self) -> None:
         assert choose_labels(self.POINTS, self.LOPSIDED, [np.repeat([0, 1], 50)], 0) is None
 
-    def test_clusters_that_are_clearly_apart_stay_however_few_they_are(self) -> None:
-        points = blobs([[0, 0], [1, 0], [100, 0], [101, 0]], 25, spread=0.05)
+    def test_clearly_separated_clusters_stay_however_few_they_are(self) -> None:
+        points = make_blobs([[0, 0], [1, 0], [100, 0], [101, 0]], 25, spread=0.05)
         assert choose_labels(points, np.repeat([0, 1], 50), [self.FOUR], 0) is None
 
     def test_noise_speaks_against_a_remedy(self) -> None:
@@ -69,9 +69,9 @@ class TestTheChoice:
 
 class TestInHDBSCAN:
     def test_a_giant_next_to_a_small_group_is_taken_apart(self) -> None:
-        # Five groups that touch, and one far away: by excess of mass the five are one cluster.
+        # Five groups touch, and one is far away: excess of mass makes one cluster of the five.
         close = [[0, 0], [2.2, 0], [0, 2.2], [2.2, 2.2], [1.1, 4]]
-        points = np.vstack([blobs(close, 40, spread=0.5), blobs([[6, 6]], 20, spread=0.5)])
+        points = np.vstack([make_blobs(close, 40, spread=0.5), make_blobs([[6, 6]], 20, spread=0.5)])
         result = perform_hdbscan_clustering(points)
         assert result.selection in (ClusterSelection("leaf"), ClusterSelection("eom", 110))
         assert not is_collapsed(result.labels)

@@ -1,4 +1,4 @@
-"""What enough clusterings say counts."""
+"""The consensus is what enough clusterings agree on."""
 
 import numpy as np
 import pytest
@@ -6,86 +6,86 @@ import pytest
 from trace_clustering.algorithms.clusters import consensus as consensus_module
 from trace_clustering.algorithms.clusters.consensus import (
     ConsensusResult,
-    consensus_labels,
+    find_consensus_labels,
     perform_consensus_clustering,
 )
-from trace_clustering.algorithms.space.neighbors import nearest_neighbors
+from trace_clustering.algorithms.space.neighbors import find_nearest_neighbors
 from trace_clustering.errors import InvalidEmbeddingsError, InvalidSettingsError
 from trace_clustering_tests.examples import themed_vectors
 
 
-def clusterings(*written: str) -> np.ndarray:
+def parse_clusterings(*written: str) -> np.ndarray:
     """Return clusterings written as one letter per point, a dot for noise."""
     return np.array([[".abc".index(letter) - 1 for letter in letters] for letters in written])
 
 
-def agreed(*written: str, min_size: int = 2) -> list[int]:
-    return consensus_labels(clusterings(*written), min_size).tolist()
+def find_consensus(*written: str, min_size: int = 2) -> list[int]:
+    return find_consensus_labels(parse_clusterings(*written), min_size).tolist()
 
 
 def test_clusterings_that_agree_are_the_consensus_whatever_they_call_their_clusters() -> None:
-    assert agreed("aabbcc", "ccbbaa", "bbaacc") == [0, 0, 1, 1, 2, 2]
+    assert find_consensus("aabbcc", "ccbbaa", "bbaacc") == [0, 0, 1, 1, 2, 2]
 
 
 def test_more_than_half_of_the_clusterings_must_have_groups_together() -> None:
     apart, joined = [0, 0, 0, 0, 1, 1, 1, 1], [0] * 8
-    assert agreed("aaaabbbb", "aaaaaaaa") == apart
-    assert agreed("aaaabbbb", "aaaabbbb", "aaaaaaaa") == apart
-    assert agreed("aaaabbbb", "aaaaaaaa", "aaaaaaaa") == joined
-    assert agreed(*["aaaabbbb"] * 5, *["aaaaaaaa"] * 5) == apart
-    assert agreed(*["aaaabbbb"] * 4, *["aaaaaaaa"] * 6) == joined
+    assert find_consensus("aaaabbbb", "aaaaaaaa") == apart
+    assert find_consensus("aaaabbbb", "aaaabbbb", "aaaaaaaa") == apart
+    assert find_consensus("aaaabbbb", "aaaaaaaa", "aaaaaaaa") == joined
+    assert find_consensus(*["aaaabbbb"] * 5, *["aaaaaaaa"] * 5) == apart
+    assert find_consensus(*["aaaabbbb"] * 4, *["aaaaaaaa"] * 6) == joined
 
 
 def test_points_left_over_join_the_cluster_they_were_with_if_not_too_seldom() -> None:
-    assert agreed("aaaabbbba", *["aaaabbbb."] * 4, min_size=3) == [0, 0, 0, 0, 1, 1, 1, 1, 0]
-    assert agreed("aaaabbbba", *["aaaabbbb."] * 6, min_size=3) == [0, 0, 0, 0, 1, 1, 1, 1, -1]
-    assert agreed("aaaabbbbaa", "aaaabbbbbb", *["aaaabbbbcc"] * 3, min_size=3)[8:] == [0, 0]  # a tie
+    assert find_consensus("aaaabbbba", *["aaaabbbb."] * 4, min_size=3) == [0, 0, 0, 0, 1, 1, 1, 1, 0]
+    assert find_consensus("aaaabbbba", *["aaaabbbb."] * 6, min_size=3) == [0, 0, 0, 0, 1, 1, 1, 1, -1]
+    assert find_consensus("aaaabbbbaa", "aaaabbbbbb", *["aaaabbbbcc"] * 3, min_size=3)[8:] == [0, 0]  # a tie
 
 
-def test_noise_is_together_with_nothing() -> None:
-    assert agreed(*["aaaa.."] * 9, "aaaaaa") == [0, 0, 0, 0, -1, -1]
-    assert agreed("....", "....") == [-1] * 4
+def test_noise_shares_no_cluster() -> None:
+    assert find_consensus(*["aaaa.."] * 9, "aaaaaa") == [0, 0, 0, 0, -1, -1]
+    assert find_consensus("....", "....") == [-1] * 4
 
 
-def test_of_too_many_kinds_of_points_the_rare_ones_join_the_cluster_they_were_with_most(
+def test_with_too_many_distinct_columns_rare_ones_join_the_cluster_they_were_with_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(consensus_module, "_MAX_LINKED_COLUMNS", 2)
     written = ["aaaabbbb" + "aab.", "aaaabbbb" + "bab.", "aaaabbbb" + "a.a.", "aaaabbbb" + "..b."]
-    assert agreed(*written) == [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 1, -1]
+    assert find_consensus(*written) == [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 1, -1]
 
 
 def test_clusters_are_numbered_by_their_first_points() -> None:
-    assert agreed("cbacba", "cbacba") == [0, 1, 2, 0, 1, 2]
+    assert find_consensus("cbacba", "cbacba") == [0, 1, 2, 0, 1, 2]
 
 
 def test_groups_that_are_too_small_are_noise() -> None:
-    assert agreed("aaabb", "aaabb", min_size=3) == [0, 0, 0, -1, -1]
+    assert find_consensus("aaabb", "aaabb", min_size=3) == [0, 0, 0, -1, -1]
 
 
 @pytest.mark.parametrize("n", [1, 2, 9])
 def test_nothing_but_noise_has_no_clusters(n: int) -> None:
-    assert consensus_labels(np.full((3, n), -1), 1).tolist() == [-1] * n
+    assert find_consensus_labels(np.full((3, n), -1), 1).tolist() == [-1] * n
 
 
-def layouts(*heaps: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return 40 points per group, for each layout with every group in the heap that it says."""
+def make_layouts(*heaps: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return 40 points per group in several layouts, each given by the heap that every group is in."""
     random = np.random.default_rng(1)
     columns = [
         10 * np.eye(4)[np.repeat(of_groups, 40)] + random.normal(0, 0.1, (40 * len(of_groups), 4))
         for of_groups in heaps
     ]
     groups = np.repeat(np.eye(len(heaps[0]), dtype=np.float32), 40, axis=0)
-    return np.hstack(columns).astype(np.float32), nearest_neighbors(groups, 40)[0]
+    return np.hstack(columns).astype(np.float32), find_nearest_neighbors(groups, 40).indices
 
 
-def consensus(*heaps: list[int]) -> ConsensusResult:
-    points, neighbors = layouts(*heaps)
+def cluster_layouts(*heaps: list[int]) -> ConsensusResult:
+    points, neighbors = make_layouts(*heaps)
     return perform_consensus_clustering(points, len(heaps), neighbors)
 
 
-def test_layouts_that_agree_give_certain_clusters() -> None:
-    found = consensus([0, 1, 2], [2, 0, 1], [3, 1, 0])
+def test_layouts_that_agree_give_clusters_of_probability_one() -> None:
+    found = cluster_layouts([0, 1, 2], [2, 0, 1], [3, 1, 0])
     assert found.labels.tolist() == np.repeat([0, 1, 2], 40).tolist()
     assert (found.probabilities == 1).all()
     assert found.stabilities.tolist() == [1, 1, 1]
@@ -94,18 +94,18 @@ def test_layouts_that_agree_give_certain_clusters() -> None:
 
 
 def test_a_layout_that_joins_two_groups_is_outvoted() -> None:
-    found = consensus([0, 1, 2, 3], [0, 1, 2, 3], [0, 0, 1, 2])
+    found = cluster_layouts([0, 1, 2, 3], [0, 1, 2, 3], [0, 0, 1, 2])
     assert found.labels.tolist() == np.repeat([0, 1, 2, 3], 40).tolist()
     joined = 1 / (0.4 / ((1 + 1 + 1 / 2) / 3) + 0.6)  # in the third layout they are half of a cluster
     assert found.stabilities == pytest.approx([joined, joined, 1, 1], abs=0.02)
 
 
 def test_groups_that_most_layouts_join_are_one_cluster_and_less_certain() -> None:
-    found = consensus([0, 0, 1, 2], [0, 0, 1, 2], [0, 1, 2, 3])
+    found = cluster_layouts([0, 0, 1, 2], [0, 0, 1, 2], [0, 1, 2, 3])
     assert found.labels.tolist() == np.repeat([0, 0, 1, 2], 40).tolist()
     expected = (39 + 40 * 2 / 3) / 79  # always with 39, in two of three layouts with 40 more
     assert found.probabilities[:80] == pytest.approx(expected)
-    recurrence = (1 + 1 + 1 / 2) / 3  # in the third layout it is cut in half
+    recurrence = (1 + 1 + 1 / 2) / 3  # in the third layout it is two halves
     assert found.stabilities == pytest.approx([1 / (0.4 / recurrence + 0.6), 1, 1], abs=0.02)
 
 

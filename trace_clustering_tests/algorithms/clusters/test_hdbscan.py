@@ -1,11 +1,11 @@
-"""HDBSCAN finds what is dense and says honestly what is not."""
+"""HDBSCAN finds dense groups, and leaves the other points as noise."""
 
 import numpy as np
 import pytest
 
 from trace_clustering.algorithms.clusters.hdbscan import (
     HDBSCANResult,
-    min_cluster_size,
+    calculate_min_cluster_size,
     perform_hdbscan_clustering,
 )
 from trace_clustering.errors import InvalidEmbeddingsError, InvalidSettingsError
@@ -14,7 +14,7 @@ from trace_clustering_tests.examples import themed_vectors
 EDGES = [1, 2, 3, 5, 19, 20, 21]
 
 
-def scattered(n: int) -> np.ndarray:
+def make_scattered_points(n: int) -> np.ndarray:
     return np.random.default_rng(n).normal(size=(n, 8)).astype(np.float32)
 
 
@@ -50,12 +50,12 @@ def assert_consistent(points: np.ndarray, result: HDBSCANResult) -> None:
 def test_the_smallest_cluster_is_a_share_of_all_but_never_under_five(
     n: int, fraction: float, size: int
 ) -> None:
-    assert min_cluster_size(n, fraction) == size
+    assert calculate_min_cluster_size(n, fraction) == size
 
 
 @pytest.mark.parametrize("n", EDGES)
 def test_any_number_of_scattered_points_is_clustered_consistently(n: int) -> None:
-    assert_consistent(scattered(n), perform_hdbscan_clustering(scattered(n)))
+    assert_consistent(make_scattered_points(n), perform_hdbscan_clustering(make_scattered_points(n)))
 
 
 @pytest.mark.parametrize("n", EDGES)
@@ -102,12 +102,12 @@ def test_shuffled_points_form_the_same_groups() -> None:
     points = themed_vectors()
     order = np.random.default_rng(3).permutation(len(points))
 
-    def groups(labels: np.ndarray, rows: np.ndarray) -> set[frozenset[int]]:
+    def collect_groups(labels: np.ndarray, rows: np.ndarray) -> set[frozenset[int]]:
         return {frozenset(rows[labels == cluster].tolist()) for cluster in set(labels.tolist())}
 
     straight = perform_hdbscan_clustering(points).labels
     shuffled = perform_hdbscan_clustering(points[order]).labels
-    assert groups(straight, np.arange(len(points))) == groups(shuffled, order)
+    assert collect_groups(straight, np.arange(len(points))) == collect_groups(shuffled, order)
 
 
 def test_no_points_at_all_are_refused() -> None:
@@ -118,7 +118,7 @@ def test_no_points_at_all_are_refused() -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("n", [1, 20])
 def test_values_that_are_not_finite_are_refused(n: int, value: float) -> None:
-    points = scattered(n)
+    points = make_scattered_points(n)
     points[0, 3] = value
     with pytest.raises(InvalidEmbeddingsError, match="NaN or infinity"):
         perform_hdbscan_clustering(points)
@@ -129,9 +129,12 @@ def test_a_share_out_of_bounds_is_refused_by_name(fraction: float) -> None:
     with pytest.raises(
         InvalidSettingsError, match=r"min_cluster_size_fraction = .*: must be from 0\.01 to 0\.5"
     ):
-        perform_hdbscan_clustering(scattered(20), min_cluster_size_fraction=fraction)
+        perform_hdbscan_clustering(make_scattered_points(20), min_cluster_size_fraction=fraction)
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.5])
 def test_a_share_on_the_bounds_is_accepted(fraction: float) -> None:
-    assert len(perform_hdbscan_clustering(scattered(20), min_cluster_size_fraction=fraction).labels) == 20
+    assert (
+        len(perform_hdbscan_clustering(make_scattered_points(20), min_cluster_size_fraction=fraction).labels)
+        == 20
+    )

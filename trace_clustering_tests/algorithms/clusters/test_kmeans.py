@@ -1,4 +1,4 @@
-"""k-means finds the number of groups by itself, and the same one every time."""
+"""k-means finds the number of clusters by itself, and the same clusters every time."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from trace_clustering.errors import InvalidEmbeddingsError, InvalidSettingsError
 from trace_clustering_tests.examples import themed_vectors
 
 
-def blobs(dimensions: int = 384) -> tuple[np.ndarray, np.ndarray]:
+def make_blobs(dimensions: int = 384) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(2)
     truth = np.repeat([0, 1, 2], [30, 30, 40])
     centres = random.normal(0, 1, (3, dimensions))
@@ -17,7 +17,7 @@ def blobs(dimensions: int = 384) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_three_blobs_are_three_clusters() -> None:
-    points, truth = blobs()
+    points, truth = make_blobs()
     result = perform_kmeans_with_optimal_k(points, 2, 5)
     assert adjusted_rand_score(truth, result.labels) == 1
     assert (result.labels.dtype, result.centroids.dtype) == (np.int64, np.float32)
@@ -36,7 +36,7 @@ def test_the_best_silhouette_decides() -> None:
 
 
 def test_the_bounds_are_kept() -> None:
-    points, _ = blobs()
+    points, _ = make_blobs()
     assert len(perform_kmeans_with_optimal_k(points, 5, 7).centroids) >= 5
     assert len(perform_kmeans_with_optimal_k(points, 2, 2).centroids) == 2
 
@@ -71,7 +71,7 @@ def test_equal_points_are_one_cluster() -> None:
     assert result.centroids.tolist() == [[1, 1, 1]]
 
 
-def test_of_points_in_few_places_no_cluster_is_empty() -> None:
+def test_with_few_distinct_points_no_cluster_is_empty() -> None:
     points = np.repeat(np.eye(3, dtype=np.float32), 10, axis=0)
     result = perform_kmeans_with_optimal_k(points, 5, 10)
     assert sorted(set(result.labels.tolist())) == [0, 1, 2]

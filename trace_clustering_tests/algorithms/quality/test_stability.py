@@ -1,31 +1,31 @@
-"""Stability tells groups from heaps of chance."""
+"""Groups have a high stability, heaps of random points a low one."""
 
 import numpy as np
 import pytest
 
 from trace_clustering.algorithms.quality.stability import (
-    cluster_stabilities,
-    cohesions,
-    mean_co_associations,
-    recurrences,
+    calculate_mean_co_associations,
+    calculate_stabilities,
+    measure_cohesion,
+    measure_recurrence,
 )
 from trace_clustering.algorithms.steps import ClusteredPoints, cluster_points, reduce_embeddings
 
 
-def ids(letters: str) -> np.ndarray:
+def parse_labels(letters: str) -> np.ndarray:
     """Return cluster ids written as one letter per point, a dot for noise."""
     return np.array([".abc".index(letter) - 1 for letter in letters])
 
 
-def sample(rows: list[int], letters: str) -> tuple[np.ndarray, np.ndarray]:
-    return np.array(rows), ids(letters)
+def parse_sample(rows: list[int], letters: str) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(rows), parse_labels(letters)
 
 
 def test_a_point_belongs_to_its_cluster_as_much_as_it_was_with_the_others() -> None:
-    clusterings = np.array([ids("aaab."), ids("bbaab"), ids(".aaaa")])
-    found = mean_co_associations(clusterings, ids("aaa.b"))
+    clusterings = np.array([parse_labels("aaab."), parse_labels("bbaab"), parse_labels(".aaaa")])
+    found = calculate_mean_co_associations(clusterings, parse_labels("aaa.b"))
     assert found.dtype == np.float32
-    # 0 was with 1 and 2, with 1, with nobody; 1 with both, with 0, with 2; 2 with both, with neither, with 1.
+    # By clustering, 0 is with 1 and 2, with 1, with none; 1 with both, with 0, with 2; 2 with both, none, 1.
     assert found == pytest.approx([3 / 6, 4 / 6, 3 / 6, 0, 0])
 
 
@@ -34,7 +34,7 @@ def test_a_point_belongs_to_its_cluster_as_much_as_it_was_with_the_others() -> N
     [
         ([(range(6), "aaabbb")], [1, 1]),
         ([(range(6), "bbbaaa")], [1, 1]),
-        ([([0, 1, 3, 4], "aabb")], [1, 1]),  # who was not drawn is not missed
+        ([([0, 1, 3, 4], "aabb")], [1, 1]),  # points that were not drawn do not count
         ([(range(6), "aa.bbb")], [2 / 3, 1]),
         ([(range(6), "aabbbb")], [2 / 3, 3 / 4]),
         ([(range(6), "aaaaaa")], [1 / 2, 1 / 2]),
@@ -46,12 +46,12 @@ def test_a_point_belongs_to_its_cluster_as_much_as_it_was_with_the_others() -> N
 def test_a_cluster_recurs_as_much_as_the_most_similar_one_of_each_sample(
     samples: list[tuple[list[int], str]], expected: list[float]
 ) -> None:
-    drawn = [sample(list(rows), letters) for rows, letters in samples]
-    assert recurrences(drawn, ids("aaabbb")) == pytest.approx(expected)
+    drawn = [parse_sample(list(rows), letters) for rows, letters in samples]
+    assert measure_recurrence(drawn, parse_labels("aaabbb")) == pytest.approx(expected)
 
 
-def with_own_neighbors(labels: np.ndarray, own: int, k: int) -> np.ndarray:
-    """Return k neighbours of every row of cluster 0, itself first: so many of its own, then others."""
+def make_neighbors(labels: np.ndarray, own: int, k: int) -> np.ndarray:
+    """Return k neighbours of every row of cluster 0, itself first: `own` of its cluster, then others."""
     neighbors = np.zeros((len(labels), 1 + k), dtype=np.int32)
     members, others = np.flatnonzero(labels == 0), np.flatnonzero(labels != 0)
     for row in members:
@@ -60,51 +60,49 @@ def with_own_neighbors(labels: np.ndarray, own: int, k: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("own", "share"), [(20, 1), (15, 0.75), (10, 0.5)])
-def test_of_a_large_cluster_half_as_many_neighbours_are_asked_as_it_has_members(
-    own: int, share: float
-) -> None:
+def test_a_large_cluster_has_half_as_many_neighbours_counted_as_members(own: int, share: float) -> None:
     labels = np.repeat([0, -1], [40, 60])
     by_chance = 39 / 99
-    found = cohesions(labels, with_own_neighbors(labels, own, 39))
+    found = measure_cohesion(labels, make_neighbors(labels, own, 39))
     assert found == pytest.approx([(share - by_chance) / (1 - by_chance)])
 
 
-def test_a_small_cluster_cannot_hold_all_of_the_neighbours_that_are_asked() -> None:
+def test_a_small_cluster_cannot_hold_all_neighbours_that_are_counted() -> None:
     labels = np.repeat([0, -1], [5, 20])
     by_chance = 4 / 24
-    found = cohesions(labels, with_own_neighbors(labels, 4, 20))
+    found = measure_cohesion(labels, make_neighbors(labels, 4, 20))
     assert found == pytest.approx([(4 / 15 - by_chance) / (1 - by_chance)])
 
 
-def test_what_chance_alone_gives_is_no_cohesion() -> None:
+def test_the_share_expected_by_chance_is_no_cohesion() -> None:
     random = np.random.default_rng(0)
     labels = np.repeat([0, 1, -1], [100, 100, 100])
     others = np.array([random.permutation(np.delete(np.arange(300), row))[:50] for row in range(300)])
     neighbors = np.hstack([np.arange(300)[:, None], others]).astype(np.int32)
-    assert (cohesions(labels, neighbors) < 0.05).all()
-    assert cohesions(np.zeros(300, dtype=np.int64), neighbors).tolist() == [0]
-    assert cohesions(
-        np.repeat([0, -1], 150), with_own_neighbors(np.repeat([0, -1], 150), 0, 50)
+    assert (measure_cohesion(labels, neighbors) < 0.05).all()
+    assert measure_cohesion(np.zeros(300, dtype=np.int64), neighbors).tolist() == [0]
+    assert measure_cohesion(
+        np.repeat([0, -1], 150), make_neighbors(np.repeat([0, -1], 150), 0, 50)
     ).tolist() == [0]
 
 
 def test_stability_is_the_harmonic_mean_of_recurrence_and_cohesion() -> None:
-    labels, samples = ids("aaabbb"), [sample([0, 1, 2, 3, 4, 5], "aa.bbb")]
+    labels, samples = parse_labels("aaabbb"), [parse_sample([0, 1, 2, 3, 4, 5], "aa.bbb")]
     neighbors = np.array([[0, 1, 3], [1, 2, 0], [2, 0, 1], [3, 0, 1], [4, 0, 1], [5, 0, 1]], dtype=np.int32)
     cohesion = (5 / 6 - 2 / 5) / (1 - 2 / 5)
-    found = cluster_stabilities(samples, labels, neighbors)
+    found = calculate_stabilities(samples, labels, neighbors)
     assert found.dtype == np.float32
     assert found == pytest.approx([1 / (0.4 * 3 / 2 + 0.6 / cohesion), 0])
 
 
 def test_nothing_but_noise_has_no_stabilities() -> None:
-    noise = ids("....")
+    noise = parse_labels("....")
     neighbors = np.zeros((4, 2), dtype=np.int32)
-    assert len(cluster_stabilities([sample([0, 1, 2], "aaa")], noise, neighbors)) == 0
-    assert mean_co_associations(ids("aabb")[None], noise).tolist() == [0] * 4
+    assert len(calculate_stabilities([parse_sample([0, 1, 2], "aaa")], noise, neighbors)) == 0
+    assert calculate_mean_co_associations(parse_labels("aabb")[None], noise).tolist() == [0] * 4
 
 
-def clustered(vectors: np.ndarray, seed: int) -> ClusteredPoints:
+def cluster(vectors: np.ndarray, seed: int) -> ClusteredPoints:
     space = reduce_embeddings(
         vectors, normalization="l2", method="umap", n_components=100, random_state=seed, ensemble_size=10
     )
@@ -139,16 +137,25 @@ def test_true_groups_score_high_and_clusters_of_random_points_low(
     groups = centres[group] + random.normal(0, spreads[group, None], (len(group), dimensions))
     vectors = np.vstack([groups, random.uniform(-1, 1, (200, dimensions))]).astype(np.float32)
 
-    found = clustered(vectors, seed)
+    found = cluster(vectors, seed)
     clusters = np.arange(len(found.stabilities))
     from_group = np.array(
         [np.bincount(group[found.cluster_ids[: len(group)] == c], minlength=5) for c in clusters]
     )
     share = from_group.max(axis=1) / np.bincount(found.cluster_ids[found.cluster_ids >= 0])
-    # Now and then a group is joined with random points, and is neither.
+    # Some clusters are a group and random points together; they are neither.
     true, of_chance = share > 0.75, share < 0.2
     assert len(set(from_group[true].argmax(axis=1).tolist())) >= 4
-    # A small group among larger ones is now and then joined with them in a sample.
+    # In some samples, a small group among larger ones is joined with one of them.
     assert (found.stabilities[true] > (0.8 if factors is ALIKE else 0.7)).all()
     assert (found.stabilities[true] > 0.8).sum() >= 4
     assert (found.stabilities[of_chance] < 0.5).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("dimensions", [64, 384])
+def test_clusters_of_random_points_alone_score_low(dimensions: int, seed: int) -> None:
+    vectors = np.random.default_rng(seed).uniform(-1, 1, (200, dimensions)).astype(np.float32)
+    stabilities = cluster(vectors, seed).stabilities
+    assert len(stabilities) > 0
+    assert (stabilities < 0.5).all()

@@ -31,16 +31,16 @@ def test_very_small_and_very_large_rows_get_length_one_too(size: float) -> None:
     assert np.allclose(normalize_l2(row), diagonal)
 
 
-def test_the_given_vectors_are_left_alone() -> None:
-    vectors = np.array([[3, 4], [0, 0]], dtype=np.float32)
-    normalize_l2(vectors)
-    assert vectors.tolist() == [[3, 4], [0, 0]]
+def test_the_given_embeddings_are_left_alone() -> None:
+    embeddings = np.array([[3, 4], [0, 0]], dtype=np.float32)
+    normalize_l2(embeddings)
+    assert embeddings.tolist() == [[3, 4], [0, 0]]
 
 
 @settings(deadline=None, max_examples=50)
 @given(arrays.arrays(np.float32, shapes, elements=ordinary))
-def test_every_row_has_length_one_or_was_zero_and_keeps_its_direction(vectors: np.ndarray) -> None:
-    normalized = normalize_l2(vectors).astype(np.float64)
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+def test_every_row_has_length_one_or_was_zero_and_keeps_its_direction(embeddings: np.ndarray) -> None:
+    normalized = normalize_l2(embeddings).astype(np.float64)
+    lengths = np.linalg.norm(embeddings.astype(np.float64), axis=1)
     assert np.linalg.norm(normalized, axis=1) == pytest.approx((lengths > 0).astype(float), abs=1e-5)
-    assert normalized * lengths[:, None] == pytest.approx(vectors.astype(np.float64), rel=1e-5)
+    assert normalized * lengths[:, None] == pytest.approx(embeddings.astype(np.float64), rel=1e-5)

@@ -3,16 +3,14 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.space.neighbors import nearest_neighbors
 from trace_clustering.algorithms.space.reduce import (
-    compress_for_search,
     reduce_dimensions_for_clustering,
     reduce_dimensions_pca,
 )
 from trace_clustering.errors import InvalidEmbeddingsError
 
 
-def vectors(n: int, d: int = 8) -> np.ndarray:
+def make_embeddings(n: int, d: int = 8) -> np.ndarray:
     return np.random.default_rng(n).normal(size=(n, d)).astype(np.float32)
 
 
@@ -31,7 +29,7 @@ def vectors(n: int, d: int = 8) -> np.ndarray:
     ],
 )
 def test_as_many_dimensions_are_made_as_wanted_and_possible(n: int, d: int, wanted: int, made: int) -> None:
-    points = reduce_dimensions_for_clustering(vectors(n, d), wanted)
+    points = reduce_dimensions_for_clustering(make_embeddings(n, d), wanted)
     assert (points.shape, points.dtype) == ((n, made), np.float32)
     assert np.isfinite(points).all()
 
@@ -39,8 +37,8 @@ def test_as_many_dimensions_are_made_as_wanted_and_possible(n: int, d: int, want
 @pytest.mark.parametrize("n", [0, 1, 2])
 @pytest.mark.parametrize("wanted", [3, 100])
 def test_fewer_than_three_rows_are_only_cut_to_the_wanted_columns(n: int, wanted: int) -> None:
-    points = reduce_dimensions_for_clustering(vectors(n), wanted)
-    assert points.tolist() == vectors(n)[:, :wanted].tolist()
+    points = reduce_dimensions_for_clustering(make_embeddings(n), wanted)
+    assert points.tolist() == make_embeddings(n)[:, :wanted].tolist()
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -53,7 +51,7 @@ def test_identical_vectors_have_finite_places(n: int, value: float) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_not_finite_are_refused(value: float) -> None:
-    broken = vectors(20)
+    broken = make_embeddings(20)
     broken[3, 1] = value
     with pytest.raises(InvalidEmbeddingsError, match="NaN or infinity"):
         reduce_dimensions_for_clustering(broken)
@@ -61,7 +59,7 @@ def test_values_that_are_not_finite_are_refused(value: float) -> None:
 
 def test_the_same_seed_gives_the_same_points_and_another_seed_others() -> None:
     first, again, other = (
-        reduce_dimensions_for_clustering(vectors(25), 5, random_state=seed) for seed in (42, 42, 43)
+        reduce_dimensions_for_clustering(make_embeddings(25), 5, random_state=seed) for seed in (42, 42, 43)
     )
     assert first.tolist() == again.tolist()
     assert first.tolist() != other.tolist()
@@ -71,12 +69,12 @@ def test_the_same_seed_gives_the_same_points_and_another_seed_others() -> None:
     ("n", "d", "wanted", "made"), [(100, 500, 100, 100), (30, 50, 100, 30), (50, 30, 100, 30), (20, 1, 5, 1)]
 )
 def test_as_many_components_are_made_as_wanted_and_possible(n: int, d: int, wanted: int, made: int) -> None:
-    points = reduce_dimensions_pca(vectors(n, d), wanted)
+    points = reduce_dimensions_pca(make_embeddings(n, d), wanted)
     assert (points.shape, points.dtype) == ((n, made), np.float32)
 
 
 def test_components_keep_distances_if_there_are_as_many_as_dimensions() -> None:
-    given = vectors(40, 6)
+    given = make_embeddings(40, 6)
     points = reduce_dimensions_pca(given, 6)
     assert np.linalg.norm(points[0] - points[1:], axis=1) == pytest.approx(
         np.linalg.norm(given[0] - given[1:], axis=1), rel=1e-4
@@ -87,7 +85,7 @@ def test_components_keep_distances_if_there_are_as_many_as_dimensions() -> None:
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_fewer_than_two_rows_are_only_cut_to_the_wanted_components(n: int) -> None:
-    assert reduce_dimensions_pca(vectors(n), 3).tolist() == vectors(n)[:, :3].tolist()
+    assert reduce_dimensions_pca(make_embeddings(n), 3).tolist() == make_embeddings(n)[:, :3].tolist()
 
 
 def test_identical_vectors_have_all_components_zero() -> None:
@@ -95,23 +93,6 @@ def test_identical_vectors_have_all_components_zero() -> None:
 
 
 def test_the_components_of_large_matrices_are_the_same_every_time() -> None:
-    large = vectors(600, 600)  # decomposed by a randomized method
+    large = make_embeddings(600, 600)  # decomposed by a randomized method
     first, again = (reduce_dimensions_pca(large, 20, random_state=7) for _ in range(2))
     assert first.tobytes() == again.tobytes()
-
-
-@pytest.mark.parametrize(("n", "d"), [(5000, 300), (6000, 256), (0, 300)])
-def test_few_or_narrow_rows_are_searched_as_they_are(n: int, d: int) -> None:
-    given = np.zeros((n, d), dtype=np.float32)
-    assert compress_for_search(given) is given
-
-
-def test_many_wide_rows_are_compressed_and_keep_their_neighbours() -> None:
-    random = np.random.default_rng(1)
-    broad = random.normal(size=(6000, 40)) @ random.normal(size=(40, 300))
-    given = (broad + 0.01 * random.normal(size=broad.shape)).astype(np.float32)
-    before = given.tobytes()
-    compressed = compress_for_search(given)
-    assert (compressed.shape, compressed.dtype) == ((6000, 256), np.float32)
-    assert (nearest_neighbors(compressed, 5)[0] == nearest_neighbors(given, 5)[0]).mean() > 0.99
-    assert given.tobytes() == before
