@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from trace_clustering.definitions import defs
-from trace_clustering.orchestration.executors import executor
+from trace_clustering.orchestration.executors import build_executor
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = {
@@ -66,9 +66,9 @@ def test_loading_the_code_location_imports_nothing_heavy() -> None:
 
 def test_the_executor_is_chosen_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert defs.executor is not None
-    assert executor().name == "multiprocess"
+    assert build_executor().name == "multiprocess"
     monkeypatch.setenv("TRACE_CLUSTERING_EXECUTOR", "in_process")
-    assert executor().name == "in_process"
+    assert build_executor().name == "in_process"
 
 
 @pytest.mark.parametrize("team_ids", ["1,x", "0", "-3", "1.5"])

@@ -7,7 +7,7 @@ import pytest
 
 from trace_clustering.artifacts.clusters import Projection2D
 from trace_clustering.artifacts.provenance import Provenance
-from trace_clustering.reports.map_picture import draw_map, markdown_image
+from trace_clustering.reports.map_picture import draw_map, embed_in_markdown
 from trace_clustering_tests.examples import WINDOW
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -58,6 +58,6 @@ def test_the_same_map_is_the_same_picture_and_another_is_not() -> None:
 
 
 def test_a_picture_in_markdown_carries_its_own_data() -> None:
-    before, data = markdown_image(PNG, "Map of a run").split(",")
+    before, data = embed_in_markdown(PNG, "Map of a run").split(",")
     assert before == "![Map of a run](data:image/png;base64"
     assert base64.b64decode(data.removesuffix(")"), validate=True) == PNG

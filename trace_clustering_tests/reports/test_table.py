@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from trace_clustering.reports.table import StoredClustering, clustering_table
+from trace_clustering.reports.table import StoredClustering, build_clustering_table
 
 TRACE = {"distance_to_centroid": 0.0, "rank": 0, "x": 0.0, "y": 0.0, "timestamp": ""}
 
@@ -24,7 +24,7 @@ def shown(*clusters: dict[str, Any], titles: dict[str, str] | None = None) -> li
         ],
     }
     console = Console(file=io.StringIO(), width=140)
-    console.print(clustering_table(StoredClustering(properties, titles or {})))
+    console.print(build_clustering_table(StoredClustering(properties, titles or {})))
     return console.file.getvalue().splitlines()
 
 
