@@ -102,7 +102,7 @@ class Budget:
         """
         limits, usage = self.limits, self.usage
         if self.seconds_left() <= 0:
-            raise LimitReachedError(f"its time was over ({self._explain_time()})")
+            raise LimitReachedError(f"its time was over ({self.explain_time()})")
         if usage.requests >= limits.max_requests:
             raise LimitReachedError(f"it made all its requests (max_requests = {limits.max_requests})")
         if usage.prompt_tokens + prompt_tokens > limits.max_prompt_tokens:
@@ -130,7 +130,7 @@ class Budget:
         cost = price.of(prompt_tokens, completion_tokens) if price else None
         self.usage += Usage(0, prompt_tokens, completion_tokens, cost, estimated)
 
-    def _explain_time(self) -> str:
+    def explain_time(self) -> str:
         """Return which limit of time was reached: the setting, or what the step had left."""
         setting = f"timeout_seconds = {self.limits.timeout_seconds:g}"
         if self._seconds == self.limits.timeout_seconds:

@@ -1,158 +1,24 @@
-"""The command as it is typed: what it prints, what it refuses, and how it ends."""
+"""`show`: what it prints of stored clusterings, and what it never prints."""
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event
 from trace_clustering.clickhouse.records import insert_records
-from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME
 from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
 from trace_clustering.posthog.cluster_event import build_cluster_event
+from trace_clustering_tests.cli.command import RED, engine, output, refusal
 from trace_clustering_tests.examples import WINDOW, themed_records
-
-COMMAND = Path(sys.executable).with_name("trace-clustering")
-SERVER = "TRACE_CLUSTERING_CLICKHOUSE_DSN"
-RED = "\x1b[31m"
-
-
-def run(*arguments: object, **environment: object) -> subprocess.CompletedProcess[str]:
-    """Run the command with the environment of this test, and some variables more."""
-    return subprocess.run(
-        [COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=os.environ["DAGSTER_HOME"],
-        env=os.environ | {name: str(value) for name, value in environment.items()},
-    )
-
-
-def output(*arguments: object, **environment: object) -> str:
-    """Return what a command that ends well prints."""
-    result = run(*arguments, **environment)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-def refusal(*arguments: object, code: int = 1, **environment: object) -> str:
-    """Return what a command says that fails in an orderly way."""
-    result = run(*arguments, **environment)
-    assert result.returncode == code, result.stdout
-    assert result.stdout == ""
-    assert "Error: " in result.stderr
-    assert "Traceback" not in result.stderr
-    return result.stderr
-
-
-def engine(home: str | Path) -> ClickHouse:
-    """The embedded engine that a command with that home uses by default."""
-    return ClickHouse(dsn=f"chdb://{home}/trace_clustering_data/clickhouse")
-
-
-def rows(count: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "trace_id": f"trace-{n}",
-            "timestamp": "2025-01-20T12:00:00Z",
-            "title": f"title {n}",
-            "embedding": [n, 1],
-        }
-        for n in range(count)
-    ]
-
-
-def json_lines(path: Path, *lines: dict[str, Any] | str) -> Path:
-    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
-    return path
-
-
-# Help and usage
-
-
-@pytest.mark.parametrize("command", ["demo", "load", "show", "create-tables"])
-def test_every_command_explains_itself(command: str) -> None:
-    assert command in output("--help")
-    assert output(command, "--help").startswith(f"Usage: trace-clustering {command}")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["nonsense"], "nonsense"),
-        (["load", "--team-id", 1], "FILE"),
-        (["load", "a.jsonl"], "--team-id"),
-        (["load", "a.jsonl", "--team-id", "one"], "--team-id"),
-        (["load", "a.jsonl", "--team-id", 1, "--on-error", "ignore"], "--on-error"),
-        (["show"], "--team-id"),
-        (["show", "--team-id", 0], "--team-id"),
-        (["show", "--team-id", -1], "--team-id"),
-        (["show", "--team-id", 2**63], "--team-id"),
-        (["demo", "--team-id", 0], "--team-id"),
-    ],
-    ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else None,
-)
-def test_wrong_usage_is_refused_by_name(arguments: list[object], says: str) -> None:
-    assert says in refusal(*arguments, code=2)
-
-
-# load
-
-
-def test_json_lines_and_parquet_are_loaded_into_the_default_folder(tmp_path: Path) -> None:
-    lines = json_lines(tmp_path / "a.jsonl", *rows(3))
-    pq.write_table(pa.Table.from_pylist(rows(4)), tmp_path / "b.parquet")
-    assert output("load", lines, "--team-id", 5) == "Loaded 3 traces for team 5; 0 were there already.\n"
-    assert output("load", tmp_path / "b.parquet", "--team-id", 5, "--embedding-model", "minilm") == (
-        "Loaded 4 traces for team 5; 0 were there already.\n"
-    )
-    with engine(tmp_path).for_team(5, timeout_seconds=60) as session:
-        models = session.query(
-            "SELECT model_name, count() AS n FROM {embeddings:Identifier} GROUP BY model_name"
-        )
-    assert {row["model_name"]: row["n"] for row in models} == {"unknown-2": 3, "minilm": 4}
-
-
-def test_bad_lines_stop_a_load_and_are_listed_without_what_a_terminal_would_obey(tmp_path: Path) -> None:
-    good, spoiled = rows(1)[0], rows(1)[0] | {"embedding": None}
-    path = json_lines(tmp_path / "a.jsonl", good, spoiled, "{oops", good | {"timestamp": RED})
-    message = refusal("load", path, "--team-id", 5)
-    assert "line 2: embedding is missing" in message
-    assert "line 3: is not JSON" in message
-    assert "line 4: timestamp" in message
-    assert "\x1b" not in message
-
-
-def test_bad_lines_are_left_out_and_listed_where_that_is_asked_for(tmp_path: Path) -> None:
-    path = json_lines(tmp_path / "a.jsonl", *rows(2), "{oops")
-    result = run("load", path, "--team-id", 5, "--on-error", "skip")
-    assert result.returncode == 0
-    assert result.stdout == "Loaded 2 traces for team 5; 0 were there already.\n"
-    assert "Left out 1 bad record:\n  line 3: is not JSON" in result.stderr
-
-
-@pytest.mark.parametrize("name", ["missing.jsonl", "text.parquet"])
-def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, name: str) -> None:
-    if name != "missing.jsonl":
-        (tmp_path / name).write_text("trace_id\n")
-    assert name in refusal("load", tmp_path / name, "--team-id", 5)
-
-
-# show
 
 
 def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chosen: Any) -> None:
@@ -322,47 +188,7 @@ def test_an_event_of_posthog_itself_is_shown(home: Path) -> None:
     assert "Refunds" in output("show", "--team-id", POSTHOG_TEAM, DAGSTER_HOME=home)
 
 
-# Places
-
-
 def test_tables_that_exist_can_be_created_again(home: Path) -> None:
     shown = output("create-tables", DAGSTER_HOME=home)
     assert shown == "default.events exists\ndefault.document_embeddings exists\n"
     assert "Refunds" in output("show", "--team-id", TEAM, "--json", "--run-id", RUN, DAGSTER_HOME=home)
-
-
-@pytest.mark.parametrize(
-    "dsn",
-    [
-        "http://reader:geheim@127.0.0.1:port/traces",
-        "http://reader:geheim@127.0.0.1:1/traces",
-        "http://reader:geheim@127.0.0.1:1/traces?colour=geheim",
-        "http://127.0.0.1:1/geheim@clickhouse.example/traces",  # user 127.0.0.1, password 1/geheim
-    ],
-)
-def test_an_address_that_does_not_work_is_refused_without_the_password(dsn: str) -> None:
-    message = refusal("show", "--team-id", 1, **{SERVER: dsn})
-    assert SERVER in message
-    assert "heim" not in message
-
-
-# demo
-
-
-@pytest.mark.parametrize(
-    ("arguments", "environment", "says"),
-    [
-        ([], {SERVER: "http://reader:geheim@127.0.0.1:1/traces"}, SERVER),
-        ([], {"TRACE_CLUSTERING_TEAM_IDS": "1,2"}, "112495"),
-        (["--team-id", 7], {"TRACE_CLUSTERING_TEAM_IDS": "1,2"}, "teams 1, 2 (TRACE_CLUSTERING_TEAM_IDS)"),
-        (["--team-id", 7], {}, "team 7"),
-        ([], {"TRACE_CLUSTERING_TEAM_IDS": "one"}, "'one'"),
-    ],
-)
-def test_the_demo_writes_only_where_made_up_traces_have_a_place(
-    tmp_path: Path, arguments: list[object], environment: dict[str, str], says: str
-) -> None:
-    message = refusal("demo", *arguments, **environment)
-    assert says in message
-    assert "geheim" not in message
-    assert list(tmp_path.iterdir()) == []
