@@ -1,5 +1,6 @@
 """The code location: complete, as the design names it, and fast to load."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,10 +46,11 @@ def test_the_graph_is_the_one_of_the_design() -> None:
 
 
 @pytest.mark.parametrize("asset", UPSTREAM)
-def test_every_asset_tells_what_it_is_and_when_to_try_again(asset: str) -> None:
+def test_every_asset_has_a_description_an_owner_and_a_retry_policy(asset: str) -> None:
     (definition,) = [a for a in defs.assets or [] if a.key == dg.AssetKey(asset)]
     (spec,) = definition.specs
     assert spec.description
+    assert 1 <= len(re.findall(r"\.(?=\s|$)", spec.description)) <= 2  # sentences
     assert spec.group_name == "trace_clustering"
     assert 1 <= len(spec.kinds) <= 3
     assert spec.owners == ["team:llm-analytics"]

@@ -1,7 +1,6 @@
 """The decorator of the assets: empty results are passed on, checks are named, errors become failures."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -13,6 +12,7 @@ from trace_clustering.assets.asset import clustering_asset
 from trace_clustering.errors import FaultError, InvalidInputError, TraceClusteringError
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.traces.arrays import IntArray
+from trace_clustering_tests.assets.conftest import read_metadata
 from trace_clustering_tests.examples import DAY, WINDOW
 
 FULL = Provenance(1, WINDOW, {"run_label": ""})
@@ -85,11 +85,6 @@ def run(
     )
 
 
-def metadata_of(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    (event,) = result.asset_materializations_for_node("reduced_embeddings")
-    return {name: value.value for name, value in event.metadata.items()}
-
-
 def test_checks_run_under_their_own_names(calls: list[list[int]]) -> None:
     result = run(calls, numbers(FULL, 1), numbers(FULL, 2))
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
@@ -102,7 +97,7 @@ def test_checks_run_under_their_own_names(calls: list[list[int]]) -> None:
 
 
 def test_the_metadata_is_completed(calls: list[list[int]]) -> None:
-    metadata = metadata_of(run(calls, numbers(FULL, 1), numbers(FULL, 2)))
+    metadata = read_metadata(run(calls, numbers(FULL, 1), numbers(FULL, 2)), "reduced_embeddings")
     assert metadata["sum"] == 3
     assert metadata["status"] == "ok"
     assert metadata["run_id"] == FULL.run_id
@@ -122,7 +117,7 @@ def test_if_everything_upstream_is_empty_so_is_the_asset_and_the_function_is_not
     assert isinstance(made, Numbers)
     assert made.numbers.tolist() == []
     assert made.provenance.shortage == SHORT.shortage
-    metadata = metadata_of(result)
+    metadata = read_metadata(result, "reduced_embeddings")
     assert metadata["status"] == "insufficient_data"
     assert metadata["reason"] == SHORT.shortage
     # Those of all assets upstream, and its own.

@@ -16,7 +16,7 @@ from trace_clustering_tests.benchmarks.cases import CASES, Row
 
 @click.command()
 @click.argument("names", metavar="[CASE]...", nargs=-1, type=click.Choice(list(CASES)))
-@click.option("--runs", default=3, show_default=True, help="Runs of each side; medians are told.")
+@click.option("--runs", default=3, show_default=True, help="Runs of each side; medians are shown.")
 @click.option("--save", type=click.Path(path_type=Path), default=Path("benchmarks.json"), show_default=True)
 def main(names: tuple[str, ...], runs: int, save: Path) -> None:
     """Measure the plain recipe and ours side by side, print the table and save the figures."""
@@ -27,17 +27,17 @@ def main(names: tuple[str, ...], runs: int, save: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in names or CASES:
             for row in CASES[name](runs, Path(folder)):
-                click.echo(_line(row))
+                click.echo(_format_row(row))
                 rows.append(row)
-                _save(save, machine, runs, rows)
+                _save_rows(save, machine, runs, rows)
 
 
-def _line(row: Row) -> str:
+def _format_row(row: Row) -> str:
     plain, ours = (f"{value:.3g} {row.unit}" for value in (row.plain, row.ours))
     return f"| {row.work} | {row.measure} | {plain} | {ours} | {row.ratio:.2f} | {row.bar} |"
 
 
-def _save(path: Path, machine: str, runs: int, rows: Iterable[Row]) -> None:
+def _save_rows(path: Path, machine: str, runs: int, rows: Iterable[Row]) -> None:
     content = {
         "machine": machine,
         "measured_at": datetime.now(UTC).isoformat(),

@@ -12,7 +12,7 @@ RED = "\x1b[31m"  # makes a terminal print in red
 
 
 def run(*arguments: object, **environment: object) -> subprocess.CompletedProcess[str]:
-    """Run the command with the environment of this test, and some variables more."""
+    """Run the command in the environment of this test, with some variables added."""
     return subprocess.run(
         [COMMAND, *map(str, arguments)],
         capture_output=True,
@@ -24,14 +24,14 @@ def run(*arguments: object, **environment: object) -> subprocess.CompletedProces
 
 
 def output(*arguments: object, **environment: object) -> str:
-    """Return what a command that ends well prints."""
+    """Return what a command prints that succeeds."""
     result = run(*arguments, **environment)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 def refusal(*arguments: object, code: int = 1, **environment: object) -> str:
-    """Return what a command says that fails in an orderly way."""
+    """Return the error message of a command that fails without a traceback."""
     result = run(*arguments, **environment)
     assert result.returncode == code, result.stdout
     assert result.stdout == ""
@@ -41,5 +41,5 @@ def refusal(*arguments: object, code: int = 1, **environment: object) -> str:
 
 
 def engine(home: str | Path) -> ClickHouse:
-    """The embedded engine that a command with that home uses by default."""
+    """Return the embedded engine that a command with this home uses by default."""
     return ClickHouse(dsn=f"chdb://{home}/trace_clustering_data/clickhouse")

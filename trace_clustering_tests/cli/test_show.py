@@ -73,7 +73,7 @@ def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chose
     emit_cluster_events(session, build_cluster_event(assignments, projection, labels, select_reported(used)))
 
 
-def emit_as_it_is(session: TeamSession, properties: dict[str, Any]) -> None:
+def emit_raw(session: TeamSession, properties: dict[str, Any]) -> None:
     """Write an event as another program would."""
     session.insert(
         "events",
@@ -116,51 +116,51 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "$ai_clustering_params": {"trace_filters": [{"key": HOSTILE, "value": [HOSTILE]}, HOSTILE]},
             "$ai_clustering_labeling": {"requests": 1, "model": HOSTILE, "ended": HOSTILE},
         }
-        emit_as_it_is(session, properties | forged)
+        emit_raw(session, properties | forged)
     with engine(home).for_team(POSTHOG_TEAM, timeout_seconds=60) as session:
         own = {name: value for name, value in properties.items() if "labeling" not in name}
         del own["$ai_clustering_labeler"]
-        emit_as_it_is(session, own)
+        emit_raw(session, own)
     return home
 
 
-def test_where_nothing_was_clustered_show_says_what_to_do() -> None:
+def test_without_a_clustering_show_explains_what_to_do() -> None:
     message = refusal("show", "--team-id", 5)
     assert "Team 5 has no clustering yet" in message
     assert "dagster asset materialize" in message
 
 
 def test_the_newest_clustering_is_shown_with_sizes_shares_and_nearest_traces(home: Path) -> None:
-    shown = output("show", "--team-id", TEAM, DAGSTER_HOME=home)
-    assert f"{RUN}_second: 6 traces" in shown
-    lines = {line.split("│")[2].strip(): line for line in shown.splitlines() if line.count("│") > 4}
+    printed = output("show", "--team-id", TEAM, DAGSTER_HOME=home)
+    assert f"{RUN}_second: 6 traces" in printed
+    lines = {line.split("│")[2].strip(): line for line in printed.splitlines() if line.count("│") > 4}
     assert list(lines)[:1] == ["Newer refunds"]
     assert "│ 3 │ 50.0% │ 90% │ 75% │ refund of a broken kettle 0" in " ".join(lines["Newer refunds"].split())
     assert "│ 2 │ 33.3% │ │ │" in " ".join(lines["Passwords"].split())
     assert "│ 1 │ 16.7% │ │ 0% │" in " ".join(lines["Outliers"].split())
 
 
-def test_it_is_shown_how_the_titles_came_about(home: Path) -> None:
-    shown = " ".join(output("show", "--team-id", TEAM, DAGSTER_HOME=home).split())
-    assert "Titles by agent, 1 by fallback (small: 6 requests, 5000 prompt and 700 completion tokens" in shown
-    assert "0.0123 US dollars; finalized by the agent)" in shown
+def test_the_source_and_the_cost_of_the_titles_are_shown(home: Path) -> None:
+    text = " ".join(output("show", "--team-id", TEAM, DAGSTER_HOME=home).split())
+    assert "Titles by agent, 1 by fallback (small: 6 requests, 5000 prompt and 700 completion tokens" in text
+    assert "0.0123 US dollars; finalized by the agent)" in text
 
 
-def test_a_clustering_says_which_filters_it_was_made_with(home: Path) -> None:
+def test_the_filters_of_a_clustering_are_shown(home: Path) -> None:
     with_filters = output("show", "--team-id", TEAM, DAGSTER_HOME=home)
     without = output("show", "--team-id", TEAM, "--run-id", RUN, DAGSTER_HOME=home)
-    told = (
+    sentence = (
         "Only traces with an event where $ai_model exact gpt-5, gpt-5-mini "
         "and $ai_is_error is_not true and plan is_set."
     )
-    assert told in " ".join(with_filters.split())
+    assert sentence in " ".join(with_filters.split())
     assert "Only traces" not in without
 
 
 def test_a_run_is_shown_by_its_id(home: Path) -> None:
-    shown = output("show", "--team-id", TEAM, "--run-id", RUN, DAGSTER_HOME=home)
-    assert f"{RUN}: 6 traces" in shown
-    assert "Newer" not in shown
+    printed = output("show", "--team-id", TEAM, "--run-id", RUN, DAGSTER_HOME=home)
+    assert f"{RUN}: 6 traces" in printed
+    assert "Newer" not in printed
 
 
 def test_the_event_is_shown_as_json(home: Path) -> None:
@@ -179,9 +179,9 @@ def test_a_run_that_a_team_does_not_have_is_refused(home: Path, run_id: str) -> 
 @pytest.mark.parametrize("team_id", [HOSTILE_TEAM, FORGED_TEAM], ids=["titles", "event"])
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
 def test_what_a_terminal_would_obey_is_never_printed(home: Path, team_id: int, form: list[str]) -> None:
-    shown = output("show", "--team-id", team_id, *form, DAGSTER_HOME=home)
-    assert "evil" in shown
-    assert all(character.isprintable() or character == "\n" for character in shown)
+    printed = output("show", "--team-id", team_id, *form, DAGSTER_HOME=home)
+    assert "evil" in printed
+    assert all(character.isprintable() or character == "\n" for character in printed)
 
 
 def test_an_event_of_posthog_itself_is_shown(home: Path) -> None:
@@ -189,6 +189,6 @@ def test_an_event_of_posthog_itself_is_shown(home: Path) -> None:
 
 
 def test_tables_that_exist_can_be_created_again(home: Path) -> None:
-    shown = output("create-tables", DAGSTER_HOME=home)
-    assert shown == "default.events exists\ndefault.document_embeddings exists\n"
+    printed = output("create-tables", DAGSTER_HOME=home)
+    assert printed == "default.events exists\ndefault.document_embeddings exists\n"
     assert "Refunds" in output("show", "--team-id", TEAM, "--json", "--run-id", RUN, DAGSTER_HOME=home)

@@ -15,7 +15,7 @@ def test_every_command_explains_itself(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "named"),
     [
         (["nonsense"], "nonsense"),
         (["load", "--team-id", 1], "FILE"),
@@ -30,8 +30,8 @@ def test_every_command_explains_itself(command: str) -> None:
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else None,
 )
-def test_wrong_usage_is_refused_by_name(arguments: list[object], says: str) -> None:
-    assert says in refusal(*arguments, code=2)
+def test_wrong_usage_is_refused_by_name(arguments: list[object], named: str) -> None:
+    assert named in refusal(*arguments, code=2)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_an_address_that_does_not_work_is_refused_without_the_password(dsn: str)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "says"),
+    ("arguments", "environment", "named"),
     [
         ([], {CLICKHOUSE_DSN: "http://reader:geheim@127.0.0.1:1/traces"}, CLICKHOUSE_DSN),
         ([], {"TRACE_CLUSTERING_TEAM_IDS": "1,2"}, "112495"),
@@ -60,9 +60,9 @@ def test_an_address_that_does_not_work_is_refused_without_the_password(dsn: str)
     ],
 )
 def test_the_demo_writes_only_where_made_up_traces_have_a_place(
-    tmp_path: Path, arguments: list[object], environment: dict[str, str], says: str
+    tmp_path: Path, arguments: list[object], environment: dict[str, str], named: str
 ) -> None:
     message = refusal("demo", *arguments, **environment)
-    assert says in message
+    assert named in message
     assert "geheim" not in message
     assert list(tmp_path.iterdir()) == []

@@ -32,7 +32,7 @@ def test_a_parameter_on_a_bound_is_accepted(name: str, value: float) -> None:
         ({"min_k": 3, "clustering_method_params": {"min_k": 4, "max_k": 4}}, (4, 4)),
     ],
 )
-def test_parameters_of_kmeans_go_before_the_settings_of_the_same_name(
+def test_parameters_of_kmeans_override_the_settings_of_the_same_name(
     given: dict[str, Any], used: tuple[int, int]
 ) -> None:
     params = ClusteringSettings(clustering_method="kmeans", **given).method_params()

@@ -1,4 +1,4 @@
-"""A partition is a team and a day; it stands for the window that ends with that day."""
+"""A partition is a team and a day, and stands for the window that ends with the day."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def test_the_window_ends_with_the_day_and_is_as_long_as_asked(
 
 
 @pytest.mark.parametrize(("day", "end"), [("2024-12-31", "2025-01-01"), ("2028-02-28", "2028-02-29")])
-def test_windows_know_the_calendar(day: str, end: str) -> None:
+def test_windows_follow_the_calendar(day: str, end: str) -> None:
     _, window = parse_partition_key(f"{day}|2", 1)
     assert window.end == datetime.fromisoformat(end).replace(tzinfo=UTC)
 
@@ -65,7 +65,7 @@ def test_the_teams_of_the_environment_are_the_teams_of_the_partitions() -> None:
         "print(*TEAM_DAY.get_partitions_def_for_dimension('team').get_partition_keys())"
     )
     environment = os.environ | {"TRACE_CLUSTERING_TEAM_IDS": "8, 7"}
-    shown = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
-    assert shown.stdout.split() == ["8", "7"]
+    assert printed.stdout.split() == ["8", "7"]

@@ -120,7 +120,7 @@ def test_an_unknown_setting_is_refused_by_name() -> None:
         ClusteringSettings(look_back_days=14)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(InvalidSettingsError, match=r"lookback_days = 0: .*; max_samples = 3: "):
         ClusteringSettings(lookback_days=0, max_samples=3)
 

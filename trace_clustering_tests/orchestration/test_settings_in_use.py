@@ -63,13 +63,13 @@ class TestInARun:
     """The launchpad's config reaches the assets, and bad config never does."""
 
     @pytest.fixture
-    def seen(self) -> list[ClusteringSettings]:
+    def received(self) -> list[ClusteringSettings]:
         return []
 
-    def run(self, seen: list[ClusteringSettings], config: dict[str, Any]) -> dg.ExecuteInProcessResult:
+    def run(self, received: list[ClusteringSettings], config: dict[str, Any]) -> dg.ExecuteInProcessResult:
         @dg.asset
         def toy(settings: ClusteringSettings) -> None:
-            seen.append(settings)
+            received.append(settings)
 
         return dg.materialize(
             [toy],
@@ -77,19 +77,19 @@ class TestInARun:
             run_config={"resources": {"settings": {"config": config}}},
         )
 
-    def test_the_config_of_the_run_is_what_the_asset_gets(self, seen: list[ClusteringSettings]) -> None:
+    def test_the_config_of_the_run_is_what_the_asset_gets(self, received: list[ClusteringSettings]) -> None:
         params = {"min_samples": 9}
-        assert self.run(seen, {"lookback_days": 14, "clustering_method_params": params}).success
-        assert [(s.lookback_days, s.clustering_method_params, s.max_samples) for s in seen] == [
+        assert self.run(received, {"lookback_days": 14, "clustering_method_params": params}).success
+        assert [(s.lookback_days, s.clustering_method_params, s.max_samples) for s in received] == [
             (14, params, 1000)
         ]
 
     @pytest.mark.parametrize("seconds", [30, 0.5e3, None])
     def test_a_time_limit_may_be_any_number_or_none(
-        self, seconds: float | None, seen: list[ClusteringSettings]
+        self, seconds: float | None, received: list[ClusteringSettings]
     ) -> None:
-        assert self.run(seen, {"compute_timeout_seconds": seconds}).success
-        assert [s.compute_timeout_seconds for s in seen] == [seconds]
+        assert self.run(received, {"compute_timeout_seconds": seconds}).success
+        assert [s.compute_timeout_seconds for s in received] == [seconds]
 
     @pytest.mark.parametrize(
         ("config", "message"),
@@ -100,14 +100,14 @@ class TestInARun:
             ({"clustering_method_params": {"eps": 1}}, "settings: clustering_method_params.eps = 1: "),
         ],
     )
-    def test_a_bad_value_fails_the_run_with_our_words_before_any_asset_runs(
-        self, config: dict[str, Any], message: str, seen: list[ClusteringSettings]
+    def test_a_bad_value_fails_the_run_with_our_message_before_any_asset_runs(
+        self, config: dict[str, Any], message: str, received: list[ClusteringSettings]
     ) -> None:
         with pytest.raises(dg.DagsterError) as caught:
-            self.run(seen, config)
-        [ours] = [error for error in causes(caught.value) if isinstance(error, InvalidSettingsError)]
+            self.run(received, config)
+        [ours] = [error for error in list_causes(caught.value) if isinstance(error, InvalidSettingsError)]
         assert str(ours).startswith(message)
-        assert seen == []
+        assert received == []
 
     @pytest.mark.parametrize(
         ("config", "name"),
@@ -118,14 +118,14 @@ class TestInARun:
         ],
     )
     def test_what_dagster_itself_refuses_is_named_too(
-        self, config: dict[str, Any], name: str, seen: list[ClusteringSettings]
+        self, config: dict[str, Any], name: str, received: list[ClusteringSettings]
     ) -> None:
         with pytest.raises(dg.DagsterInvalidConfigError, match=name):
-            self.run(seen, config)
-        assert seen == []
+            self.run(received, config)
+        assert received == []
 
 
-def causes(error: BaseException | None) -> Iterator[BaseException]:
+def list_causes(error: BaseException | None) -> Iterator[BaseException]:
     while error:
         yield error
         error = error.__cause__
