@@ -8,16 +8,17 @@ from typing import Any, Literal, TypeVar
 
 import click
 
+from trace_clustering.environment import MAX_TEAM_ID
 from trace_clustering.errors import TraceClusteringError
 
 T = TypeVar("T")
 
 
 class _Commands(click.Group):
-    """Commands whose errors are told in a sentence, not in a traceback."""
+    """Commands that print an error of this project as one sentence, without a traceback."""
 
     def invoke(self, context: click.Context) -> Any:  # noqa: ANN401
-        # The client library logs what it raises, too; said once is enough.
+        # The client library also logs the errors that it raises, so they would be printed twice.
         logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
         try:
             return super().invoke(context)
@@ -31,8 +32,8 @@ def main() -> None:
     """Clusters of a team's LLM traces: load traces, try the demo, look at results."""
 
 
-_team_id = click.option(
-    "--team-id", type=click.IntRange(min=1, max=2**63 - 1), required=True, help="Id of the team."
+_team_id_option = click.option(
+    "--team-id", type=click.IntRange(min=1, max=MAX_TEAM_ID), required=True, help="Id of the team."
 )
 
 
@@ -52,12 +53,12 @@ def demo(team_id: int | None, agent: bool) -> None:
     """Load traces of a made-up product, cluster them through Dagster, show the clusters."""
     from trace_clustering.demo.run import run_demo
 
-    run_demo(_console(), team_id, agent=agent)
+    run_demo(_make_console(), team_id, agent=agent)
 
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@_team_id
+@_team_id_option
 @click.option(
     "--on-error",
     type=click.Choice(["stop", "skip"]),
@@ -76,7 +77,7 @@ def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_
     from trace_clustering.sources.load import load_file
 
     report = load_file(
-        file, ClickHouse(), team_id, on_error=on_error, embedding_model=embedding_model, track=_track
+        file, ClickHouse(), team_id, on_error=on_error, embedding_model=embedding_model, track=_track_progress
     )
     if report.bad_count:
         click.echo(f"Left out {report.describe_bad_records()}", err=True)
@@ -84,19 +85,19 @@ def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_
 
 
 @main.command()
-@_team_id
+@_team_id_option
 @click.option("--run-id", default="", help="Run to show.  [default: the newest]")
 @click.option("--json", "as_json", is_flag=True, help="Print the event's properties as JSON.")
 def show(team_id: int, run_id: str, as_json: bool) -> None:
-    """Show a clustering of a team: the newest, or the run that is named."""
+    """Show a clustering of a team: the newest, or that of --run-id."""
     from trace_clustering.clickhouse.resource import ClickHouse
-    from trace_clustering.reports.table import clustering_table, fetch_clustering
+    from trace_clustering.reports.table import build_clustering_table, fetch_clustering
 
     clustering = fetch_clustering(ClickHouse(), team_id, run_id)
     if as_json:
         click.echo(json.dumps(clustering.properties, indent=2))
     else:
-        _console().print(clustering_table(clustering))
+        _make_console().print(build_clustering_table(clustering))
 
 
 @main.command("create-tables")
@@ -108,15 +109,15 @@ def create_tables() -> None:
         click.echo(f"{name} exists")
 
 
-def _console() -> Any:  # noqa: ANN401
+def _make_console() -> Any:  # noqa: ANN401
     from rich.console import Console
 
     console = Console(highlight=False)
-    # Where nobody is watching, lines need not be as narrow as a terminal.
+    # Output to a file or a pipe is not bound to the width of a terminal.
     return console if console.is_terminal else Console(highlight=False, width=140)
 
 
-def _track(records: Iterable[T], total: int, description: str) -> Iterator[T]:
+def _track_progress(records: Iterable[T], total: int, description: str) -> Iterator[T]:
     from rich.console import Console
     from rich.progress import track
 

@@ -1,4 +1,4 @@
-"""Every default, under the name the README's table uses."""
+"""Defaults, limits and names; those that PostHog has too are named as there."""
 
 from datetime import timedelta
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 WORKFLOW_NAME: Final = "llma-trace-clustering"
 COORDINATOR_WORKFLOW_NAME: Final = "llma-trace-clustering-coordinator"
 
-# Which traces
+# Which traces are clustered
 ALLOWED_TEAM_IDS: Final = [1, 2, 112495]
 DEFAULT_LOOKBACK_DAYS: Final = 7
 DEFAULT_MAX_SAMPLES: Final = 1000
@@ -16,10 +16,11 @@ LLMA_TRACE_PRODUCT: Final = "llm-analytics"
 LLMA_TRACE_DOCUMENT_TYPE: Final = "llm-trace-summary-detailed"
 LLMA_TRACE_DOCUMENT_TYPE_LEGACY: Final = "llm-trace-summary"
 LLMA_TRACE_RENDERING_LEGACY: Final = "llma_trace_detailed"
-# Renderings that name a summary mode; any other rendering is the batch run that made the row.
+# Renderings that name a summary mode; any other rendering is the id of the batch run that made the row.
 SUMMARY_MODE_RENDERINGS: Final = ("detailed", "minimal", "llma_trace_detailed", "llma_trace_minimal")
 
-# The events that filters look at; they precede the summary, and with it the window, by this much at most.
+# The events that filters look at. They precede the summary of their trace, so they are read from this long
+# before the window on.
 TRACE_EVENT_NAMES: Final = (
     "$ai_span",
     "$ai_generation",
@@ -30,7 +31,7 @@ TRACE_EVENT_NAMES: Final = (
 )
 TRACE_FILTER_MARGIN: Final = timedelta(days=7)
 
-# How they are clustered
+# How traces are clustered
 DEFAULT_RANDOM_STATE: Final = 42
 DEFAULT_EMBEDDING_NORMALIZATION: Final = "l2"
 DEFAULT_DIMENSIONALITY_REDUCTION_METHOD: Final = "umap"
@@ -68,22 +69,22 @@ MAP_UMAP_MIN_DIST: Final = 0.1
 # UMAP's default for few points is 500 steps; the map looks the same after 200.
 MAP_UMAP_EPOCHS: Final = 200
 
-# How an agent names them
+# How an agent labels clusters
 LABELING_AGENT_MODEL: Final = "gpt-5.1"
 LABELING_AGENT_MAX_ITERATIONS: Final = 50
 LABELING_AGENT_RECURSION_LIMIT: Final = 150
 LABELING_AGENT_TIMEOUT: Final = 600.0
-# What the step may take besides the agent: reading the summaries, finding terms.
+# Time that the step has beside the agent: it reads summaries and finds terms.
 LABELING_STEP_MARGIN: Final = 120.0
 
-# How long a step may take, in seconds
+# Time limits of steps, in seconds
 COMPUTE_ACTIVITY_TIMEOUT: Final = 120.0
-# Beyond DEFAULT_MAX_SAMPLES.
+# Added for each trace beyond DEFAULT_MAX_SAMPLES.
 COMPUTE_SECONDS_PER_FURTHER_TRACE: Final = 0.012
 LLM_ACTIVITY_TIMEOUT: Final = 600.0
 EMIT_ACTIVITY_TIMEOUT: Final = 60.0
 
-# What is written
+# What is written to ClickHouse
 EVENT_NAME: Final = "$ai_trace_clusters"
 SUMMARY_EVENT_NAME: Final = "$ai_trace_summary"
 GENERATION_EVENT_NAME: Final = "$ai_generation"

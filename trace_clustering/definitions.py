@@ -1,4 +1,4 @@
-"""The front door: what Dagster loads."""
+"""What Dagster loads: assets, job, schedule, resources and executor."""
 
 import dagster as dg
 
@@ -11,7 +11,7 @@ from trace_clustering.assets.projection_2d import projection_2d
 from trace_clustering.assets.reduced_embeddings import reduced_embeddings
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.labeling.resource import LLM
-from trace_clustering.orchestration.executors import executor
+from trace_clustering.orchestration.executors import build_executor
 from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.schedules import trace_clustering_daily_schedule
 from trace_clustering.orchestration.settings import ClusteringSettings
@@ -33,5 +33,5 @@ defs = dg.Definitions(
         "llm": LLM(),
         "io_manager": ArtifactStorage(),
     },
-    executor=executor(),
+    executor=build_executor(),
 )

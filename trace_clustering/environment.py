@@ -1,4 +1,4 @@
-"""What the environment variables say, each read in one place and checked."""
+"""The environment variables of this project; each is read and checked in one place."""
 
 import os
 import re
@@ -13,29 +13,29 @@ TEAM_IDS = "TRACE_CLUSTERING_TEAM_IDS"
 STORAGE = "TRACE_CLUSTERING_STORAGE"
 EXECUTOR = "TRACE_CLUSTERING_EXECUTOR"
 TEAM_SETTINGS = "TRACE_CLUSTERING_TEAM_SETTINGS"
+MAX_TEAM_ID = 2**63 - 1  # Int64 in ClickHouse
 
 _POSITIVE_INTEGER = re.compile(r"0*[1-9][0-9]{0,18}")
-_LARGEST_TEAM_ID = 2**63 - 1  # Int64 in ClickHouse
 
 
 def data_folder() -> Path:
-    """Where everything is kept that no setting puts elsewhere: under `DAGSTER_HOME`, else where you stand."""
+    """Return the folder of data that no setting puts elsewhere, in `DAGSTER_HOME` or the current folder."""
     home = os.environ.get("DAGSTER_HOME") or Path.cwd()
     return Path(home).absolute() / "trace_clustering_data"
 
 
 def clickhouse_dsn() -> str:
-    """Address of ClickHouse; without one, the engine inside the process with a folder of its own."""
+    """Return the address of ClickHouse; by default, that of the engine inside the process."""
     return os.environ.get(CLICKHOUSE_DSN) or f"chdb://{data_folder() / 'clickhouse'}"
 
 
 def storage_base() -> str:
-    """Folder or object store URL under which the artifacts are kept."""
+    """Return the folder, or the URL in an object store, under which the artifacts are kept."""
     return os.environ.get(STORAGE) or str(data_folder() / "artifacts")
 
 
 def allowed_team_ids() -> list[int]:
-    """Teams that are clustered.
+    """Return the ids of the teams that are clustered.
 
     Raises
     ------
@@ -58,20 +58,20 @@ def allowed_team_ids() -> list[int]:
 
 
 def parse_team_id(text: str) -> int | None:
-    """Return the team id that a text is; None if it is none."""
-    if not _POSITIVE_INTEGER.fullmatch(text) or int(text) > _LARGEST_TEAM_ID:
+    """Return the team id that a text holds; None if it is not a team id."""
+    if not _POSITIVE_INTEGER.fullmatch(text) or int(text) > MAX_TEAM_ID:
         return None
     return int(text)
 
 
 def team_settings_file() -> Path | None:
-    """File with the settings of each team's nightly runs; None if there is none."""
+    """Return the file with the settings of each team's nightly runs; None if no file is named."""
     text = os.environ.get(TEAM_SETTINGS)
     return Path(text).absolute() if text else None
 
 
 def executor_name() -> Literal["multiprocess", "in_process"]:
-    """How the steps of a run are executed.
+    """Return how the steps of a run are executed.
 
     Raises
     ------

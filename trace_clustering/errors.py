@@ -1,4 +1,4 @@
-"""All errors of this project.
+"""All errors of this project, drawn as a tree.
 
 TraceClusteringError                 its message says what was wrong, with which value, and what to do next
 ├── InvalidInputError                the same call would fail again
@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-# The type of a fault that a validator raises for a field without a value; its message says what the value is.
+# Type of the pydantic error that a validator raises for a field without a value. Its message says what is
+# needed.
 MISSING_VALUE: Final = "missing_value"
 
 
@@ -45,7 +46,7 @@ class TraceClusteringError(Exception):
 
 
 class InvalidInputError(TraceClusteringError):
-    """Something given to the program is wrong; the same call would fail again."""
+    """Something that was given to the program is wrong; the same call would fail again."""
 
 
 class InvalidSettingsError(InvalidInputError):
@@ -69,7 +70,7 @@ class InconsistentArtifactsError(InvalidInputError):
 
 
 class ClickHouseSetupError(InvalidInputError):
-    """ClickHouse answers, but the credentials, the database or the tables are not in order."""
+    """ClickHouse answers, but the credentials, the database or the tables are wrong."""
 
 
 class NoClusteringError(InvalidInputError):
@@ -87,11 +88,11 @@ class ClickHouseUnavailableError(FaultError):
 
 
 class ClickHouseQueryError(FaultError):
-    """ClickHouse refused a query for a reason of its own."""
+    """ClickHouse could not execute a query."""
 
 
 class ClickHouseFolderLockedError(FaultError):
-    """Another process has held the embedded ClickHouse folder for too long."""
+    """Another process holds the folder of the embedded ClickHouse, and did not leave it in time."""
 
 
 class DeadlineExceededError(FaultError):
@@ -99,7 +100,7 @@ class DeadlineExceededError(FaultError):
 
 
 class ComputeProcessError(FaultError):
-    """The process of a computation died without an answer, most likely out of memory."""
+    """The process of a computation died without a result; most likely it had too little memory."""
 
 
 class LLMUnavailableError(FaultError):
@@ -115,7 +116,7 @@ class InternalError(Exception):
 
 
 class BadValueError(InternalError):
-    """Why one record of a file is bad (in `sources/`)."""
+    """One record of a file is bad; the message says why (in `sources/`)."""
 
 
 class ToolCallRefusedError(InternalError):
@@ -132,7 +133,7 @@ class EndpointDownError(InternalError):
     Attributes
     ----------
     refused : bool
-        The endpoint answers and says no (wrong key, unknown model), so another request cannot help.
+        The endpoint answers and refuses (wrong key, unknown model), so another request cannot help.
     """
 
     def __init__(self, reason: str, *, refused: bool) -> None:
@@ -149,21 +150,21 @@ def explain_validation(
     show: Callable[[tuple[int | str, ...], object], str] = lambda _, value: repr(value),
     max_faults: int = 20,
 ) -> str:
-    """Return what pydantic found wrong as one sentence: the field, its value and the reason of each fault.
+    """Return what pydantic found wrong as one sentence: field, value and reason of each fault.
 
     Parameters
     ----------
     error : pydantic.ValidationError
     prefix : str
-        What stands before the name of each field, with a dot at its end.
+        Put before the name of each field; ends with a dot if it is not empty.
     missing : str
-        What a missing field is for; by default, pydantic's own words.
+        Explains a missing field; by default, pydantic's own message does.
     unknown : str
-        The reason why a field that does not exist is refused.
+        Explains why a field that does not exist is refused.
     show : callable
-        Given the path and the value of a field, returns the value as it may be shown; empty to hide it.
+        Takes the path and the value of a field and returns the value as text; an empty text hides the value.
     max_faults : int
-        Only so many faults are told.
+        Further faults are left out.
     """
     sentences = []
     for fault in error.errors(include_url=False, include_context=False)[:max_faults]:

@@ -1,4 +1,4 @@
-"""Trace text is untrusted: what of it may reach a title, a description or a terminal."""
+"""Trace text is untrusted: it is cleaned here before it reaches a title, a description or a terminal."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ _WHITE_SPACE = re.compile(r"\s+")
 
 
 def plain_line(text: str, max_length: int = MAX_TITLE_LENGTH) -> str:
-    """Return text as one bounded line without control characters, direction marks or markup."""
+    """Return text as one line of limited length without control characters, direction marks or markup."""
     spaced = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
     visible = "".join(c for c in spaced if unicodedata.category(c) not in ("Cf", "Cs", "Co", "Cn"))
     line = _WHITE_SPACE.sub(" ", _MARKUP.sub("", visible)).strip()

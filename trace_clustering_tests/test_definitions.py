@@ -1,5 +1,6 @@
 """The code location: complete, as the design names it, and fast to load."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import dagster as dg
 import pytest
 
 from trace_clustering.definitions import defs
-from trace_clustering.orchestration.executors import executor
+from trace_clustering.orchestration.executors import build_executor
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = {
@@ -45,10 +46,11 @@ def test_the_graph_is_the_one_of_the_design() -> None:
 
 
 @pytest.mark.parametrize("asset", UPSTREAM)
-def test_every_asset_tells_what_it_is_and_when_to_try_again(asset: str) -> None:
+def test_every_asset_has_a_description_an_owner_and_a_retry_policy(asset: str) -> None:
     (definition,) = [a for a in defs.assets or [] if a.key == dg.AssetKey(asset)]
     (spec,) = definition.specs
     assert spec.description
+    assert 1 <= len(re.findall(r"\.(?=\s|$)", spec.description)) <= 2  # sentences
     assert spec.group_name == "trace_clustering"
     assert 1 <= len(spec.kinds) <= 3
     assert spec.owners == ["team:llm-analytics"]
@@ -66,9 +68,9 @@ def test_loading_the_code_location_imports_nothing_heavy() -> None:
 
 def test_the_executor_is_chosen_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert defs.executor is not None
-    assert executor().name == "multiprocess"
+    assert build_executor().name == "multiprocess"
     monkeypatch.setenv("TRACE_CLUSTERING_EXECUTOR", "in_process")
-    assert executor().name == "in_process"
+    assert build_executor().name == "in_process"
 
 
 @pytest.mark.parametrize("team_ids", ["1,x", "0", "-3", "1.5"])

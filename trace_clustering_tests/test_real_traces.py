@@ -22,7 +22,7 @@ from trace_clustering_tests.examples import WINDOW
 pytestmark = pytest.mark.slow
 
 
-def clusters_of(clickhouse: ClickHouse, records: list[TraceRecord]) -> dict[str, int]:
+def find_clusters(clickhouse: ClickHouse, records: list[TraceRecord]) -> dict[str, int]:
     """Load records in the given order, and cluster them with the default settings."""
     settings = ClusteringSettings()
     with clickhouse.for_team(1, timeout_seconds=60) as session:
@@ -49,9 +49,9 @@ def clusters_of(clickhouse: ClickHouse, records: list[TraceRecord]) -> dict[str,
 def test_intents_are_found_the_same_whatever_the_order_of_the_rows(real_data: Path, tmp_path: Path) -> None:
     path = real_data / "clinc35_1000.parquet"
     records = [record for record in read_records(path) if isinstance(record, TraceRecord)]
-    found = clusters_of(ClickHouse(dsn=f"chdb://{tmp_path / 'sorted'}"), records)
+    found = find_clusters(ClickHouse(dsn=f"chdb://{tmp_path / 'sorted'}"), records)
     np.random.default_rng(5).shuffle(records)
-    assert clusters_of(ClickHouse(dsn=f"chdb://{tmp_path / 'shuffled'}"), records) == found
+    assert find_clusters(ClickHouse(dsn=f"chdb://{tmp_path / 'shuffled'}"), records) == found
 
     truth = pq.read_table(path, columns=["trace_id", "label"]).to_pydict()
     labels = dict(zip(truth["trace_id"], truth["label"], strict=True))

@@ -1,4 +1,4 @@
-"""Whatever a trace says becomes one plain, bounded line."""
+"""Any text of a trace becomes one plain line of limited length."""
 
 import unicodedata
 

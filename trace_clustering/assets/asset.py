@@ -1,4 +1,4 @@
-"""What the assets have in common: partitions, retries, errors, too little data, checks, metadata."""
+"""What all assets have in common: partitions, retries, errors, too little data, checks and metadata."""
 
 import functools
 import inspect
@@ -10,14 +10,14 @@ import dagster as dg
 
 from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.errors import TraceClusteringError
+from trace_clustering.orchestration.jobs import ASSET_GROUP
 from trace_clustering.orchestration.partitions import TEAM_DAY
 from trace_clustering.traces.window import iso_time
 
-GROUP = "trace_clustering"
 OWNERS = ["team:llm-analytics"]
 
-THREE_ATTEMPTS = dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPONENTIAL)  # 1 s and 3 s apart
-TWO_ATTEMPTS = dg.RetryPolicy(max_retries=1, delay=5, backoff=dg.Backoff.EXPONENTIAL)  # 5 s apart
+THREE_ATTEMPTS = dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPONENTIAL)  # after 1 s and 3 s
+TWO_ATTEMPTS = dg.RetryPolicy(max_retries=1, delay=5, backoff=dg.Backoff.EXPONENTIAL)  # after 5 s
 
 Check = Callable[[Any], dg.AssetCheckResult]
 
@@ -32,11 +32,26 @@ def clustering_asset(
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare an asset of the pipeline.
 
-    The decorated function returns a `MaterializeResult` whose value is an artifact of the kind that it makes.
-    If all artifacts upstream are empty for want of data, the function is not called, and the asset is an
-    empty artifact with the same reason. Errors of this project become failures, which are retried only where
-    that can help. Every check is called with the artifact, under its own name. The metadata is completed with
-    status, window, settings and seconds.
+    The decorated function returns a `MaterializeResult` whose value is the asset's artifact. It is not called
+    if every artifact upstream is empty: then the asset is an empty artifact with the same reason.
+
+    Parameters
+    ----------
+    makes : type
+        Class of the asset's artifact.
+    kinds : set of str
+        Tags that Dagster shows with the asset, three at most.
+    code_version : str
+    retry_policy : dagster.RetryPolicy
+        How often and how soon an asset that failed is tried again. It holds for errors of this project that
+        are `retryable`, and for any other exception.
+    checks : sequence of callable
+        Each is given the artifact and returns an `AssetCheckResult`. A check is named as its function.
+
+    Returns
+    -------
+    callable
+        Turns the function into an asset of the same name.
     """
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -46,26 +61,17 @@ def clustering_asset(
         def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> Any:  # noqa: ANN401
             started = time.perf_counter()
             try:
-                empty = _empty_for_want_of_data(makes, name, inputs)
+                empty = _make_empty_artifact(makes, name, inputs)
                 result = function(context, **inputs) if empty is None else dg.MaterializeResult(value=empty)
             except TraceClusteringError as error:
                 raise dg.Failure(str(error), allow_retries=error.retryable) from error
-            artifact = result.value
-            return result._replace(
-                metadata={
-                    **_describe_status(artifact),
-                    **(result.metadata or {}),
-                    "seconds": round(time.perf_counter() - started, 3),
-                    **_describe_origin(artifact),
-                },
-                check_results=[check(artifact)._replace(check_name=check.__name__) for check in checks],
-            )
+            return _complete_result(result, checks, seconds=time.perf_counter() - started)
 
         # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
         signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
         materialize.__signature__ = signature  # type: ignore[attr-defined]
         return dg.asset(
-            group_name=GROUP,
+            group_name=ASSET_GROUP,
             kinds=kinds,
             owners=OWNERS,
             code_version=code_version,
@@ -77,16 +83,32 @@ def clustering_asset(
     return declare
 
 
-def _empty_for_want_of_data(makes: type[Artifact], name: str, inputs: dict[str, Any]) -> Artifact | None:
-    """Return the empty artifact of an asset, if there was too little data for all artifacts upstream."""
+def _make_empty_artifact(makes: type[Artifact], name: str, inputs: dict[str, Any]) -> Artifact | None:
+    """Return an empty artifact if all artifacts upstream are empty; None if the asset must be computed."""
     upstream = [value for value in inputs.values() if isinstance(value, Artifact)]
     if not upstream or not all(artifact.provenance.shortage for artifact in upstream):
         return None
-    # The one that is furthest down the graph carries the settings of all before it.
+    # Each asset adds its settings to those before it, so the longest list belongs to the last asset.
     provenance = max((artifact.provenance for artifact in upstream), key=lambda p: len(p.settings))
     if settings := inputs.get("settings"):
         provenance = provenance.with_settings(settings.of_stage(name))
     return makes.empty(provenance)
+
+
+def _complete_result(
+    result: dg.MaterializeResult[Any], checks: Sequence[Check], *, seconds: float
+) -> dg.MaterializeResult[Any]:
+    """Add to a result the results of the checks, and the metadata that all assets have."""
+    artifact = result.value
+    return result._replace(
+        metadata={
+            **_describe_status(artifact),
+            **(result.metadata or {}),
+            "seconds": round(seconds, 3),
+            **_describe_origin(artifact),
+        },
+        check_results=[check(artifact)._replace(check_name=check.__name__) for check in checks],
+    )
 
 
 def _describe_status(artifact: Artifact) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Asset checks: what a glance at a materialization should tell. They warn and never stop a run."""
+"""Asset checks: they warn about a materialization that somebody should look at, and never stop a run."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from trace_clustering.constants import DEGENERATE_DOMINANT_CLUSTER_FRACTION, NOI
 
 
 def clusters_found(assignments: ClusterAssignments) -> dg.AssetCheckResult:
-    """Pass if there are at least two clusters and neither noise nor one cluster holds nearly everything."""
+    """Pass if there are two clusters or more, and neither noise nor one cluster holds 70 % of the traces."""
     healthy = (
         len(assignments.centroids) >= 2
         and max(assignments.noise_share, assignments.largest_cluster_share)
@@ -18,10 +18,17 @@ def clusters_found(assignments: ClusterAssignments) -> dg.AssetCheckResult:
     )
     return _warn_unless(
         healthy or bool(assignments.provenance.shortage),
-        clusters=len(assignments.centroids),
-        noise_share=round(assignments.noise_share, 4),
-        largest_cluster_share=round(assignments.largest_cluster_share, 4),
+        **measure_clusters(assignments),
     )
+
+
+def measure_clusters(assignments: ClusterAssignments) -> dict[str, Any]:
+    """Return the number of clusters, and the shares of noise and of the largest cluster, as metadata."""
+    return {
+        "clusters": len(assignments.centroids),
+        "noise_share": round(assignments.noise_share, 4),
+        "largest_cluster_share": round(assignments.largest_cluster_share, 4),
+    }
 
 
 def titles_distinct(labels: ClusterLabels) -> dg.AssetCheckResult:
@@ -34,7 +41,7 @@ def titles_distinct(labels: ClusterLabels) -> dg.AssetCheckResult:
 
 
 def clusters_named(labels: ClusterLabels) -> dg.AssetCheckResult:
-    """Pass if every cluster but noise has a title from the agent or from its own words."""
+    """Pass if every cluster, apart from noise, has a title by the agent or of its own terms."""
     is_nameless = (labels.labelers == "fallback") & (labels.cluster_ids != NOISE_CLUSTER_ID)
     return _warn_unless(
         not is_nameless.any(),
@@ -44,7 +51,7 @@ def clusters_named(labels: ClusterLabels) -> dg.AssetCheckResult:
 
 
 def event_reads_back(receipt: EventReceipt) -> dg.AssetCheckResult:
-    """Pass if ClickHouse returns the event exactly as it was built, or if there was none to write."""
+    """Pass if ClickHouse returned the event exactly as it was built, or if there was no event to write."""
     return _warn_unless(receipt.reads_back)
 
 

@@ -4,7 +4,7 @@ from trace_clustering.algorithms.steps import ClusteringSpace, cluster_points
 from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.traces import ReducedEmbeddings
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
-from trace_clustering.assets.checks import clusters_found
+from trace_clustering.assets.checks import clusters_found, measure_clusters
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.worker import run_with_deadline
@@ -20,9 +20,12 @@ from trace_clustering.processes.worker import run_with_deadline
 def cluster_assignments(
     context: dg.AssetExecutionContext, settings: ClusteringSettings, reduced_embeddings: ReducedEmbeddings
 ) -> dg.MaterializeResult[ClusterAssignments]:
-    """The cluster of every trace (-1 is noise), its membership probability, and the centroids."""
+    """The cluster id (-1 is noise), membership probability and distances of each trace.
+
+    Also the centroid and the stability of each cluster.
+    """
     params = settings.method_params().model_dump()
-    found = run_with_deadline(
+    clustered = run_with_deadline(
         cluster_points,
         ClusteringSpace(
             reduced_embeddings.points, reduced_embeddings.neighbors, reduced_embeddings.n_layouts
@@ -32,14 +35,14 @@ def cluster_assignments(
         random_state=settings.random_state,
         seconds=settings.compute_timeout(len(reduced_embeddings)),
     )
-    clusters = dict(vars(found))
-    chosen_params = clusters.pop("chosen_params")
-    # The event reports what was done, and part of that the algorithm chose by itself.
+    fields = dict(vars(clustered))
+    chosen_params = fields.pop("chosen_params")
+    # The event reports what was done, so parameters that the algorithm chose by itself are recorded too.
     used = settings.of_stage("cluster_assignments") | {"clustering_method_params": params | chosen_params}
     assignments = ClusterAssignments(
         provenance=reduced_embeddings.provenance.with_settings(used),
         **reduced_embeddings.identity(),
-        **clusters,
+        **fields,
     )
     noise = int((assignments.cluster_ids == NOISE_CLUSTER_ID).sum())
     context.log.info(
@@ -50,10 +53,8 @@ def cluster_assignments(
         value=assignments,
         metadata={
             "traces": len(assignments),
-            "clusters": len(assignments.centroids),
+            **measure_clusters(assignments),
             "noise": noise,
-            "noise_share": round(assignments.noise_share, 4),
-            "largest_cluster_share": round(assignments.largest_cluster_share, 4),
             "chosen_params": chosen_params,
             "stabilities": {str(c): assignments.stability(c) for c in range(len(assignments.centroids))},
         },

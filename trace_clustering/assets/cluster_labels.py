@@ -29,7 +29,10 @@ def cluster_labels(
     cluster_assignments: ClusterAssignments,
     projection_2d: Projection2D,
 ) -> dg.MaterializeResult[ClusterLabels]:
-    """A title and a description for every cluster, written so that siblings are told apart."""
+    """A title and a description for each cluster, by a language model that compares the clusters.
+
+    Without a model, a title is the words that set the cluster apart from the others.
+    """
     clock = StepClock(llm.step_timeout())
     require_same_clusters(cluster_assignments, projection_2d)
     provenance = projection_2d.provenance
@@ -59,7 +62,7 @@ def cluster_labels(
         value=labels,
         metadata={
             "clusters": len(labels.cluster_ids),
-            "labels": _table(labels, cluster_assignments),
+            "labels": _tabulate_labels(labels, cluster_assignments),
             "summaries": len(summaries),
             "labelers": labelers,
             "labeling": labels.labeling,
@@ -68,7 +71,7 @@ def cluster_labels(
     )
 
 
-def _table(labels: ClusterLabels, assignments: ClusterAssignments) -> dg.TableMetadataValue:
+def _tabulate_labels(labels: ClusterLabels, assignments: ClusterAssignments) -> dg.TableMetadataValue:
     total = int(labels.sizes.sum())
     stabilities = [assignments.stability(int(cluster)) for cluster in labels.cluster_ids]
     measured = any(stability is not None for stability in stabilities)

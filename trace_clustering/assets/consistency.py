@@ -1,4 +1,4 @@
-"""Whether stored artifacts stem from the same runs of the assets upstream."""
+"""Checks that stored artifacts stem from the same runs of the assets upstream."""
 
 import numpy as np
 
@@ -9,21 +9,21 @@ from trace_clustering.errors import InconsistentArtifactsError
 
 
 def require_same_traces(first: TraceArtifact, second: TraceArtifact) -> None:
-    """Check that two artifacts are about the same traces of the same run.
+    """Check that two artifacts hold the same traces.
 
     Raises
     ------
     InconsistentArtifactsError
-        If one of them was made again from other traces, and the other was not.
+        If only one of them was made again, from other traces.
     """
     if list(first.trace_ids) != list(second.trace_ids):
-        raise _inconsistent(first, second, "hold different traces")
+        raise _explain_mismatch(first, second, "hold different traces")
 
 
 def require_same_clusters(
     assignments: ClusterAssignments, projection: Projection2D, labels: ClusterLabels | None = None
 ) -> None:
-    """Check that a map, and labels if given, are about the same traces in the same clusters.
+    """Check that a map, and labels if given, belong to the same clusters.
 
     Raises
     ------
@@ -32,15 +32,15 @@ def require_same_clusters(
     """
     require_same_traces(assignments, projection)
     if not np.array_equal(assignments.cluster_ids, projection.cluster_ids):
-        raise _inconsistent(assignments, projection, "hold different clusters")
+        raise _explain_mismatch(assignments, projection, "hold different clusters")
     if labels is not None and labels.cluster_sizes() != projection.cluster_sizes():
-        raise _inconsistent(assignments, labels, "hold different clusters")
+        raise _explain_mismatch(assignments, labels, "hold different clusters")
 
 
-def _inconsistent(first: Artifact, second: Artifact, how: str) -> InconsistentArtifactsError:
+def _explain_mismatch(first: Artifact, second: Artifact, difference: str) -> InconsistentArtifactsError:
     return InconsistentArtifactsError(
         f"The stored {type(first).__name__} and {type(second).__name__} "
-        f"of run {first.provenance.run_id} {how}: "
+        f"of run {first.provenance.run_id} {difference}: "
         "an asset upstream was materialized again and those after it were not; "
         "materialize the partition's assets from there on"
     )

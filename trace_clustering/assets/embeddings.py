@@ -7,7 +7,7 @@ from trace_clustering.clickhouse.embeddings import DocumentSelection, fetch_trac
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_times
 from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
-from trace_clustering.orchestration.partitions import team_and_window
+from trace_clustering.orchestration.partitions import parse_partition_key
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.clock import StepClock
 
@@ -16,8 +16,11 @@ from trace_clustering.processes.clock import StepClock
 def embeddings(
     context: dg.AssetExecutionContext, settings: ClusteringSettings, clickhouse: ClickHouse
 ) -> dg.MaterializeResult[Embeddings]:
-    """The sampled traces of the team's window and their embeddings, one per trace, sorted by trace id."""
-    team_id, window = team_and_window(context.partition_key, settings.lookback_days)
+    """The embeddings of the team's traces in the window, one per trace, sorted by trace id.
+
+    If there are more traces than `max_samples`, a random sample of them.
+    """
+    team_id, window = parse_partition_key(context.partition_key, settings.lookback_days)
     clock = StepClock(settings.compute_timeout(settings.max_samples))
     with clickhouse.for_team(team_id, timeout_seconds=clock) as session:
         found = fetch_trace_embeddings_for_clustering(

@@ -31,7 +31,10 @@ def emitted_cluster_event(
     projection_2d: Projection2D,
     cluster_labels: ClusterLabels,
 ) -> dg.MaterializeResult[EventReceipt]:
-    """The `$ai_trace_clusters` event in ClickHouse, once per run however often it is emitted; its receipt."""
+    """The `$ai_trace_clusters` event in ClickHouse: one per run, however often it is emitted.
+
+    What is stored is a receipt of what was written.
+    """
     clock = StepClock(EMIT_ACTIVITY_TIMEOUT)
     require_same_clusters(cluster_assignments, projection_2d, cluster_labels)
     provenance = projection_2d.provenance.with_settings(settings.of_stage("emitted_cluster_event"))
@@ -45,21 +48,21 @@ def emitted_cluster_event(
     with clickhouse.for_team(provenance.team_id, timeout_seconds=clock) as session:
         outcome = emit_cluster_events(session, event)
         stored = fetch_cluster_event(session, provenance.run_id)
-    size = len(event.json_text.encode())
-    context.log.info(f"Event {event.event_uuid} of run {provenance.run_id}: {outcome}, {size} bytes")
+    payload_bytes = len(event.json_text.encode())
+    context.log.info(f"Event {event.event_uuid} of run {provenance.run_id}: {outcome}, {payload_bytes} bytes")
     return dg.MaterializeResult(
         value=EventReceipt(
             provenance=provenance,
             event_uuids=np.array([str(event.event_uuid)], dtype=object),
             run_ids=np.array([provenance.run_id], dtype=object),
             outcomes=np.array([outcome], dtype=object),
-            payload_bytes=np.array([size]),
+            payload_bytes=np.array([payload_bytes]),
             reads_back=stored == json.loads(event.json_text),
         ),
         metadata={
             "event_uuid": str(event.event_uuid),
             "outcome": outcome,
-            "payload_bytes": size,
+            "payload_bytes": payload_bytes,
             "clusters": len(event.clusters),
             "traces": len(cluster_assignments),
             "labeler": event.labeler,

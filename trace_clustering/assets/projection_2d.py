@@ -7,7 +7,7 @@ from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.consistency import require_same_traces
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.worker import run_with_deadline
-from trace_clustering.reports.map_picture import draw_map, markdown_image
+from trace_clustering.reports.map_picture import draw_map, embed_in_markdown
 
 
 @clustering_asset(
@@ -22,7 +22,7 @@ def projection_2d(
     reduced_embeddings: ReducedEmbeddings,
     cluster_assignments: ClusterAssignments,
 ) -> dg.MaterializeResult[Projection2D]:
-    """The map: two coordinates for every trace and for the centre of every cluster."""
+    """The map: two coordinates for each trace and for the centre of each cluster."""
     require_same_traces(reduced_embeddings, cluster_assignments)
     context.log.info(f"Drawing the map of {len(reduced_embeddings)} traces ({settings.visualization_method})")
     coordinates = run_with_deadline(
@@ -41,7 +41,7 @@ def projection_2d(
         clusters=clusters,
         centroid_coordinates=calculate_mean_coordinates(coordinates, cluster_ids, clusters),
     )
-    picture = markdown_image(draw_map(projection), f"Map of {projection.provenance.run_id}")
+    picture = embed_in_markdown(draw_map(projection), f"Map of {projection.provenance.run_id}")
     return dg.MaterializeResult(
         value=projection, metadata={"traces": len(projection), "map": dg.MetadataValue.md(picture)}
     )

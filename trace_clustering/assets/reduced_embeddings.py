@@ -16,7 +16,7 @@ from trace_clustering.processes.worker import run_with_deadline
 def reduced_embeddings(
     context: dg.AssetExecutionContext, settings: ClusteringSettings, embeddings: Embeddings
 ) -> dg.MaterializeResult[ReducedEmbeddings]:
-    """The clustering space: normalized embeddings in so few dimensions that density means something."""
+    """The points to cluster: one per trace, made by normalizing its embedding and reducing its dimensions."""
     context.log.info(
         f"Reducing {len(embeddings)} embeddings of {embeddings.embeddings.shape[1]} dimensions "
         f"({settings.dimensionality_reduction_method})"

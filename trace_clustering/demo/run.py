@@ -1,4 +1,4 @@
-"""The demo: traces of a made-up product, through ClickHouse and Dagster, to clusters on the screen."""
+"""The demo: it loads traces of a made-up product into ClickHouse, clusters them and prints the clusters."""
 
 import logging
 import os
@@ -21,13 +21,14 @@ DEMO_DAY = "2025-01-22"
 def run_demo(console: Console, team_id: int | None = None, *, agent: bool = False) -> None:
     """Load the demo traces, materialize all assets for one team and day, and print the clusters.
 
-    A language model is only asked for titles if `agent` says so: a key that lies around must cost nothing.
+    A language model writes the titles only if `agent` is true: a key in the environment alone must not cost
+    money.
 
     Raises
     ------
     InvalidSettingsError
-        If the team may not be clustered, or the address of ClickHouse is that of a server, where made-up
-        traces have no place.
+        If the team may not be clustered, or ClickHouse is a server: made-up traces must not mix with real
+        ones.
     DemoFailedError
         If the run failed.
     """
@@ -45,12 +46,12 @@ def run_demo(console: Console, team_id: int | None = None, *, agent: bool = Fals
     home = Path(os.environ.get("DAGSTER_HOME") or Path.cwd()).absolute()
     home.mkdir(parents=True, exist_ok=True)
     os.environ["DAGSTER_HOME"] = str(home)  # Dagster insists on an absolute folder that exists
-    _load(console, team_id)
-    _materialize(console, team_id, "agent" if agent else "keywords")
-    _show(console, team_id, home)
+    _load_traces(console, team_id)
+    _materialize_assets(console, team_id, "agent" if agent else "keywords")
+    _print_clusters(console, team_id, home)
 
 
-def _load(console: Console, team_id: int) -> None:
+def _load_traces(console: Console, team_id: int) -> None:
     from trace_clustering.clickhouse.resource import ClickHouse
     from trace_clustering.sources.load import load_file
 
@@ -62,7 +63,7 @@ def _load(console: Console, team_id: int) -> None:
     )
 
 
-def _materialize(console: Console, team_id: int, labeler: str) -> None:
+def _materialize_assets(console: Console, team_id: int, labeler: str) -> None:
     import dagster as dg
 
     from trace_clustering.definitions import defs
@@ -70,7 +71,7 @@ def _materialize(console: Console, team_id: int, labeler: str) -> None:
     partition = f"{DEMO_DAY}|{team_id}"
     console.print(f"Materializing the six assets of partition {partition}; this takes about half a minute")
     job = dg.Definitions.merge(
-        defs, dg.Definitions(loggers={"progress": _progress_logger(console)})
+        defs, dg.Definitions(loggers={"progress": _make_progress_logger(console)})
     ).resolve_job_def("trace_clustering_job")
     with dg.DagsterInstance.get() as instance, console.status("Working"):
         result = job.execute_in_process(
@@ -87,8 +88,8 @@ def _materialize(console: Console, team_id: int, labeler: str) -> None:
         raise DemoFailedError(f"The run failed in {', '.join(map(str, failed))}; its log is above")
 
 
-def _progress_logger(console: Console) -> "dg.LoggerDefinition":
-    """Return a Dagster logger that tells of finished assets, of what they report, and of trouble."""
+def _make_progress_logger(console: Console) -> "dg.LoggerDefinition":
+    """Return a Dagster logger that prints finished assets, their messages, warnings and errors."""
     import dagster as dg
 
     class Handler(logging.Handler):
@@ -111,12 +112,12 @@ def _progress_logger(console: Console) -> "dg.LoggerDefinition":
     return dg.LoggerDefinition(create)
 
 
-def _show(console: Console, team_id: int, home: Path) -> None:
+def _print_clusters(console: Console, team_id: int, home: Path) -> None:
     from trace_clustering.clickhouse.resource import ClickHouse
     from trace_clustering.environment import storage_base
-    from trace_clustering.reports.table import clustering_table, fetch_clustering
+    from trace_clustering.reports.table import build_clustering_table, fetch_clustering
 
-    console.print(clustering_table(fetch_clustering(ClickHouse(), team_id)))
+    console.print(build_clustering_table(fetch_clustering(ClickHouse(), team_id)))
     console.print("Where to look next:", style="bold")
     for line in (
         f"the map and all figures:  DAGSTER_HOME={home} dagster dev -m trace_clustering.definitions",

@@ -1,10 +1,12 @@
-"""How a setting is declared: each of its facts stands in its field, and nowhere else."""
+"""How a setting is declared: all facts about a setting stand in its field, and are read from there."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
+
+Reported = Literal[True, False, "if_set"]
 
 
 def setting(
@@ -12,7 +14,7 @@ def setting(
     *,
     default: Any,  # noqa: ANN401 - whatever the field holds
     stages: Sequence[str] = (),
-    reported: Literal[True, False, "if_set"] = False,
+    reported: Reported = False,
     **constraints: Any,  # noqa: ANN401 - as pydantic's Field takes them
 ) -> Any:  # noqa: ANN401 - typed like pydantic's Field
     """Declare a setting of a run.
@@ -20,12 +22,13 @@ def setting(
     Parameters
     ----------
     description : str
-        What it means, without its bounds: those are added from the constraints.
+        What the setting does. Its bounds are added to the text from the constraints.
     default : object
     stages : sequence of str
-        The assets in which it takes effect, and which record it. None if it changes no result.
+        Names of the assets in which the setting takes effect, and which record it. Empty if no asset records
+        it.
     reported : bool or "if_set"
-        Whether the event reports it; "if_set": only if it is not 0, false or empty.
+        Whether the event reports the setting. "if_set": only a value that is not 0, false or empty.
     **constraints
         Bounds and patterns of pydantic's `Field`.
     """
@@ -33,6 +36,16 @@ def setting(
     if bounds := _describe_range(constraints):
         description += f" {bounds[:1].upper()}{bounds[1:]}."
     return Field(default=default, description=description, json_schema_extra=extra, **constraints)
+
+
+def list_settings_of_stage(model: type[BaseModel], stage: str) -> list[str]:
+    """Return the names of the settings that take effect in an asset, given the asset's name."""
+    return [name for name, field in model.model_fields.items() if stage in _extra(field)["stages"]]
+
+
+def list_reported_settings(model: type[BaseModel], reported: Reported) -> list[str]:
+    """Return the names of the settings that are declared with this value of `reported`."""
+    return [name for name, field in model.model_fields.items() if _extra(field)["reported"] == reported]
 
 
 def describe_bounds(field: FieldInfo) -> str:
@@ -57,3 +70,7 @@ def describe_fields(model: type[BaseModel]) -> str:
         f"{name}, the {field.description} ({describe_bounds(field)}, default {field.default})"
         for name, field in model.model_fields.items()
     )
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return cast("dict[str, Any]", field.json_schema_extra)

@@ -1,4 +1,4 @@
-"""How the steps of a run are executed, for every run: jobs, the UI, and backfills alike."""
+"""How the steps of a run are executed, whatever starts the run: a schedule, the UI or a backfill."""
 
 import dagster as dg
 
@@ -6,9 +6,9 @@ from trace_clustering.algorithms.steps import import_libraries
 from trace_clustering.environment import executor_name
 from trace_clustering.processes.worker import prepare_process
 
-# Forked steps find these imported. Without the storage modules each step imports them again; chdb must
-# never be here, since its threads do not survive a fork.
-_PRELOADED = [
+# Steps are forked from a process that has imported these modules, so that no step imports them again. chdb
+# must not be among them: it starts threads, and threads do not survive a fork.
+_PRELOADED_MODULES = [
     "trace_clustering.definitions",
     "numpy",
     "pyarrow.parquet",
@@ -21,25 +21,29 @@ _PRELOADED = [
 ]
 
 
-def executor() -> dg.ExecutorDefinition:
+def build_executor() -> dg.ExecutorDefinition:
     """Return the executor that `TRACE_CLUSTERING_EXECUTOR` names.
 
-    With processes, runs can be cancelled and limited in time; in one process, short runs start faster.
+    Runs can be cancelled and limited in time only if steps have processes of their own. In one process, short
+    runs start faster.
     """
     if executor_name() == "in_process":
         return dg.ExecutorDefinition(
             "in_process",
             config_schema=dg.in_process_executor.config_schema,  # type: ignore[arg-type]
-            executor_creation_fn=_in_process,
+            executor_creation_fn=_create_in_process_executor,
         )
     return dg.multiprocess_executor.configured(
-        {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": _PRELOADED}}}
+        {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": _PRELOADED_MODULES}}}
     )
 
 
-def _in_process(context: dg.InitExecutorContext) -> dg.Executor:
-    """Return Dagster's own; while the first step reads, the process that computes imports its libraries."""
+def _create_in_process_executor(context: dg.InitExecutorContext) -> dg.Executor:
+    """Return Dagster's own executor, and start the process that computes.
+
+    That process imports its libraries while the first step still reads from ClickHouse.
+    """
     prepare_process(import_libraries)
     create = dg.in_process_executor.executor_creation_fn
-    assert create is not None  # noqa: S101 - of an executor that is defined as one
+    assert create is not None  # noqa: S101 - Dagster's own executors all have one
     return create(context)

@@ -1,4 +1,4 @@
-"""Team x day, and the window a partition stands for."""
+"""One partition per team and day; it stands for the window that ends with the day."""
 
 from datetime import timedelta
 
@@ -13,9 +13,10 @@ TEAM_DAY = dg.MultiPartitionsDefinition(
 )
 
 
-def team_and_window(partition_key: str, lookback_days: int) -> tuple[int, Window]:
-    """Return the team of a partition, and the window of `lookback_days` that ends with its day."""
-    # Runs launched with a bare partition tag carry a plain string; this form reads both.
+def parse_partition_key(partition_key: str, lookback_days: int) -> tuple[int, Window]:
+    """Return the team id of a partition, and the window of `lookback_days` that ends with its day."""
+    # The key is a plain string if a run was started with nothing but a partition tag, else a
+    # MultiPartitionKey; this function of Dagster reads both.
     key = TEAM_DAY.get_partition_key_from_str(partition_key).keys_by_dimension
     end = DAYS.time_window_for_partition_key(key["date"]).end
     return int(key["team"]), Window(end - timedelta(days=lookback_days), end)

@@ -1,4 +1,4 @@
-"""Which teams run tonight."""
+"""The nightly schedule: one run per team."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,9 +9,9 @@ from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME
 from trace_clustering.environment import allowed_team_ids
 from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.partitions import TEAM_DAY
-from trace_clustering.orchestration.team_settings import load_team_settings, run_config
+from trace_clustering.orchestration.team_settings import build_run_config, load_team_settings
 
-# Read when the code location loads, so that a mistake is seen there and not at night.
+# Read when the code location loads, so that a mistake is reported then, and not at night.
 SETTINGS_BY_TEAM = load_team_settings()
 
 
@@ -23,15 +23,15 @@ SETTINGS_BY_TEAM = load_team_settings()
     tags={"workflow": COORDINATOR_WORKFLOW_NAME},
 )
 def trace_clustering_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """One run per allowed team for yesterday, with its settings; each fails or succeeds by itself."""
+    """Request one run per allowed team for yesterday, with the team's settings."""
     yesterday = (context.scheduled_execution_time - timedelta(days=1)).strftime("%Y-%m-%d")
     for team_id in allowed_team_ids():
         key = dg.MultiPartitionKey({"date": yesterday, "team": str(team_id)})
         if TEAM_DAY.has_partition_key(key):
-            config = run_config(SETTINGS_BY_TEAM[team_id]) if team_id in SETTINGS_BY_TEAM else None
+            config = build_run_config(SETTINGS_BY_TEAM[team_id]) if team_id in SETTINGS_BY_TEAM else None
             yield dg.RunRequest(run_key=key, partition_key=key, run_config=config)
         else:
-            # A single unknown partition would void the whole tick.
+            # Dagster would discard the requests of all teams for one partition that it does not know.
             context.log.warning(
                 f"Team {team_id} has no partition {key} and is left out; reload the code location"
             )

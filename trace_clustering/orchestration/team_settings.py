@@ -13,22 +13,24 @@ from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.orchestration.settings import ClusteringSettings
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Reads null, booleans and numbers as JSON writes them, and everything else as text.
+class _JSONLikeLoader(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads null, booleans and numbers only as JSON writes them, and everything else as text.
 
-    YAML's older rules would turn `no` into false, 2025-01-22 into a date and 12:30 into 750.
+    YAML 1.1 would read `no` as false, 2025-01-22 as a date and 12:30 as 750.
     """
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - filled below, for this class alone
 
 
-for _tag, _pattern, _first in (
+for _tag, _pattern, _first_characters in (
     ("null", r"null|~|", ["n", "~", ""]),
     ("bool", r"true|false", ["t", "f"]),
     ("int", r"-?(0|[1-9][0-9]*)", list("-0123456789")),
     ("float", r"-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?", list("-0123456789")),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
+    _JSONLikeLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first_characters
+    )
 
 
 def load_team_settings() -> dict[int, dict[str, Any]]:
@@ -37,26 +39,27 @@ def load_team_settings() -> dict[int, dict[str, Any]]:
     Returns
     -------
     dict
-        By team, what to put under `resources: settings: config:` of its runs. Empty if there is no file.
+        By team id, what stands under `resources: settings: config:` in its runs. Empty if there is no file.
 
     Raises
     ------
     InvalidSettingsError
-        If the file cannot be read, or says something a run would refuse; file, team and setting are named.
+        If the file cannot be read, or holds something that a run would refuse. The message names the file,
+        the team and the setting.
     """
     path = team_settings_file()
     if path is None:
         return {}
     try:
-        return dict(_teams(path))
+        return dict(_read_teams(path))
     except OSError as error:
         raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} is not YAML: {error}") from None
 
 
-def _teams(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    loader = _Loader(path.read_text(encoding="utf-8-sig"))
+def _read_teams(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    loader = _JSONLikeLoader(path.read_text(encoding="utf-8-sig"))
     root = loader.get_single_node()
     if root is None:
         return
@@ -64,16 +67,16 @@ def _teams(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} must map team ids to settings")
     seen: set[int] = set()
     for key, value in root.value:
-        team_id = _team_id(key, path)
+        team_id = _read_team_id(key, path)
         place = f"{path}, team {team_id}"
         if team_id in seen:
             raise InvalidSettingsError(f"{place} appears twice; put its settings in one place")
         seen.add(team_id)
         _refuse_repeated_keys(value, place)
-        yield team_id, _checked(loader.construct_object(value, deep=True), place)
+        yield team_id, _check_settings(loader.construct_object(value, deep=True), place)
 
 
-def _team_id(key: yaml.Node, path: Path) -> int:
+def _read_team_id(key: yaml.Node, path: Path) -> int:
     team_id = parse_team_id(key.value) if isinstance(key, yaml.ScalarNode) else None
     if team_id is None:
         line = key.start_mark.line + 1
@@ -89,11 +92,11 @@ def _team_id(key: yaml.Node, path: Path) -> int:
 
 
 def _refuse_repeated_keys(node: yaml.Node, place: str) -> None:
-    """YAML itself lets the last of several equal keys win, and a setting would be ignored."""
+    """Refuse a key that stands twice in one mapping: YAML would ignore all but the last."""
     nodes, visited = [node], set()
     while nodes:
         node = nodes.pop()
-        if id(node) in visited:  # an alias
+        if id(node) in visited:  # the target of an alias
             continue
         visited.add(id(node))
         if isinstance(node, yaml.SequenceNode):
@@ -106,13 +109,13 @@ def _refuse_repeated_keys(node: yaml.Node, place: str) -> None:
                 raise InvalidSettingsError(f"{place}: {repeated[0]} is there twice, from line {line} on")
 
 
-def _checked(settings: Any, place: str) -> dict[str, Any]:  # noqa: ANN401
+def _check_settings(settings: Any, place: str) -> dict[str, Any]:  # noqa: ANN401
     if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
         raise InvalidSettingsError(f"{place}: must map names of settings to values, not {settings!r}")
     try:
         ClusteringSettings(**settings)
-        # Only Dagster itself knows what it will take for a number or a text when the run starts.
-        dg.validate_run_config(_any_job(), run_config(settings))
+        # Dagster checks the types of values by rules of its own, and would refuse the run only at night.
+        dg.validate_run_config(_make_job_with_settings(), build_run_config(settings))
     except InvalidSettingsError as error:
         raise InvalidSettingsError(f"{place}: {error}") from None
     except dg.DagsterInvalidConfigError as error:
@@ -120,12 +123,12 @@ def _checked(settings: Any, place: str) -> dict[str, Any]:  # noqa: ANN401
     return settings
 
 
-def run_config(settings: dict[str, Any]) -> dict[str, Any]:
+def build_run_config(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration of a run with these settings."""
     return {"resources": {"settings": {"config": settings}}}
 
 
-def _any_job() -> dg.JobDefinition:
+def _make_job_with_settings() -> dg.JobDefinition:
     @dg.op(required_resource_keys={"settings"})
     def step() -> None: ...
 

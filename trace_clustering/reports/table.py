@@ -15,16 +15,23 @@ from trace_clustering.errors import NoClusteringError
 from trace_clustering.text import plain_line
 from trace_clustering.traces.window import Window
 
-NEAREST_SHOWN = 3
+MAX_NEAREST_TRACES = 3
 _TIMEOUT_SECONDS = 60.0
-_MAX_FILTER_LINE = 300
+_MAX_TITLE_LINE = 200
+_MAX_CAPTION_LINE = 300
 
 
 @dataclass(frozen=True)
 class StoredClustering:
-    """The properties of a cluster event, and titles of the traces that are nearest to each centroid.
+    """What the table shows.
 
-    For noise the first traces are the most anomalous ones.
+    Attributes
+    ----------
+    properties : dict
+        The properties of a cluster event.
+    titles : dict
+        By trace id, the titles of the traces with the lowest ranks in each cluster: those nearest to the
+        centroid, or for noise those farthest from every cluster.
     """
 
     properties: dict[str, Any]
@@ -32,12 +39,12 @@ class StoredClustering:
 
 
 def fetch_clustering(clickhouse: ClickHouse, team_id: int, run_id: str = "") -> StoredClustering:
-    """Read a team's newest clustering, or the named run.
+    """Read a team's newest clustering, or that of a run.
 
     Raises
     ------
     NoClusteringError
-        If there is none.
+        If the team has no clustering, or no such run.
     """
     with clickhouse.for_team(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
         properties = fetch_cluster_event(session, run_id)
@@ -49,7 +56,7 @@ def fetch_clustering(clickhouse: ClickHouse, team_id: int, run_id: str = "") -> 
                 f"dagster asset materialize -m trace_clustering.definitions --select '*' "
                 f"--partition 'YYYY-MM-DD|{team_id}'"
             )
-        nearest = [trace for cluster in properties["$ai_clusters"] for trace in _nearest(cluster)]
+        nearest = [trace for cluster in properties["$ai_clusters"] for trace in _list_nearest(cluster)]
         window = Window(
             datetime.fromisoformat(properties["$ai_window_start"]),
             datetime.fromisoformat(properties["$ai_window_end"]),
@@ -58,81 +65,87 @@ def fetch_clustering(clickhouse: ClickHouse, team_id: int, run_id: str = "") -> 
     return StoredClustering(properties, {trace: summary["title"] for trace, summary in summaries.items()})
 
 
-def clustering_table(clustering: StoredClustering) -> Table:
+def build_clustering_table(clustering: StoredClustering) -> Table:
     """Return a clustering as a table: id, title, size, share and nearest traces of every cluster.
 
-    How surely clusters are found again is shown too where that is known, and, where labels were verified,
-    the share of held-out traces that they led to their own cluster.
+    If stability was measured or labels were verified, columns show the stability and the label accuracy.
     """
     properties, titles = clustering.properties, clustering.titles
     total = properties["$ai_total_items_analyzed"]
+    run_id = properties["$ai_clustering_run_id"]
     window = f"{properties['$ai_window_start']} to {properties['$ai_window_end']}"
-    caption = [plain_line(f"{_how_labelled(properties)} Shares are of all traces.", 300)]
-    if filters := properties.get("$ai_clustering_params", {}).get("trace_filters"):
-        caption.append(plain_line(f"Only traces with an event where {_told(filters)}.", _MAX_FILTER_LINE))
     table = Table(
-        title=Text(plain_line(f"{properties['$ai_clustering_run_id']}: {total} traces from {window}", 200)),
-        caption=Text("\n".join(caption)),
+        title=Text(plain_line(f"{run_id}: {total} traces from {window}", _MAX_TITLE_LINE)),
+        caption=Text(_write_caption(properties)),
         title_justify="left",
         caption_justify="left",
         show_lines=True,
-        expand=True,  # only then the two wide columns share the room as they should
+        expand=True,  # without it, rich ignores the ratios of the columns
     )
     table.add_column("Cluster", justify="right")
     table.add_column("Title", ratio=2)
     table.add_column("Traces", justify="right")
     table.add_column("Share", justify="right")
-    measured = {
+    measured_columns = {
         key: header
         for key, header in (("stability", "Stability"), ("label_accuracy", "Verified"))
         if any(cluster.get(key) is not None for cluster in properties["$ai_clusters"])
     }
-    for header in measured.values():
+    for header in measured_columns.values():
         table.add_column(header, justify="right")
     table.add_column("Nearest traces", ratio=3, no_wrap=True, overflow="ellipsis")
     for cluster in sorted(properties["$ai_clusters"], key=lambda c: (c["cluster_id"] < 0, -c["size"])):
+        nearest = [plain_line(titles.get(trace) or trace) for trace in _list_nearest(cluster)]
         table.add_row(
             str(cluster["cluster_id"]),
             Text(plain_line(cluster["title"])),
             str(cluster["size"]),
             f"{cluster['size'] / total:.1%}",
-            *(_percent(cluster.get(key)) for key in measured),
-            Text("\n".join(plain_line(titles.get(trace) or trace) for trace in _nearest(cluster))),
+            *(_format_share(cluster.get(key)) for key in measured_columns),
+            Text("\n".join(nearest)),
         )
     return table
 
 
-def _how_labelled(properties: dict[str, Any]) -> str:
-    """Return by what titles were made, and what it took; events of other programs do not say."""
+def _write_caption(properties: dict[str, Any]) -> str:
+    lines = [plain_line(f"{_describe_labeling(properties)} Shares are of all traces.", _MAX_CAPTION_LINE)]
+    if filters := properties.get("$ai_clustering_params", {}).get("trace_filters"):
+        filters_in_words = _describe_filters(filters)
+        lines.append(plain_line(f"Only traces with an event where {filters_in_words}.", _MAX_CAPTION_LINE))
+    return "\n".join(lines)
+
+
+def _describe_labeling(properties: dict[str, Any]) -> str:
+    """Return what made the titles, and what that cost; events of other programs may not say it."""
     labeler = properties.get("$ai_clustering_labeler", "another program")
     fallbacks = sum(cluster.get("labeler") == "fallback" for cluster in properties["$ai_clusters"])
-    besides = f", {fallbacks} by fallback" if fallbacks and labeler != "fallback" else ""
+    and_fallbacks = f", {fallbacks} by fallback" if fallbacks and labeler != "fallback" else ""
     labeling = properties.get("$ai_clustering_labeling")
     if not isinstance(labeling, dict) or not labeling.get("requests"):
-        return f"Titles by {labeler}{besides}."
+        return f"Titles by {labeler}{and_fallbacks}."
     cost = labeling.get("cost_usd")
     return (
-        f"Titles by {labeler}{besides} ({labeling.get('model')}: {labeling['requests']} requests, "
+        f"Titles by {labeler}{and_fallbacks} ({labeling.get('model')}: {labeling['requests']} requests, "
         f"{labeling.get('prompt_tokens')} prompt and {labeling.get('completion_tokens')} completion tokens"
         + ("" if cost is None else f", {cost} US dollars")
         + f"; {labeling.get('ended')})."
     )
 
 
-def _percent(share: Any) -> str:  # noqa: ANN401 - any JSON
+def _format_share(share: Any) -> str:  # noqa: ANN401 - any JSON
     return f"{share:.0%}" if isinstance(share, (int, float)) else ""
 
 
-def _nearest(cluster: dict[str, Any]) -> list[str]:
+def _list_nearest(cluster: dict[str, Any]) -> list[str]:
     ranked = sorted(cluster["traces"], key=lambda trace: cluster["traces"][trace]["rank"])
-    return ranked[:NEAREST_SHOWN]
+    return ranked[:MAX_NEAREST_TRACES]
 
 
-def _told(filters: Any) -> str:  # noqa: ANN401 - another program may have written anything
-    return " and ".join(map(_in_words, filters if isinstance(filters, list) else [filters]))
+def _describe_filters(filters: Any) -> str:  # noqa: ANN401 - another program may have written anything
+    return " and ".join(map(_describe_filter, filters if isinstance(filters, list) else [filters]))
 
 
-def _in_words(item: Any) -> str:  # noqa: ANN401
+def _describe_filter(item: Any) -> str:  # noqa: ANN401
     if not isinstance(item, dict):
         return str(item)
     value = item.get("value")

@@ -25,7 +25,7 @@ class Graph:
         self.instance = instance
         self.clickhouse = ClickHouse(dsn=f"chdb://{folder / 'clickhouse'}")
         self.llm = LLM()
-        self.llm_config: dict[str, Any] = {}  # what the launchpad says instead
+        self.llm_config: dict[str, Any] = {}  # replaces `llm`, as the launchpad does
 
     def load(self, team_id: int, records: Sequence[TraceRecord], batch_run_id: str = "batch-1") -> None:
         with self.clickhouse.for_team(team_id, timeout_seconds=60) as session:
@@ -50,7 +50,7 @@ class Graph:
         )
 
     def newest_event(self) -> dict[str, Any] | None:
-        """What the statement of the design returns, as it stands, on the project's own tables."""
+        """Return what the statement of the design finds, unchanged, in the project's own tables."""
         with self.clickhouse.for_team(1, timeout_seconds=60) as session:
             rows = session.query(
                 """
@@ -65,6 +65,22 @@ class Graph:
         with self.clickhouse.for_team(team_id, timeout_seconds=60) as session:
             rows = session.query("SELECT properties FROM events WHERE event = '$ai_trace_clusters'")
         return [json.loads(row["properties"]) for row in rows]
+
+
+def read_metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    """Return the metadata of the asset's only materialization."""
+    (event,) = result.asset_materializations_for_node(asset)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def list_event_types(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [event.event_type_value for event in result.all_events]
+
+
+def read_failure(result: dg.ExecuteInProcessResult) -> str:
+    """Return the error of the only step that failed."""
+    (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    return failure.step_failure_data.error.to_string()
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,14 @@
-"""Bad input fails at once and says why; faults are retried."""
+"""Bad input fails at once, with the reason; faults are retried."""
 
 from dataclasses import replace
 
-import dagster as dg
 import numpy as np
 import pytest
 
-from trace_clustering_tests.assets.conftest import Graph
+from trace_clustering_tests.assets.conftest import Graph, list_event_types, read_failure
 from trace_clustering_tests.examples import DAY, themed_records
 
 PARTITION = f"{DAY}|1"
-
-
-def event_types(result: dg.ExecuteInProcessResult) -> list[str]:
-    return [event.event_type_value for event in result.all_events]
-
-
-def reason(result: dg.ExecuteInProcessResult) -> str:
-    (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
-    return failure.step_failure_data.error.to_string()
 
 
 def test_mixed_dimensions_fail_at_once_and_name_the_setting(graph: Graph) -> None:
@@ -27,9 +17,9 @@ def test_mixed_dimensions_fail_at_once_and_name_the_setting(graph: Graph) -> Non
     graph.load(1, [replace(r, embedding=np.ones(8, dtype=np.float32)) for r in records[40:]])
     result = graph.materialize(PARTITION)
     assert not result.success
-    assert "differ in length: 8" in reason(result)
-    assert "embedding_model" in reason(result)
-    assert "STEP_UP_FOR_RETRY" not in event_types(result)
+    assert "differ in length: 8" in read_failure(result)
+    assert "embedding_model" in read_failure(result)
+    assert "STEP_UP_FOR_RETRY" not in list_event_types(result)
 
 
 def test_a_vector_with_nan_fails_at_once_and_names_the_trace(graph: Graph) -> None:
@@ -37,8 +27,8 @@ def test_a_vector_with_nan_fails_at_once_and_names_the_trace(graph: Graph) -> No
     broken = np.full(16, np.nan, dtype=np.float32)
     graph.load(1, [*records[:30], replace(records[30], embedding=broken)])
     result = graph.materialize(PARTITION)
-    assert "'trace-030'" in reason(result)
-    assert "STEP_UP_FOR_RETRY" not in event_types(result)
+    assert "'trace-030'" in read_failure(result)
+    assert "STEP_UP_FOR_RETRY" not in list_event_types(result)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +45,7 @@ def test_a_wrong_setting_fails_before_any_asset_runs(
 ) -> None:
     result = graph.materialize(PARTITION, **settings)
     assert not result.success
-    assert "STEP_START" not in event_types(result)
+    assert "STEP_START" not in list_event_types(result)
     (refusal,) = [e for e in result.all_events if e.event_type_value == "RESOURCE_INIT_FAILURE"]
     assert message in refusal.engine_event_data.error.message
 
@@ -63,14 +53,14 @@ def test_a_wrong_setting_fails_before_any_asset_runs(
 def test_a_step_without_its_upstream_says_what_to_materialize(graph: Graph) -> None:
     result = graph.materialize(PARTITION, ["cluster_assignments"])
     assert not result.success
-    assert "materialize reduced_embeddings of this partition first" in reason(result)
-    assert "STEP_UP_FOR_RETRY" not in event_types(result)
+    assert "materialize reduced_embeddings of this partition first" in read_failure(result)
+    assert "STEP_UP_FOR_RETRY" not in list_event_types(result)
 
 
 def test_an_unreachable_server_is_tried_three_times(graph: Graph) -> None:
     graph.clickhouse = type(graph.clickhouse)(dsn="http://reader:secret@127.0.0.1:9/db")
     result = graph.materialize(PARTITION, ["embeddings"])
     assert not result.success
-    assert event_types(result).count("STEP_UP_FOR_RETRY") == 2
-    assert "cannot be reached" in reason(result)
-    assert "secret" not in reason(result)
+    assert list_event_types(result).count("STEP_UP_FOR_RETRY") == 2
+    assert "cannot be reached" in read_failure(result)
+    assert "secret" not in read_failure(result)

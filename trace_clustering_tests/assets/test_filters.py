@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import dagster as dg
 import pytest
 
 from trace_clustering.environment import TEAM_SETTINGS
 from trace_clustering.orchestration import schedules
 from trace_clustering.orchestration.team_settings import load_team_settings
-from trace_clustering_tests.assets.conftest import Graph
+from trace_clustering_tests.assets.conftest import Graph, list_event_types, read_metadata
 from trace_clustering_tests.examples import ASSETS, DAY, themed_records
 from trace_clustering_tests.orchestration.test_schedules import tick
 
@@ -28,21 +26,16 @@ def graph(module_graph: Graph) -> Iterator[Graph]:
     return module_graph
 
 
-def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
-    (event,) = result.asset_materializations_for_node(asset)
-    return {name: value.value for name, value in event.metadata.items()}
-
-
 def test_the_launchpad_and_the_file_give_the_same_event(
     graph: Graph, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     by_hand = graph.materialize(PARTITION, trace_filters=FILTERS)
     assert by_hand.success
-    assert metadata(by_hand, "embeddings") | {
+    assert read_metadata(by_hand, "embeddings") | {
         "traces": 60,
         "traces_in_window": 96,
         "traces_matching": 60,
-    } == (metadata(by_hand, "embeddings"))
+    } == (read_metadata(by_hand, "embeddings"))
     (event,) = graph.event_properties()
     assert event["$ai_clustering_params"]["trace_filters"] == FILTERS
     traces = {trace for cluster in event["$ai_clusters"] for trace in cluster["traces"]}
@@ -54,28 +47,28 @@ def test_the_launchpad_and_the_file_give_the_same_event(
     (request,) = [r for r in tick(graph.instance) if str(r.partition_key) == PARTITION]
     nightly = graph.materialize(PARTITION, **request.run_config["resources"]["settings"]["config"])
     assert nightly.success
-    assert metadata(nightly, "emitted_cluster_event")["outcome"] == "unchanged"
+    assert read_metadata(nightly, "emitted_cluster_event")["outcome"] == "unchanged"
     assert graph.event_properties() == [event]
 
 
-def test_too_few_matching_traces_are_insufficient_data_and_the_reason_says_so(graph: Graph) -> None:
+def test_too_few_matching_traces_are_insufficient_data_and_the_reason_names_the_filters(graph: Graph) -> None:
     result = graph.materialize("2025-01-21|1", trace_filters=[{"key": "theme", "value": 3}])
     assert result.success
     for asset in ASSETS:
-        assert metadata(result, asset)["status"] == "insufficient_data"
-        assert metadata(result, asset)["reason"] == (
+        assert read_metadata(result, asset)["status"] == "insufficient_data"
+        assert read_metadata(result, asset)["reason"] == (
             "6 of 96 traces in the window satisfy trace_filters, fewer than the 20 that clustering needs"
         )
 
 
-def test_without_filters_nothing_is_said_about_matching(graph: Graph) -> None:
+def test_without_filters_the_metadata_has_no_number_of_matching_traces(graph: Graph) -> None:
     result = graph.materialize("2025-01-21|1", ["embeddings"])
-    assert metadata(result, "embeddings")["traces"] == 96
-    assert "traces_matching" not in metadata(result, "embeddings")
+    assert read_metadata(result, "embeddings")["traces"] == 96
+    assert "traces_matching" not in read_metadata(result, "embeddings")
 
 
 @pytest.mark.parametrize(
-    ("filters", "asset_starts", "told"),
+    ("filters", "asset_starts", "message"),
     [
         ([{"key": "theme", "value": "1", "operater": "gt"}], False, "trace_filters[0].operater = 'gt'"),
         (
@@ -86,15 +79,15 @@ def test_without_filters_nothing_is_said_about_matching(graph: Graph) -> None:
     ],
 )
 def test_a_bad_filter_fails_at_once_and_by_name(
-    graph: Graph, filters: list[dict[str, str]], asset_starts: bool, told: str
+    graph: Graph, filters: list[dict[str, str]], asset_starts: bool, message: str
 ) -> None:
     result = graph.materialize(PARTITION, trace_filters=filters)
     assert not result.success
-    types = [event.event_type_value for event in result.all_events]
+    types = list_event_types(result)
     assert ("STEP_START" in types) == asset_starts
     assert "STEP_UP_FOR_RETRY" not in types
     (failure,) = [
         e for e in result.all_events if e.event_type_value in ("RESOURCE_INIT_FAILURE", "STEP_FAILURE")
     ]
     error = failure.step_failure_data.error if asset_starts else failure.engine_event_data.error
-    assert told in error.to_string()
+    assert message in error.to_string()

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from trace_clustering_tests.assets.conftest import Graph
+from trace_clustering_tests.assets.conftest import Graph, list_event_types, read_failure, read_metadata
 from trace_clustering_tests.examples import ASSETS, DAY, THEMES, themed_records
 
 PARTITION = f"{DAY}|1"
@@ -18,11 +18,6 @@ def run(module_graph: Graph) -> tuple[Graph, dg.ExecuteInProcessResult]:
     return module_graph, module_graph.materialize(PARTITION)
 
 
-def metadata_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
-    (event,) = result.asset_materializations_for_node(asset)
-    return {name: value.value for name, value in event.metadata.items()}
-
-
 def test_all_six_assets_are_materialized_for_the_partition(
     run: tuple[Graph, dg.ExecuteInProcessResult],
 ) -> None:
@@ -30,7 +25,7 @@ def test_all_six_assets_are_materialized_for_the_partition(
     assert result.success
     for asset in ASSETS:
         assert graph.instance.get_materialized_partitions(dg.AssetKey(asset)) == {PARTITION}
-        metadata = metadata_of(result, asset)
+        metadata = read_metadata(result, asset)
         assert metadata["status"] == "ok"
         assert metadata["run_id"] == "1_trace_20250123_000000"
         assert metadata["seconds"] >= 0
@@ -38,19 +33,19 @@ def test_all_six_assets_are_materialized_for_the_partition(
         assert (graph.folder / "artifacts" / asset / DAY / "1.parquet").is_file()
 
 
-def test_the_metadata_tells_what_was_found(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+def test_the_metadata_holds_what_was_found(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
     _, result = run
-    assert metadata_of(result, "embeddings")["traces"] == 90
-    assert metadata_of(result, "reduced_embeddings")["dimensions"] == 100
-    assert metadata_of(result, "reduced_embeddings")["ensemble_size"] == 10
-    assert metadata_of(result, "cluster_assignments")["clusters"] == 3
-    assert metadata_of(result, "cluster_assignments")["noise_share"] == 0
-    assert str(metadata_of(result, "projection_2d")["map"]).startswith(
+    assert read_metadata(result, "embeddings")["traces"] == 90
+    assert read_metadata(result, "reduced_embeddings")["dimensions"] == 100
+    assert read_metadata(result, "reduced_embeddings")["ensemble_size"] == 10
+    assert read_metadata(result, "cluster_assignments")["clusters"] == 3
+    assert read_metadata(result, "cluster_assignments")["noise_share"] == 0
+    assert str(read_metadata(result, "projection_2d")["map"]).startswith(
         "![Map of 1_trace_20250123_000000](data:image/png"
     )
-    assert metadata_of(result, "cluster_labels")["labelers"] == {"keywords": 3}
-    assert metadata_of(result, "cluster_labels")["labeling"]["ended"].startswith("no language model")
-    assert metadata_of(result, "emitted_cluster_event")["outcome"] == "emitted"
+    assert read_metadata(result, "cluster_labels")["labelers"] == {"keywords": 3}
+    assert read_metadata(result, "cluster_labels")["labeling"]["ended"].startswith("no language model")
+    assert read_metadata(result, "emitted_cluster_event")["outcome"] == "emitted"
 
 
 def test_all_checks_pass(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
@@ -73,7 +68,9 @@ def test_the_statement_of_the_design_reads_the_event(run: tuple[Graph, dg.Execut
     assert sum(cluster["size"] for cluster in event["clusters"]) == 90
 
 
-def test_the_clusters_are_the_themes_and_say_so(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+def test_the_clusters_are_the_themes_with_titles_of_their_words(
+    run: tuple[Graph, dg.ExecuteInProcessResult],
+) -> None:
     graph, _ = run
     clusters = graph.newest_event()["clusters"]
     themes = {
@@ -90,10 +87,10 @@ def test_themes_that_are_well_apart_are_stable(run: tuple[Graph, dg.ExecuteInPro
     stabilities = {str(c["cluster_id"]): c["stability"] for c in graph.newest_event()["clusters"]}
     assert len(stabilities) == 3
     assert min(stabilities.values()) > 0.9
-    assert metadata_of(result, "cluster_assignments")["stabilities"] == stabilities
-    table: Any = metadata_of(result, "cluster_labels")["labels"]
-    shown = {str(record.data["cluster"]): record.data["stability"] for record in table.records}
-    assert shown == {cluster: f"{stability:.0%}" for cluster, stability in stabilities.items()}
+    assert read_metadata(result, "cluster_assignments")["stabilities"] == stabilities
+    table: Any = read_metadata(result, "cluster_labels")["labels"]
+    in_table = {str(record.data["cluster"]): record.data["stability"] for record in table.records}
+    assert in_table == {cluster: f"{stability:.0%}" for cluster, stability in stabilities.items()}
 
 
 def test_the_same_traces_and_settings_make_the_same_files_in_another_home(
@@ -113,7 +110,7 @@ def test_a_retry_of_the_last_steps_adds_no_event(run: tuple[Graph, dg.ExecuteInP
     graph, _ = run
     again = graph.materialize(PARTITION, ["cluster_assignments", "cluster_labels", "emitted_cluster_event"])
     assert again.success
-    assert metadata_of(again, "emitted_cluster_event")["outcome"] == "unchanged"
+    assert read_metadata(again, "emitted_cluster_event")["outcome"] == "unchanged"
     assert len(graph.event_properties()) == 1
 
 
@@ -151,13 +148,13 @@ def test_another_number_of_listed_traces_replaces_the_event(
     graph, _ = run
     (before,) = graph.event_properties()
     shorter = graph.materialize(PARTITION, ["emitted_cluster_event"], max_traces_per_cluster=3)
-    assert metadata_of(shorter, "emitted_cluster_event")["outcome"] == "replaced"
+    assert read_metadata(shorter, "emitted_cluster_event")["outcome"] == "replaced"
     (event,) = graph.event_properties()
     assert [len(cluster["traces"]) for cluster in event["$ai_clusters"]] == [3, 3, 3]
     assert [cluster["size"] for cluster in event["$ai_clusters"]] == [30, 30, 30]
     assert event["$ai_clustering_params"]["max_traces_per_cluster"] == 3
     again = graph.materialize(PARTITION, ["emitted_cluster_event"])
-    assert metadata_of(again, "emitted_cluster_event")["outcome"] == "replaced"
+    assert read_metadata(again, "emitted_cluster_event")["outcome"] == "replaced"
     assert graph.event_properties() == [before]
 
 
@@ -183,6 +180,5 @@ def test_assets_of_different_runs_are_never_mixed(run: tuple[Graph, dg.ExecuteIn
     assert graph.materialize(PARTITION, ["cluster_assignments"], clustering_method_params=coarse).success
     mixed = graph.materialize(PARTITION, ["cluster_labels"])
     assert not mixed.success
-    (failure,) = [event for event in mixed.all_events if event.event_type_value == "STEP_FAILURE"]
-    assert "hold different clusters" in failure.step_failure_data.error.to_string()
-    assert "STEP_UP_FOR_RETRY" not in [event.event_type_value for event in mixed.all_events]
+    assert "hold different clusters" in read_failure(mixed)
+    assert "STEP_UP_FOR_RETRY" not in list_event_types(mixed)

@@ -1,10 +1,10 @@
-"""Every choice of the settings runs through Dagster, and the event says what was done."""
+"""Every choice of the settings runs through Dagster, and the event reports what was done."""
 
 from typing import Any
 
 import pytest
 
-from trace_clustering_tests.assets.conftest import Graph
+from trace_clustering_tests.assets.conftest import Graph, list_event_types, read_failure
 from trace_clustering_tests.examples import DAY, themed_records
 
 PARTITION = f"{DAY}|1"
@@ -41,7 +41,7 @@ def loaded(module_graph: Graph) -> Graph:
     ],
     ids=["none and hdbscan", "pca and hdbscan", "umap and kmeans", "pca, kmeans and tsne"],
 )
-def test_a_run_of_other_methods_ends_in_an_event_that_says_so(
+def test_a_run_with_other_methods_ends_in_an_event_that_reports_them(
     loaded: Graph, settings: dict[str, Any], params: dict[str, Any], request: pytest.FixtureRequest
 ) -> None:
     label = f"run-{abs(hash(request.node.callspec.id)) % 10**6}"
@@ -57,7 +57,7 @@ def test_a_run_of_other_methods_ends_in_an_event_that_says_so(
     }.items()
 
 
-def test_a_single_layout_says_nothing_about_stability(loaded: Graph) -> None:
+def test_without_an_ensemble_stability_is_unknown(loaded: Graph) -> None:
     assert loaded.materialize(PARTITION, run_label="single", ensemble_size=1).success
     (event,) = [e for e in loaded.event_properties() if e["$ai_clustering_run_id"].endswith("single")]
     assert event["$ai_clustering_params"]["clustering_method_params"]["ensemble_size"] == 1
@@ -67,6 +67,5 @@ def test_a_single_layout_says_nothing_about_stability(loaded: Graph) -> None:
 def test_too_large_a_min_k_for_the_window_fails_at_once_with_the_number_of_traces(loaded: Graph) -> None:
     result = loaded.materialize(PARTITION, clustering_method="kmeans", min_k=50, max_k=60, max_samples=30)
     assert not result.success
-    (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
-    assert "min_k = 50: cannot cluster 30 samples" in failure.step_failure_data.error.to_string()
-    assert "STEP_UP_FOR_RETRY" not in [event.event_type_value for event in result.all_events]
+    assert "min_k = 50: cannot cluster 30 samples" in read_failure(result)
+    assert "STEP_UP_FOR_RETRY" not in list_event_types(result)

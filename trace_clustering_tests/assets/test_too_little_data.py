@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from trace_clustering_tests.assets.conftest import Graph
+from trace_clustering_tests.assets.conftest import Graph, read_metadata
 from trace_clustering_tests.examples import ASSETS, DAY, themed_records
 
 
@@ -14,9 +14,9 @@ def test_fewer_than_twenty_traces_end_as_a_success_without_an_event(graph: Graph
     result = graph.materialize(f"{DAY}|1")
     assert result.success
     for asset in ASSETS:
-        (event,) = result.asset_materializations_for_node(asset)
-        assert event.metadata["status"].value == "insufficient_data"
-        assert event.metadata["reason"].value.startswith(f"{traces} traces in the window, fewer than the 20")
+        metadata = read_metadata(result, asset)
+        assert metadata["status"] == "insufficient_data"
+        assert metadata["reason"].startswith(f"{traces} traces in the window, fewer than the 20")
     assert graph.event_properties() == []
     assert all(e.passed for e in result.get_asset_check_evaluations())
 
@@ -25,11 +25,8 @@ def test_a_trace_with_many_rows_counts_once(graph: Graph) -> None:
     for batch in ("batch-1", "batch-2"):
         graph.load(1, themed_records()[:19], batch)
     result = graph.materialize(f"{DAY}|1")
-    assert result.asset_materializations_for_node("embeddings")[0].metadata["traces"].value == 19
-    assert (
-        result.asset_materializations_for_node("embeddings")[0].metadata["status"].value
-        == "insufficient_data"
-    )
+    assert read_metadata(result, "embeddings")["traces"] == 19
+    assert read_metadata(result, "embeddings")["status"] == "insufficient_data"
 
 
 def test_a_window_that_lost_its_traces_leaves_no_stale_artifact(graph: Graph) -> None:
@@ -38,16 +35,13 @@ def test_a_window_that_lost_its_traces_leaves_no_stale_artifact(graph: Graph) ->
     assert graph.materialize("2025-03-01|1").success
     later = graph.materialize("2025-03-01|1", ["cluster_labels"])
     assert later.success
-    assert (
-        later.asset_materializations_for_node("cluster_labels")[0].metadata["status"].value
-        == "insufficient_data"
-    )
+    assert read_metadata(later, "cluster_labels")["status"] == "insufficient_data"
 
 
 def test_another_teams_traces_do_not_count(graph: Graph) -> None:
     graph.load(2, themed_records())
     result = graph.materialize(f"{DAY}|1", ["embeddings"])
-    assert result.asset_materializations_for_node("embeddings")[0].metadata["traces"].value == 0
+    assert read_metadata(result, "embeddings")["traces"] == 0
 
 
 def test_a_team_outside_the_allowlist_has_no_partition(graph: Graph) -> None:

@@ -16,7 +16,7 @@ from trace_clustering_tests.benchmarks.cases import CASES
 
 @click.command()
 @click.argument("names", metavar="[CASE]...", nargs=-1, type=click.Choice(list(CASES)))
-@click.option("--runs", default=3, show_default=True, help="Runs of each side; medians are told.")
+@click.option("--runs", default=3, show_default=True, help="Runs of each side; medians are shown.")
 @click.option("--save", type=click.Path(path_type=Path), default=Path("benchmarks.json"), show_default=True)
 def main(names: tuple[str, ...], runs: int, save: Path) -> None:
     """Measure the plain recipe and ours side by side, print the table and save the figures.

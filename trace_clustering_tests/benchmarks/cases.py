@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from trace_clustering_tests.benchmarks import vectors
-from trace_clustering_tests.benchmarks.processes import Measured, run
+from trace_clustering_tests.benchmarks.processes import Measurement, run
 from trace_clustering_tests.benchmarks.recurrence import recurrence
 
 PLAIN, OURS = "plain_recipe", "our_recipe"
@@ -47,7 +47,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """Ours in terms of the plain recipe."""
+        """Our figure divided by that of the plain recipe."""
         return self.ours / self.plain if self.plain else float("nan")
 
     def format_cells(self) -> tuple[str, ...]:
@@ -62,42 +62,49 @@ class Row:
 
 def small(runs: int, folder: Path) -> Iterator[Row]:
     """1,000 x 3,072: fresh process, compiled, memory."""
-    yield from _compute(1_000, runs, folder, bars=("<= 0.25", "<= 1.0"))
+    yield from _compare_computation(1_000, runs, folder, bars=("<= 0.25", "<= 1.0"))
 
 
 def large(runs: int, folder: Path) -> Iterator[Row]:
     """20,000 x 3,072: fresh process, memory."""
-    yield from _compute(20_000, runs, folder, bars=("<= 0.35", ""))
+    yield from _compare_computation(20_000, runs, folder, bars=("<= 0.35", ""))
 
 
 def growth(runs: int, folder: Path) -> Iterator[Row]:
     """10,000 to 40,000 x 3,072, ours alone: how much a doubling costs."""
     seconds = {}
     for n in (10_000, 20_000, 40_000):
-        np.save(folder / "vectors.npy", vectors.made_up(n, 3_072))
-        seconds[n] = _median([_side(OURS, folder, 42, 1) for _ in range(runs)])
+        np.save(folder / "vectors.npy", vectors.make_groups(n, 3_072))
+        seconds[n] = _median_seconds([_run_side(OURS, folder, 42, 1) for _ in range(runs)])
     for n in (10_000, 20_000):
         yield Row(f"{n:,} to {2 * n:,} x 3,072", "fresh process", seconds[n], seconds[2 * n], "s", "<= 2.3")
 
 
 def materialize(runs: int, folder: Path) -> Iterator[Row]:
     """1,000 x 3,072 from ClickHouse to the event, through Dagster, against plain compute alone."""
-    data = vectors.made_up(1_000, 3_072)
+    data = vectors.make_groups(1_000, 3_072)
     np.save(folder / "vectors.npy", data)
-    environment = _loaded_home(folder, data)
-    plain, ours = _in_turns(
+    environment = _make_loaded_home(folder, data)
+    plain, ours = _measure_in_turns(
         runs,
-        lambda: _side(PLAIN, folder, 42, 1),
-        lambda: run(_materialize(max_samples=1_000), environment),
+        lambda: _run_side(PLAIN, folder, 42, 1),
+        lambda: run(_build_materialize_command(max_samples=1_000), environment),
     )
-    yield Row("1,000 x 3,072", "dagster asset materialize", _median(plain), _median(ours), "s", "<= 0.45")
+    yield Row(
+        "1,000 x 3,072",
+        "dagster asset materialize",
+        _median_seconds(plain),
+        _median_seconds(ours),
+        "s",
+        "<= 0.45",
+    )
 
 
 def huge(runs: int, folder: Path) -> Iterator[Row]:
     """100,000 x 3,072 from ClickHouse to the event, through Dagster, ours alone; loading is not timed."""
-    environment = _loaded_home(folder, vectors.made_up(100_000, 3_072))
-    measured = [run(_materialize(max_samples=100_000), environment) for _ in range(runs)]
-    minutes, gib = _median(measured) / 60, statistics.median(m.peak_mib for m in measured) / 1024
+    environment = _make_loaded_home(folder, vectors.make_groups(100_000, 3_072))
+    measured = [run(_build_materialize_command(max_samples=100_000), environment) for _ in range(runs)]
+    minutes, gib = _median_seconds(measured) / 60, statistics.median(m.peak_mib for m in measured) / 1024
     yield Row("100,000 x 3,072", "dagster asset materialize", float("nan"), minutes, "min", "<= 12 min")
     yield Row("100,000 x 3,072", "peak memory", float("nan"), gib, "GiB", "<= 10 GiB")
 
@@ -106,12 +113,12 @@ def imports(runs: int, folder: Path) -> Iterator[Row]:
     """Loading the code location in a fresh process, against Dagster alone."""
     environment = {"DAGSTER_HOME": str(folder)}
 
-    def imported(module: str) -> float:
+    def time_import(module: str) -> float:
         timed = f"import time; started = time.perf_counter(); import {module}"
         code = f"{timed}; print(time.perf_counter() - started)"
         return float(run([sys.executable, "-c", code], environment).output)
 
-    pairs = [(imported("dagster"), imported("trace_clustering.definitions")) for _ in range(runs)]
+    pairs = [(time_import("dagster"), time_import("trace_clustering.definitions")) for _ in range(runs)]
     plain, ours = (statistics.median(side) for side in zip(*pairs, strict=True))
     yield Row("code location", "import", plain, ours, "s", "<= 1.0 x plain + 0.3 s")
 
@@ -124,7 +131,7 @@ def stability(runs: int, folder: Path) -> Iterator[Row]:
         ("banking77_3080", None, ">= 0.90"),
         ("clinc150_23700", 1_000, ">= 0.85"),
     ):
-        data, truth = vectors.real(name)
+        data, truth = vectors.load_labelled_set(name)
         samples = 1 if size is None else 3
         agreement: dict[str, list[float]] = {PLAIN: [], OURS: []}
         quality: dict[str, list[float]] = {PLAIN: [], OURS: []}
@@ -133,7 +140,7 @@ def stability(runs: int, folder: Path) -> Iterator[Row]:
             if size is not None:
                 rows = np.random.default_rng(sample).choice(len(data), size, replace=False)
             for recipe in (PLAIN, OURS):
-                agree, right = _agreement(recipe, data[rows], truth[rows], folder)
+                agree, right = _measure_agreement(recipe, data[rows], truth[rows], folder)
                 agreement[recipe].append(agree)
                 quality[recipe].append(right)
         work = name if size is None else f"{samples} samples of {size:,} of {name}"
@@ -148,21 +155,27 @@ CASES: dict[str, Callable[[int, Path], Iterator[Line]]] = {
 }
 
 
-def _compute(n: int, runs: int, folder: Path, bars: tuple[str, str]) -> Iterator[Row]:
-    np.save(folder / "vectors.npy", vectors.made_up(n, 3_072))
+def _compare_computation(n: int, runs: int, folder: Path, bars: tuple[str, str]) -> Iterator[Row]:
+    np.save(folder / "vectors.npy", vectors.make_groups(n, 3_072))
     work = f"{n:,} x 3,072"
-    _side(OURS, folder, 42, 1)  # fills the cache on disk
-    plain, ours = _in_turns(runs, lambda: _side(PLAIN, folder, 42, 1), lambda: _side(OURS, folder, 42, 1))
-    yield Row(work, "fresh process, cache on disk", _median(plain), _median(ours), "s", bars[0])
+    _run_side(OURS, folder, 42, 1)  # fills the cache on disk
+    plain, ours = _measure_in_turns(
+        runs, lambda: _run_side(PLAIN, folder, 42, 1), lambda: _run_side(OURS, folder, 42, 1)
+    )
+    yield Row(
+        work, "fresh process, cache on disk", _median_seconds(plain), _median_seconds(ours), "s", bars[0]
+    )
     peaks = [statistics.median(m.peak_mib for m in side) for side in (plain, ours)]
     yield Row(work, "peak memory", *peaks, "MiB")
     if bars[1]:
-        plain, ours = _in_turns(runs, lambda: _side(PLAIN, folder, 42, 2), lambda: _side(OURS, folder, 42, 2))
+        plain, ours = _measure_in_turns(
+            runs, lambda: _run_side(PLAIN, folder, 42, 2), lambda: _run_side(OURS, folder, 42, 2)
+        )
         second = [statistics.median(json.loads(m.output)[1] for m in side) for side in (plain, ours)]
         yield Row(work, "already compiled", *second, "s", bars[1])
 
 
-def _materialize(max_samples: int) -> list[str]:
+def _build_materialize_command(max_samples: int) -> list[str]:
     settings = {"resources": {"settings": {"config": {"max_samples": max_samples}}}}
     return [
         *(str(Path(sys.executable).with_name("dagster")), "asset", "materialize"),
@@ -171,7 +184,7 @@ def _materialize(max_samples: int) -> list[str]:
     ]
 
 
-def _agreement(recipe: str, data: np.ndarray, truth: np.ndarray, folder: Path) -> tuple[float, float]:
+def _measure_agreement(recipe: str, data: np.ndarray, truth: np.ndarray, folder: Path) -> tuple[float, float]:
     """Return the mean adjusted Rand index of pairs of runs, and of runs and truth."""
     from sklearn.metrics import adjusted_rand_score
 
@@ -179,7 +192,7 @@ def _agreement(recipe: str, data: np.ndarray, truth: np.ndarray, folder: Path) -
     for seed in range(6):
         order = np.random.default_rng(seed).permutation(len(data))
         np.save(folder / "vectors.npy", data[order])
-        _side(recipe, folder, seed, 1)
+        _run_side(recipe, folder, seed, 1)
         labels = np.empty(len(data), dtype=np.int64)
         labels[order] = np.load(folder / "labels.npy")
         found.append(labels)
@@ -187,25 +200,25 @@ def _agreement(recipe: str, data: np.ndarray, truth: np.ndarray, folder: Path) -
     return agree, statistics.mean(adjusted_rand_score(truth, labels) for labels in found)
 
 
-def _side(recipe: str, folder: Path, seed: int, repeats: int) -> Measured:
+def _run_side(recipe: str, folder: Path, seed: int, repeats: int) -> Measurement:
     module = "trace_clustering_tests.benchmarks.side"
     files = str(folder / "vectors.npy"), str(folder / "labels.npy")
     return run([sys.executable, "-m", module, recipe, files[0], str(seed), str(repeats), files[1]])
 
 
-def _in_turns(
-    runs: int, plain: Callable[[], Measured], ours: Callable[[], Measured]
-) -> tuple[list[Measured], list[Measured]]:
-    """Measure both sides alternately, so that whatever else the machine does meets both."""
+def _measure_in_turns(
+    runs: int, plain: Callable[[], Measurement], ours: Callable[[], Measurement]
+) -> tuple[list[Measurement], list[Measurement]]:
+    """Measure both sides alternately, so that other work of the machine slows both."""
     pairs = [(plain(), ours()) for _ in range(runs)]
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-def _median(measured: list[Measured]) -> float:
+def _median_seconds(measured: list[Measurement]) -> float:
     return statistics.median(m.seconds for m in measured)
 
 
-def _loaded_home(folder: Path, data: np.ndarray) -> dict[str, str]:
+def _make_loaded_home(folder: Path, data: np.ndarray) -> dict[str, str]:
     """Return the environment of a home whose ClickHouse holds the vectors as traces of team 1."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -6,7 +6,7 @@ As in the process that does it for them, nothing of Dagster is imported: setting
 import numpy as np
 
 from trace_clustering import constants
-from trace_clustering.algorithms.map import compute_2d_coordinates, calculate_mean_coordinates
+from trace_clustering.algorithms.map import calculate_mean_coordinates, compute_2d_coordinates
 from trace_clustering.algorithms.steps import (
     ClusteredPoints,
     ClusteringSpace,

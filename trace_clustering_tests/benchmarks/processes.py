@@ -8,20 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_BETWEEN_SAMPLES = 0.5
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a process took.
+class Measurement:
+    """Time, memory and output of a process.
 
     Attributes
     ----------
     seconds : float
         From its start to its end, interpreter and imports included.
     peak_mib : float
-        Largest resident memory of it or of any one of its children; or of all together, of which what they
-        share is counted once, if that was seen to be more.
+        Largest resident memory of the process or of one of its children, or of all of them together if that
+        was more; memory that they share counts once.
     output : str
         What it printed.
     """
@@ -31,13 +31,13 @@ class Measured:
     output: str
 
 
-def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measurement:
     """Run a command to its end and measure it.
 
     Raises
     ------
     RuntimeError
-        If it fails; with what it printed.
+        If the command fails; the message holds its output.
     """
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -57,11 +57,11 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed with {process.returncode}:\n{output}")
-    return Measured(seconds, max(usage.ru_maxrss, memory.peak_kib) / 1024, output)
+    return Measurement(seconds, max(usage.ru_maxrss, memory.peak_kib) / 1024, output)
 
 
 class _Memory(threading.Thread):
-    """Looks from time to time how much memory a process and those that it started have together."""
+    """Measures from time to time how much memory a process and its children have together."""
 
     def __init__(self, process: int) -> None:
         super().__init__(daemon=True)
@@ -70,12 +70,12 @@ class _Memory(threading.Thread):
         self.peak_kib = 0
 
     def run(self) -> None:
-        while not self.ended.wait(_SECONDS_BETWEEN_LOOKS):
-            together = sum(_proportional_kib(process) for process in _with_children(self._process))
+        while not self.ended.wait(_SECONDS_BETWEEN_SAMPLES):
+            together = sum(_read_proportional_kib(process) for process in _list_with_children(self._process))
             self.peak_kib = max(self.peak_kib, together)
 
 
-def _with_children(process: int) -> Iterator[int]:
+def _list_with_children(process: int) -> Iterator[int]:
     yield process
     for task in Path(f"/proc/{process}/task").glob("*/children"):
         try:
@@ -83,10 +83,10 @@ def _with_children(process: int) -> Iterator[int]:
         except OSError:  # it has ended
             continue
         for child in children:
-            yield from _with_children(int(child))
+            yield from _list_with_children(int(child))
 
 
-def _proportional_kib(process: int) -> int:
+def _read_proportional_kib(process: int) -> int:
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
     except OSError:  # it has ended

@@ -1,4 +1,4 @@
-"""The suite measures what it says, and its command prints and saves a table."""
+"""The suite measures processes correctly, and its command prints and saves a table."""
 
 import json
 import sys

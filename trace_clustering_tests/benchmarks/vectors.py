@@ -8,18 +8,18 @@ import numpy as np
 from trace_clustering_tests.conftest import REAL_DATA
 
 
-def made_up(n: int, d: int) -> np.ndarray:
+def make_groups(n: int, d: int) -> np.ndarray:
     """Return vectors in 40 random groups, shape (n, d), float32."""
     random = np.random.default_rng(n + d)
     centres = random.normal(0, 1, (40, d)).astype(np.float32)
     vectors = centres[random.integers(0, len(centres), n)]
-    for start in range(0, n, 1000):  # not a second matrix of the same size
+    for start in range(0, n, 1000):  # in blocks: a second whole matrix may not fit into memory
         block = vectors[start : start + 1000]
         block += random.normal(0, 1, block.shape).astype(np.float32)
     return vectors
 
 
-def real(name: str) -> tuple[np.ndarray, np.ndarray]:
+def load_labelled_set(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return vectors, shape (n, d), and labels, shape (n,), of a labelled set.
 
     Raises

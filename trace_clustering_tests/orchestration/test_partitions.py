@@ -1,4 +1,4 @@
-"""A partition is a team and a day; it stands for the window that ends with that day."""
+"""A partition is a team and a day, and stands for the window that ends with the day."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from trace_clustering.artifacts.provenance import Provenance
-from trace_clustering.orchestration.partitions import TEAM_DAY, team_and_window
+from trace_clustering.orchestration.partitions import TEAM_DAY, parse_partition_key
 from trace_clustering.traces.window import Window
 
 KEYS = [
@@ -25,18 +25,18 @@ def test_the_window_ends_with_the_day_and_is_as_long_as_asked(
     key: str, lookback_days: int, start: datetime
 ) -> None:
     window = Window(start.replace(tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
-    assert team_and_window(key, lookback_days) == (1, window)
+    assert parse_partition_key(key, lookback_days) == (1, window)
 
 
 @pytest.mark.parametrize(("day", "end"), [("2024-12-31", "2025-01-01"), ("2028-02-28", "2028-02-29")])
-def test_windows_know_the_calendar(day: str, end: str) -> None:
-    _, window = team_and_window(f"{day}|2", 1)
+def test_windows_follow_the_calendar(day: str, end: str) -> None:
+    _, window = parse_partition_key(f"{day}|2", 1)
     assert window.end == datetime.fromisoformat(end).replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize("day", ["2025-03-30", "2025-10-26"])
 def test_days_are_utc_days_of_24_hours_where_clocks_change(day: str) -> None:
-    _, window = team_and_window(f"{day}|2", 1)
+    _, window = parse_partition_key(f"{day}|2", 1)
     assert window.end - window.start == timedelta(hours=24)
     assert {window.start.utcoffset(), window.end.utcoffset()} == {timedelta(0)}
 
@@ -48,7 +48,7 @@ def test_days_are_utc_days_of_24_hours_where_clocks_change(day: str) -> None:
 def test_a_run_is_named_after_its_team_the_end_of_its_window_and_its_label(
     key: str, label: str, run_id: str
 ) -> None:
-    team_id, window = team_and_window(key, 7)
+    team_id, window = parse_partition_key(key, 7)
     assert Provenance(team_id, window, {"run_label": label}).run_id == run_id
 
 
@@ -65,7 +65,7 @@ def test_the_teams_of_the_environment_are_the_teams_of_the_partitions() -> None:
         "print(*TEAM_DAY.get_partitions_def_for_dimension('team').get_partition_keys())"
     )
     environment = os.environ | {"TRACE_CLUSTERING_TEAM_IDS": "8, 7"}
-    shown = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
-    assert shown.stdout.split() == ["8", "7"]
+    assert printed.stdout.split() == ["8", "7"]

@@ -10,7 +10,7 @@ from trace_clustering.environment import TEAM_IDS
 
 
 def tick(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
-    """What the scheduler gets on 23 January 2025, its checks of the partitions included."""
+    """Return what the scheduler gets on 23 January 2025, after it has checked the partitions."""
     repository = defs.get_repository_def()
     schedule = repository.get_schedule_def("trace_clustering_daily_schedule")
     context = dg.build_schedule_context(

@@ -63,14 +63,14 @@ class Services:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        wait_until(self.answers, 120, "the web server to answer")
+        wait_until(self.is_up, 120, "the web server to answer")
 
     def stop(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.log.close()
 
-    def answers(self) -> bool:
+    def is_up(self) -> bool:
         try:
             return bool(self.ask("{ version }"))
         except OSError:

@@ -1,4 +1,4 @@
-"""One file says what is special about a team's nightly runs; mistakes in it are told by team and setting."""
+"""One file holds the settings of each team's nightly runs; a mistake is reported by team and setting."""
 
 import json
 import os
@@ -22,7 +22,7 @@ Load = Callable[[str], dict[int, dict[str, Any]]]
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """What is read from a file with the given text."""
+    """Load the settings from a file with a given text."""
 
     def load(text: str) -> dict[int, dict[str, Any]]:
         path = tmp_path / "teams.yaml"
@@ -68,7 +68,7 @@ def test_the_file_may_be_json(load: Load) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "1: {}", "\ufeff1: {}"])
-def test_a_file_may_say_nothing(load: Load, text: str) -> None:
+def test_a_file_may_be_empty(load: Load, text: str) -> None:
     assert load(text) in ({}, {1: {}})
 
 
@@ -119,7 +119,7 @@ def test_teams_may_share_what_is_written_once(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "parts"),
     [
         # Teams
         ("7: {}", ["team 7 is not clustered, only 1, 2, 112495 are", TEAM_IDS]),
@@ -174,10 +174,10 @@ def test_teams_may_share_what_is_written_once(load: Load) -> None:
         ("1: {run_label: \x07}", ["is not YAML: "]),
     ],
 )
-def test_a_mistake_is_told_by_file_team_and_setting(load: Load, text: str, told: list[str]) -> None:
+def test_a_mistake_is_reported_by_file_team_and_setting(load: Load, text: str, parts: list[str]) -> None:
     with pytest.raises(InvalidSettingsError) as caught:
         load(text)
-    for part in ["teams.yaml", *told]:
+    for part in ["teams.yaml", *parts]:
         assert part in str(caught.value)
 
 

@@ -107,7 +107,7 @@ class Budget:
         """
         limits, usage = self.limits, self.usage
         if self.seconds_left() <= 0:
-            raise LimitReachedError(f"its time was over ({self._explain_time()})")
+            raise LimitReachedError(f"its time was over ({self.explain_time()})")
         if usage.requests >= limits.max_requests:
             raise LimitReachedError(f"it made all its requests ({limits.describe('max_requests')})")
         if usage.prompt_tokens + prompt_tokens > limits.max_prompt_tokens:
@@ -133,7 +133,7 @@ class Budget:
         cost = price.calculate_cost(prompt_tokens, completion_tokens) if price else None
         self.usage += Usage(0, prompt_tokens, completion_tokens, cost, estimated)
 
-    def _explain_time(self) -> str:
+    def explain_time(self) -> str:
         """Return which time limit was reached: the setting, or the rest of the step's time."""
         setting = self.limits.describe("timeout_seconds")
         if self._seconds == self.limits.timeout_seconds:

@@ -127,7 +127,8 @@ class Endpoint:
         connection = self._connection
         delay = max(min(connection.retry_delay_seconds * 2**attempt, _MAX_DELAY), fault.retry_after)
         if self.budget.seconds_left() <= 0:
-            raise LimitReachedError(f"its time is over; at last {fault.reason}")
+            limit = self.budget.explain_time()
+            raise LimitReachedError(f"its time is over ({limit}); at last {fault.reason}")
         if fault.refused or attempt >= connection.max_retries:
             raise EndpointDownError(fault.reason, refused=fault.refused)
         if delay >= self.budget.seconds_left():
