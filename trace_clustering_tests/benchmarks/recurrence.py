@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from trace_clustering.algorithms.quality.stability import calculate_recurrences
+from trace_clustering.algorithms.quality.stability import measure_recurrence
 from trace_clustering_tests.benchmarks import vectors
 from trace_clustering_tests.benchmarks.our_recipe import find_clusters
 
@@ -141,8 +141,8 @@ def trace_fates(data: NDArray[np.float32], seed: int) -> Fates:
         other_traces.append((rows, find_clusters(data[rows], other)[1].cluster_ids))
     return Fates(
         base.stabilities.astype(np.float64),
-        calculate_recurrences(same_traces, base.cluster_ids),
-        calculate_recurrences(other_traces, base.cluster_ids),
+        measure_recurrence(same_traces, base.cluster_ids),
+        measure_recurrence(other_traces, base.cluster_ids),
     )
 
 
