@@ -55,21 +55,6 @@ def clustering_asset(
     """
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
-        name = function.__name__
-
-        @functools.wraps(function)
-        def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> Any:  # noqa: ANN401
-            started = time.perf_counter()
-            try:
-                empty = _make_empty_artifact(makes, name, inputs)
-                result = function(context, **inputs) if empty is None else dg.MaterializeResult(value=empty)
-            except TraceClusteringError as error:
-                raise dg.Failure(str(error), allow_retries=error.retryable) from error
-            return _complete_result(result, checks, seconds=time.perf_counter() - started)
-
-        # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
-        signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
-        materialize.__signature__ = signature  # type: ignore[attr-defined]
         return dg.asset(
             group_name=ASSET_GROUP,
             kinds=kinds,
@@ -77,10 +62,29 @@ def clustering_asset(
             code_version=code_version,
             partitions_def=TEAM_DAY,
             retry_policy=retry_policy,
-            check_specs=[dg.AssetCheckSpec(check.__name__, asset=name) for check in checks],
-        )(materialize)
+            check_specs=[dg.AssetCheckSpec(check.__name__, asset=function.__name__) for check in checks],
+        )(_wrap(function, makes, checks))
 
     return declare
+
+
+def _wrap(function: Callable[..., Any], makes: type[Artifact], checks: Sequence[Check]) -> Callable[..., Any]:
+    """Return the function as Dagster calls it, with what all assets have in common around it."""
+
+    @functools.wraps(function)
+    def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> Any:  # noqa: ANN401
+        started = time.perf_counter()
+        try:
+            empty = _make_empty_artifact(makes, function.__name__, inputs)
+            result = function(context, **inputs) if empty is None else dg.MaterializeResult(value=empty)
+        except TraceClusteringError as error:
+            raise dg.Failure(str(error), allow_retries=error.retryable) from error
+        return _complete_result(result, checks, seconds=time.perf_counter() - started)
+
+    # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
+    signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
+    materialize.__signature__ = signature  # type: ignore[attr-defined]
+    return materialize
 
 
 def _make_empty_artifact(makes: type[Artifact], name: str, inputs: dict[str, Any]) -> Artifact | None:

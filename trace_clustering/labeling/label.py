@@ -137,9 +137,9 @@ def generate_cluster_labels(
 
     Parameters
     ----------
-    assignments : ClusterAssignments
+    assignments
     summaries : mapping
-        Summaries by trace id; some may be missing.
+        By trace id; some may be missing.
     terms : mapping
         The terms that set each cluster apart, best first.
     agent : AgentLabels, optional
@@ -151,10 +151,8 @@ def generate_cluster_labels(
         In ascending order of cluster ids, noise last.
     """
     members = {cluster: assignments.rank_members(cluster) for cluster in assignments.clusters()}
-    known = list_members_with_summaries(assignments, summaries)
-    descriptions = {
-        c: _describe_cluster(len(rows), len(assignments), terms[c], known[c]) for c, rows in members.items()
-    }
+    known, n = list_members_with_summaries(assignments, summaries), len(assignments)
+    descriptions = {c: _describe_cluster(len(rows), n, terms[c], known[c]) for c, rows in members.items()}
     if agent is None:
         labeler, candidates = "keywords", {c: _make_keyword_titles(terms[c]) for c in members if terms[c]}
     else:

@@ -75,10 +75,30 @@ def _use_forgiving_caches() -> Iterator[None]:
     is full.
     """
     import numba
-    from filelock import FileLock, Timeout
     from numba.core import dispatcher
-    from numba.core.caching import FunctionCache, NullCache
+    from numba.core.caching import FunctionCache
     from numba.np.ufunc import ufuncbuilder
+
+    makers: list[Any] = [dispatcher, ufuncbuilder]
+    config: Any = numba.config
+    if not config.CACHE_DIR and (folder := _find_cache_folder()):
+        config.CACHE_DIR = str(folder)
+    njit = numba.njit
+    for maker in makers:
+        maker.FunctionCache = _make_forgiving_cache
+    numba.njit = functools.partial(njit, cache=True)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        numba.njit = njit
+        for maker in makers:
+            maker.FunctionCache = FunctionCache
+
+
+def _make_forgiving_cache(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - a class of numba
+    """Return a cache for a function whose faults are logged, and cost no more than compiling it again."""
+    from filelock import FileLock, Timeout
+    from numba.core.caching import FunctionCache, NullCache
 
     class ForgivingCache(FunctionCache):
         def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401
@@ -99,24 +119,8 @@ def _use_forgiving_caches() -> Iterator[None]:
             except (OSError, Timeout) as error:
                 _LOG.debug("Compiled code was not kept in %s: %s", self.cache_path, error)
 
-    def make_cache(function: Callable[..., Any]) -> ForgivingCache | NullCache:
-        try:
-            return ForgivingCache(function)  # type: ignore[no-untyped-call]
-        except RuntimeError as error:  # no folder to write to
-            _LOG.debug("Compiling without a cache: %s", error)
-            return NullCache()
-
-    makers: list[Any] = [dispatcher, ufuncbuilder]
-    config: Any = numba.config
-    if not config.CACHE_DIR and (folder := _find_cache_folder()):
-        config.CACHE_DIR = str(folder)
-    njit = numba.njit
-    for maker in makers:
-        maker.FunctionCache = make_cache
-    numba.njit = functools.partial(njit, cache=True)  # type: ignore[assignment]
     try:
-        yield
-    finally:
-        numba.njit = njit
-        for maker in makers:
-            maker.FunctionCache = FunctionCache
+        return ForgivingCache(function)  # type: ignore[no-untyped-call]
+    except RuntimeError as error:  # no folder to write to
+        _LOG.debug("Compiling without a cache: %s", error)
+        return NullCache()

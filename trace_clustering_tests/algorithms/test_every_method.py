@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trace_clustering.algorithms.map import calculate_mean_coordinates, compute_2d_coordinates
-from trace_clustering.algorithms.steps import cluster_points, reduce_embeddings
+from trace_clustering.algorithms.steps import ClusteredPoints, cluster_points, reduce_embeddings
 
 NORMALIZATIONS = ("none", "l2")
 REDUCTIONS = ("none", "pca", "umap")
@@ -63,9 +63,13 @@ def assert_whole_run(
     assert ((found.probabilities >= 0) & (found.probabilities <= 1)).all()
     assert (found.probabilities[found.cluster_ids == -1] == 0).all()
 
+    assert_map(points, found, clusters, visualization)
+
+
+def assert_map(points: np.ndarray, found: ClusteredPoints, clusters: list[int], visualization: str) -> None:
     coordinates = compute_2d_coordinates(points, visualization)
     centres = calculate_mean_coordinates(coordinates, found.cluster_ids, clusters)
-    assert (coordinates.shape, centres.shape) == ((n, 2), (len(clusters), 2))
+    assert (coordinates.shape, centres.shape) == ((len(points), 2), (len(clusters), 2))
     assert np.isfinite(coordinates).all()
     assert np.isfinite(centres).all()
 

@@ -24,7 +24,7 @@ from trace_clustering_tests.posthog.cluster_events import (
 class TestContent:
     def test_the_event_says_what_was_clustered_how_and_with_which_result(self) -> None:
         properties = json.loads(make_cluster_event(run_label="try").json_text)
-        clusters = properties.pop("$ai_clusters")
+        del properties["$ai_clusters"]
         assert properties.pop("$ai_clustering_labeler") == "keywords"
         assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
         assert properties == {
@@ -44,6 +44,9 @@ class TestContent:
                 "trace_filters": [{"key": "$ai_model", "value": "it's {a} \\ 🦔"}],
             },
         }
+
+    def test_a_cluster_says_who_belongs_to_it_and_where_it_lies(self) -> None:
+        clusters = json.loads(make_cluster_event().json_text)["$ai_clusters"]
         assert [cluster.pop("labeler") for cluster in clusters] == ["keywords", "keywords", "fallback"]
         assert [cluster.pop("label_accuracy") for cluster in clusters] == [1, 0.75, None]
         assert [cluster.pop("stability") for cluster in clusters] == [None, 0.9375, None]

@@ -79,7 +79,6 @@ def lay_out_graph(
     n_epochs : int or None
         Steps of the layout; None for 500, or for 200 with more than 10,000 points.
     random_state : int
-        Seed of the start and of the steps.
 
     Returns
     -------

@@ -63,12 +63,9 @@ def run_labeling_agent(
 
     Parameters
     ----------
-    clustering : Clustering
+    clustering, llm, store, attempt
     connection : Connection or None
         How the endpoint is reached; None if there is none.
-    llm : LLM
-    store : LabelStore
-    attempt : Attempt
     seconds : float
         What is left of the step's time.
     log : logging.Logger
@@ -88,7 +85,7 @@ def run_labeling_agent(
     """
     if llm.labeler == "keywords":
         return None
-    # Without reuse_labels the first attempt starts anew, but the second still continues the first.
+    # Without reuse_labels the first attempt starts anew; the second continues it.
     stored = store.load() if llm.reuse_labels or not attempt.is_first else StoredLabels()
     run = _Run(clustering, stored, llm=llm, store=store, attempt=attempt, seconds=seconds, log=log)
     if run.is_complete:
