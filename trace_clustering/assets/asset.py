@@ -39,19 +39,12 @@ def clustering_asset(
     ----------
     makes : type
         Class of the asset's artifact.
-    kinds : set of str
-        Tags that Dagster shows with the asset, three at most.
-    code_version : str
+    kinds, code_version
+        As Dagster takes them.
     retry_policy : dagster.RetryPolicy
-        How often and how soon an asset that failed is tried again. It holds for errors of this project that
-        are `retryable`, and for any other exception.
+        Has no effect on errors of this project that are not `retryable`.
     checks : sequence of callable
-        Each is given the artifact and returns an `AssetCheckResult`. A check is named as its function.
-
-    Returns
-    -------
-    callable
-        Turns the function into an asset of the same name.
+        Each is given the artifact. A check has the name of its function.
     """
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -67,9 +60,7 @@ def clustering_asset(
                 raise dg.Failure(str(error), allow_retries=error.retryable) from error
             return _complete_result(result, checks, seconds=time.perf_counter() - started)
 
-        # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
-        signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
-        materialize.__signature__ = signature  # type: ignore[attr-defined]
+        _hide_result_annotation(materialize)
         return dg.asset(
             group_name=ASSET_GROUP,
             kinds=kinds,
@@ -109,6 +100,12 @@ def _complete_result(
         },
         check_results=[check(artifact)._replace(check_name=check.__name__) for check in checks],
     )
+
+
+def _hide_result_annotation(function: Callable[..., Any]) -> None:
+    """Hide what a function returns: Dagster 1.13 would not store the value of an asset with checks."""
+    signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
+    function.__signature__ = signature  # type: ignore[attr-defined]
 
 
 def _describe_status(artifact: Artifact) -> dict[str, Any]:
