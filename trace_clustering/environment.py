@@ -18,23 +18,23 @@ MAX_TEAM_ID = 2**63 - 1  # Int64 in ClickHouse
 _POSITIVE_INTEGER = re.compile(r"0*[1-9][0-9]{0,18}")
 
 
-def data_folder() -> Path:
+def find_data_folder() -> Path:
     """Return the folder of data that no setting puts elsewhere, in `DAGSTER_HOME` or the current folder."""
     home = os.environ.get("DAGSTER_HOME") or Path.cwd()
     return Path(home).absolute() / "trace_clustering_data"
 
 
-def clickhouse_dsn() -> str:
+def read_clickhouse_dsn() -> str:
     """Return the address of ClickHouse; by default, that of the engine inside the process."""
-    return os.environ.get(CLICKHOUSE_DSN) or f"chdb://{data_folder() / 'clickhouse'}"
+    return os.environ.get(CLICKHOUSE_DSN) or f"chdb://{find_data_folder() / 'clickhouse'}"
 
 
-def storage_base() -> str:
+def read_storage_base() -> str:
     """Return the folder, or the URL in an object store, under which the artifacts are kept."""
-    return os.environ.get(STORAGE) or str(data_folder() / "artifacts")
+    return os.environ.get(STORAGE) or str(find_data_folder() / "artifacts")
 
 
-def allowed_team_ids() -> list[int]:
+def read_team_ids() -> list[int]:
     """Return the ids of the teams that are clustered.
 
     Raises
@@ -64,13 +64,13 @@ def parse_team_id(text: str) -> int | None:
     return int(text)
 
 
-def team_settings_file() -> Path | None:
+def find_team_settings_file() -> Path | None:
     """Return the file with the settings of each team's nightly runs; None if no file is named."""
     text = os.environ.get(TEAM_SETTINGS)
     return Path(text).absolute() if text else None
 
 
-def executor_name() -> Literal["multiprocess", "in_process"]:
+def read_executor_name() -> Literal["multiprocess", "in_process"]:
     """Return how the steps of a run are executed.
 
     Raises

@@ -9,7 +9,7 @@ _MARKUP = re.compile(r"</?[A-Za-z!][^<>]*>|[<>`*|\[\]{}\\]")
 _WHITE_SPACE = re.compile(r"\s+")
 
 
-def plain_line(text: str, max_length: int = MAX_TITLE_LENGTH) -> str:
+def clean_line(text: str, max_length: int = MAX_TITLE_LENGTH) -> str:
     """Return text as one line of limited length without control characters, direction marks or markup."""
     spaced = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
     visible = "".join(c for c in spaced if unicodedata.category(c) not in ("Cf", "Cs", "Co", "Cn"))

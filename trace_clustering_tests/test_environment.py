@@ -9,11 +9,11 @@ from trace_clustering.environment import (
     EXECUTOR,
     STORAGE,
     TEAM_IDS,
-    allowed_team_ids,
-    clickhouse_dsn,
-    data_folder,
-    executor_name,
-    storage_base,
+    find_data_folder,
+    read_clickhouse_dsn,
+    read_executor_name,
+    read_storage_base,
+    read_team_ids,
 )
 from trace_clustering.errors import InvalidSettingsError
 
@@ -33,7 +33,7 @@ from trace_clustering.errors import InvalidSettingsError
 )
 def test_team_ids_are_read(text: str, team_ids: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TEAM_IDS, text)
-    assert allowed_team_ids() == team_ids
+    assert read_team_ids() == team_ids
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_anything_but_positive_integers_is_refused_by_name(
 ) -> None:
     monkeypatch.setenv(TEAM_IDS, text)
     with pytest.raises(InvalidSettingsError) as caught:
-        allowed_team_ids()
+        read_team_ids()
     assert f"{TEAM_IDS}={text!r}: {culprit} is not a positive integer" in str(caught.value)
 
 
 def test_without_team_ids_the_default_teams_are_clustered() -> None:
-    assert allowed_team_ids() == [1, 2, 112495]
+    assert read_team_ids() == [1, 2, 112495]
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_without_team_ids_the_default_teams_are_clustered() -> None:
 )
 def test_an_executor_is_chosen_by_name(text: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(EXECUTOR, text)
-    assert executor_name() == name
+    assert read_executor_name() == name
 
 
 def test_without_a_name_steps_run_in_processes() -> None:
-    assert executor_name() == "multiprocess"
+    assert read_executor_name() == "multiprocess"
 
 
 @pytest.mark.parametrize("text", ["docker", "In_Process", "in-process", " in_process"])
@@ -93,15 +93,15 @@ def test_an_unknown_executor_is_refused_with_the_choices(text: str, monkeypatch:
     with pytest.raises(
         InvalidSettingsError, match=r"^TRACE_CLUSTERING_EXECUTOR='.*': choose multiprocess or in_process$"
     ):
-        executor_name()
+        read_executor_name()
 
 
 def test_everything_is_kept_under_dagster_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     folder = tmp_path / "home" / "trace_clustering_data"
-    assert data_folder() == folder
-    assert storage_base() == str(folder / "artifacts")
-    assert clickhouse_dsn() == f"chdb://{folder}/clickhouse"
+    assert find_data_folder() == folder
+    assert read_storage_base() == str(folder / "artifacts")
+    assert read_clickhouse_dsn() == f"chdb://{folder}/clickhouse"
 
 
 @pytest.mark.parametrize("home", [None, ""])
@@ -110,7 +110,7 @@ def test_without_dagster_home_everything_is_kept_where_you_stand(
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME") if home is None else monkeypatch.setenv("DAGSTER_HOME", home)
     monkeypatch.chdir(tmp_path)
-    assert data_folder() == tmp_path / "trace_clustering_data"
+    assert find_data_folder() == tmp_path / "trace_clustering_data"
 
 
 def test_a_relative_dagster_home_becomes_an_absolute_folder(
@@ -118,18 +118,18 @@ def test_a_relative_dagster_home_becomes_an_absolute_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", "home")
-    assert clickhouse_dsn() == f"chdb://{tmp_path}/home/trace_clustering_data/clickhouse"
+    assert read_clickhouse_dsn() == f"chdb://{tmp_path}/home/trace_clustering_data/clickhouse"
 
 
 def test_the_variables_win_over_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CLICKHOUSE_DSN, "https://reader@example.org:8443/default")
     monkeypatch.setenv(STORAGE, "s3://bucket/prefix")
-    assert clickhouse_dsn() == "https://reader@example.org:8443/default"
-    assert storage_base() == "s3://bucket/prefix"
+    assert read_clickhouse_dsn() == "https://reader@example.org:8443/default"
+    assert read_storage_base() == "s3://bucket/prefix"
 
 
 @pytest.mark.parametrize("name", [CLICKHOUSE_DSN, STORAGE])
 def test_an_empty_variable_counts_as_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = (clickhouse_dsn(), storage_base())
+    before = (read_clickhouse_dsn(), read_storage_base())
     monkeypatch.setenv(name, "")
-    assert (clickhouse_dsn(), storage_base()) == before
+    assert (read_clickhouse_dsn(), read_storage_base()) == before

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def find_clusters(clickhouse: ClickHouse, records: list[TraceRecord]) -> dict[str, int]:
     """Load records in the given order, and cluster them with the default settings."""
     settings = ClusteringSettings()
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         for start in range(0, len(records), 250):
             insert_records(session, records[start : start + 250], batch_run_id="batch", model_name="m")
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.text import MAX_TITLE_LENGTH, plain_line
+from trace_clustering.text import MAX_TITLE_LENGTH, clean_line
 
 anything = st.text(st.characters(exclude_categories=()), max_size=300)
 markup = st.text(st.sampled_from("<>/b`*|[]{}\\ \n\r\t\x1b\x00\u202e\u2066\u200b…é😀"), max_size=300)
@@ -38,34 +38,34 @@ markup = st.text(st.sampled_from("<>/b`*|[]{}\\ \n\r\t\x1b\x00\u202e\u2066\u200b
     ],
 )
 def test_only_the_plain_words_of_a_text_stay(text: str, line: str) -> None:
-    assert plain_line(text) == line
+    assert clean_line(text) == line
 
 
 @pytest.mark.parametrize("text", ["\x1b[31mred\x1b[0m", "\x1b]8;;http://x\x07link\x1b]8;;\x07", "\x9b31mred"])
 def test_escape_sequences_cannot_reach_a_terminal(text: str) -> None:
-    line = plain_line(text)
+    line = clean_line(text)
     assert "\x1b" not in line
     assert "\x9b" not in line
     assert "[" not in line
 
 
 def test_a_text_of_just_the_bound_stays_whole() -> None:
-    assert plain_line("x" * MAX_TITLE_LENGTH) == "x" * MAX_TITLE_LENGTH
+    assert clean_line("x" * MAX_TITLE_LENGTH) == "x" * MAX_TITLE_LENGTH
 
 
 def test_a_longer_text_is_cut_and_shows_it() -> None:
-    assert plain_line("x" * 121) == "x" * 119 + "…"
-    assert plain_line("four words of text", 6) == "four…"
+    assert clean_line("x" * 121) == "x" * 119 + "…"
+    assert clean_line("four words of text", 6) == "four…"
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.one_of(anything, markup), st.integers(1, 150))
 def test_any_text_becomes_one_printable_bounded_line_without_markup(text: str, bound: int) -> None:
-    line = plain_line(text, bound)
+    line = clean_line(text, bound)
     assert len(line) <= bound
     assert line.isprintable()
     assert len(line.splitlines()) <= 1
     assert not set(line) & set("<>`*|[]{}\\")
     assert not {unicodedata.category(character) for character in line} & {"Cc", "Cf", "Cs", "Co", "Cn"}
     assert line == line.strip()
-    assert plain_line(line, bound) == line
+    assert clean_line(line, bound) == line

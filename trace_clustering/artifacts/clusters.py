@@ -66,6 +66,10 @@ class ClusterAssignments(TraceArtifact):
         found = [int(cluster) for cluster in np.unique(self.cluster_ids)]
         return [c for c in found if c != NOISE_CLUSTER_ID] + [c for c in found if c == NOISE_CLUSTER_ID]
 
+    def cluster_sizes(self) -> dict[int, int]:
+        """Return the number of traces of every cluster, noise last if there is any."""
+        return {cluster: int((self.cluster_ids == cluster).sum()) for cluster in self.clusters()}
+
     def stability(self, cluster_id: int) -> float | None:
         """Return the stability of a cluster; None if it is unknown, and for noise."""
         if cluster_id == NOISE_CLUSTER_ID or np.isnan(self.stabilities[cluster_id]):
@@ -99,10 +103,6 @@ class Projection2D(TraceArtifact):
     coordinates: FloatArray = column("coordinates", "float32", ndim=2)
     clusters: list[int] = entry([], former_name="cluster_ids")
     centroid_coordinates: FloatArray = matrix()
-
-    def cluster_sizes(self) -> dict[int, int]:
-        """Return the number of traces of every cluster."""
-        return {cluster: int((self.cluster_ids == cluster).sum()) for cluster in self.clusters}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -7,7 +7,7 @@ from upath import UPath
 from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.artifacts.files import open_for_reading, open_replacement
 from trace_clustering.artifacts.parquet import from_parquet, to_parquet
-from trace_clustering.environment import storage_base
+from trace_clustering.environment import read_storage_base
 
 
 class ArtifactIOManager(dg.UPathIOManager):
@@ -55,7 +55,7 @@ class ArtifactStorage(dg.ConfigurableIOManagerFactory[ArtifactIOManager]):
 
     def create_io_manager(self, context: object) -> ArtifactIOManager:  # noqa: ARG002
         """Return the IO manager for the configured place."""
-        return ArtifactIOManager(base_path=UPath(self.base or storage_base()))
+        return ArtifactIOManager(base_path=UPath(self.base or read_storage_base()))
 
 
 def _build_failure(context: dg.InputContext, what: str) -> dg.Failure:

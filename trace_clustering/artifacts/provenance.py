@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
-from trace_clustering.traces.window import Window, iso_time
+from trace_clustering.traces.window import Window, format_time
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Provenance:
         """Return the provenance as JSON, for the header of a stored artifact."""
         return {
             "team_id": self.team_id,
-            "window_start": iso_time(self.window.start),
-            "window_end": iso_time(self.window.end),
+            "window_start": format_time(self.window.start),
+            "window_end": format_time(self.window.end),
             "settings": self.settings,
             "shortage": self.shortage,
         }

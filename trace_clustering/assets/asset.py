@@ -12,7 +12,7 @@ from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.errors import TraceClusteringError
 from trace_clustering.orchestration.jobs import ASSET_GROUP
 from trace_clustering.orchestration.partitions import TEAM_DAY
-from trace_clustering.traces.window import iso_time
+from trace_clustering.traces.window import format_time
 
 OWNERS = ["team:llm-analytics"]
 
@@ -125,6 +125,6 @@ def _describe_origin(artifact: Artifact) -> dict[str, Any]:
     provenance = artifact.provenance
     return {
         "run_id": provenance.run_id,
-        "window": f"{iso_time(provenance.window.start)} to {iso_time(provenance.window.end)}",
+        "window": f"{format_time(provenance.window.start)} to {format_time(provenance.window.end)}",
         "settings": provenance.settings,
     }

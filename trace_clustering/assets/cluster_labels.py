@@ -36,7 +36,7 @@ def cluster_labels(
     clock = StepClock(llm.step_timeout())
     require_same_clusters(cluster_assignments, projection_2d)
     provenance = projection_2d.provenance
-    with clickhouse.for_team(provenance.team_id, timeout_seconds=clock) as session:
+    with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         summaries = fetch_trace_summaries(
             session, provenance.window, cluster_assignments.trace_ids, cluster_assignments.batch_run_ids
         )

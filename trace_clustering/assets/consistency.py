@@ -33,7 +33,7 @@ def require_same_clusters(
     require_same_traces(assignments, projection)
     if not np.array_equal(assignments.cluster_ids, projection.cluster_ids):
         raise _explain_mismatch(assignments, projection, "hold different clusters")
-    if labels is not None and labels.cluster_sizes() != projection.cluster_sizes():
+    if labels is not None and labels.cluster_sizes() != assignments.cluster_sizes():
         raise _explain_mismatch(assignments, labels, "hold different clusters")
 
 

@@ -22,7 +22,7 @@ def embeddings(
     """
     team_id, window = parse_partition_key(context.partition_key, settings.lookback_days)
     clock = StepClock(settings.compute_timeout(settings.max_samples))
-    with clickhouse.for_team(team_id, timeout_seconds=clock) as session:
+    with clickhouse.open_session(team_id, timeout_seconds=clock) as session:
         found = fetch_trace_embeddings_for_clustering(
             session,
             window,

@@ -45,7 +45,7 @@ def emitted_cluster_event(
         params=select_reported(provenance.settings),
         max_traces_per_cluster=settings.max_traces_per_cluster,
     )
-    with clickhouse.for_team(provenance.team_id, timeout_seconds=clock) as session:
+    with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         outcome = emit_cluster_events(session, event)
         stored = fetch_cluster_event(session, provenance.run_id)
     payload_bytes = len(event.json_text.encode())

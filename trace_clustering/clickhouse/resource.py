@@ -14,7 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from trace_clustering.clickhouse.address import Address, parse_dsn
 from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREATE_EVENTS
 from trace_clustering.clickhouse.session import Tables, TeamSession, explain_errors
-from trace_clustering.environment import CLICKHOUSE_DSN, clickhouse_dsn
+from trace_clustering.environment import CLICKHOUSE_DSN, read_clickhouse_dsn
 from trace_clustering.errors import ClickHouseFolderLockedError, ClickHouseSetupError, InvalidSettingsError
 from trace_clustering.processes.clock import StepClock, resolve_seconds
 
@@ -59,7 +59,7 @@ class ClickHouse(dg.ConfigurableResource[Any]):
         return name
 
     @contextmanager
-    def for_team(self, team_id: int, *, timeout_seconds: float | StepClock) -> Iterator[TeamSession]:
+    def open_session(self, team_id: int, *, timeout_seconds: float | StepClock) -> Iterator[TeamSession]:
         """Open a session that reads and writes the rows of one team.
 
         Parameters
@@ -89,7 +89,7 @@ class ClickHouse(dg.ConfigurableResource[Any]):
             return [f"{tables.database}.{name}" for name in tables.to_parameters().values()]
 
     def _parse_address(self) -> Address:
-        return parse_dsn(self.dsn or clickhouse_dsn())
+        return parse_dsn(self.dsn or read_clickhouse_dsn())
 
     def _create_tables(self, client: "Client", address: Address) -> None:
         with explain_errors(address):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trace_clustering.environment import CLICKHOUSE_DSN, TEAM_IDS, allowed_team_ids, clickhouse_dsn
+from trace_clustering.environment import CLICKHOUSE_DSN, TEAM_IDS, read_clickhouse_dsn, read_team_ids
 from trace_clustering.errors import DemoFailedError, InvalidSettingsError
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ def run_demo(console: Console, team_id: int | None = None, *, agent: bool = Fals
         If the run failed.
     """
     team_id = team_id or DEMO_TEAM_ID
-    if team_id not in allowed_team_ids():
+    if team_id not in read_team_ids():
         raise InvalidSettingsError(
-            f"The demo's team {team_id} is not among the teams {', '.join(map(str, allowed_team_ids()))} "
+            f"The demo's team {team_id} is not among the teams {', '.join(map(str, read_team_ids()))} "
             f"({TEAM_IDS}); choose one of them with --team-id, or add it there"
         )
-    if not clickhouse_dsn().startswith("chdb:"):
+    if not read_clickhouse_dsn().startswith("chdb:"):
         raise InvalidSettingsError(
             f"{CLICKHOUSE_DSN} is the address of a server, and the demo writes made-up traces; "
             "unset it for the demo"
@@ -114,7 +114,7 @@ def _make_progress_logger(console: Console) -> "dg.LoggerDefinition":
 
 def _print_clusters(console: Console, team_id: int, home: Path) -> None:
     from trace_clustering.clickhouse.resource import ClickHouse
-    from trace_clustering.environment import storage_base
+    from trace_clustering.environment import read_storage_base
     from trace_clustering.reports.table import build_clustering_table, fetch_clustering
 
     console.print(build_clustering_table(fetch_clustering(ClickHouse(), team_id)))
@@ -123,6 +123,6 @@ def _print_clusters(console: Console, team_id: int, home: Path) -> None:
         f"the map and all figures:  DAGSTER_HOME={home} dagster dev -m trace_clustering.definitions",
         f"this table again:         trace-clustering show --team-id {team_id}",
         f"the event as JSON:        trace-clustering show --team-id {team_id} --json",
-        f"the artifacts (Parquet):  {storage_base()}",
+        f"the artifacts (Parquet):  {read_storage_base()}",
     ):
         console.print(f"  {line}", markup=False, soft_wrap=True)

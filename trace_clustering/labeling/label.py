@@ -9,7 +9,7 @@ import numpy as np
 from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel, ClusterLabels, Projection2D
-from trace_clustering.labeling.agent.evidence import Clustering, hold_out
+from trace_clustering.labeling.agent.evidence import Clustering, HeldOutTrace, hold_out
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
 from trace_clustering.labeling.agent.store import LabelStore, compute_fingerprint
 from trace_clustering.labeling.endpoint.budget import Usage
@@ -18,7 +18,7 @@ from trace_clustering.labeling.resource import LLM
 from trace_clustering.labeling.titles import add_each_term, make_titles_distinct
 from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.worker import run_with_deadline
-from trace_clustering.text import plain_line
+from trace_clustering.text import clean_line
 from trace_clustering.traces.summary import TraceSummary
 
 # The report of labels that were made without an agent.
@@ -78,12 +78,14 @@ def label_clusters(
         If the step's time is over before the agent starts.
     """
     connection = llm.connection()
-    held_out = hold_out(assignments, llm.verification_samples) if connection and llm.verify_labels else {}
-    members = list_members_with_summaries(assignments, summaries, without=held_out)
+    members = list_members_with_summaries(assignments, summaries)
+    held_out: list[HeldOutTrace] = []
+    if connection and llm.verify_labels:
+        members, held_out = hold_out(members, llm.verification_samples)
     # The process of the run's other computations has imported scikit-learn already, which takes a second.
     terms = run_with_deadline(find_terms, build_documents(members), seconds=clock.seconds_left())
     agent = run_labeling_agent(
-        Clustering(assignments, projection, summaries, terms, held_out),
+        Clustering(assignments, projection, members, terms, held_out),
         connection,
         llm=llm,
         store=LabelStore(base, projection.provenance, compute_fingerprint(assignments, llm.model)),
@@ -91,22 +93,19 @@ def label_clusters(
         seconds=clock.seconds_left(),
         log=log,
     )
-    labels = generate_cluster_labels(assignments, summaries, terms, agent)
+    labels = generate_cluster_labels(assignments, members, terms, agent)
     return LabelingResult(labels, agent.reused if agent else 0)
 
 
 def list_members_with_summaries(
-    assignments: ClusterAssignments,
-    summaries: Mapping[str, TraceSummary],
-    without: Mapping[str, Any] | None = None,
+    assignments: ClusterAssignments, summaries: Mapping[str, TraceSummary]
 ) -> dict[int, list[TraceSummary]]:
-    """Return the summaries of each cluster's members in the order of rank, without those of some traces."""
-    left_out = without or {}
+    """Return the summaries of each cluster's members in the order of rank; some traces have none."""
     return {
         cluster: [
             summaries[trace]
             for trace in assignments.trace_ids[assignments.rank_members(cluster)]
-            if trace in summaries and trace not in left_out
+            if trace in summaries
         ]
         for cluster in assignments.clusters()
     }
@@ -124,7 +123,7 @@ def find_terms(documents: Mapping[int, str]) -> dict[int, list[str]]:
 
 def generate_cluster_labels(
     assignments: ClusterAssignments,
-    summaries: Mapping[str, TraceSummary],
+    members: Mapping[int, Sequence[TraceSummary]],
     terms: Mapping[int, list[str]],
     agent: AgentLabels | None = None,
 ) -> ClusterLabels:
@@ -138,8 +137,8 @@ def generate_cluster_labels(
     Parameters
     ----------
     assignments
-    summaries : mapping
-        By trace id; some may be missing.
+    members : mapping
+        By cluster, the summaries of its members in the order of rank; the first is the example.
     terms : mapping
         The terms that set each cluster apart, best first.
     agent : AgentLabels, optional
@@ -150,32 +149,31 @@ def generate_cluster_labels(
     ClusterLabels
         In ascending order of cluster ids, noise last.
     """
-    members = {cluster: assignments.rank_members(cluster) for cluster in assignments.clusters()}
-    known, n = list_members_with_summaries(assignments, summaries), len(assignments)
-    descriptions = {c: _describe_cluster(len(rows), n, terms[c], known[c]) for c, rows in members.items()}
+    sizes = assignments.cluster_sizes()
+    descriptions = {c: _describe_cluster(sizes[c], len(assignments), terms[c], members[c]) for c in sizes}
     if agent is None:
-        labeler, candidates = "keywords", {c: _make_keyword_titles(terms[c]) for c in members if terms[c]}
+        labeler, candidates = "keywords", {c: _make_keyword_titles(terms[c]) for c in sizes if terms[c]}
     else:
         labeler = "agent"
         candidates = {c: _make_agent_titles(label, terms[c]) for c, label in agent.labels.items()}
         descriptions |= {c: label.description for c, label in agent.labels.items()}
-    titles = make_titles_distinct({c: candidates.get(c, [f"Cluster {c}"]) for c in members})
+    titles = make_titles_distinct({c: candidates.get(c, [f"Cluster {c}"]) for c in sizes})
     accuracies = agent.accuracies if agent else {}
     return ClusterLabels(
         provenance=assignments.provenance,
-        cluster_ids=np.array(list(members), dtype=np.int64),
-        sizes=np.array([len(rows) for rows in members.values()], dtype=np.int64),
-        titles=np.array([titles[c] for c in members], dtype=object),
-        descriptions=np.array([descriptions[c] for c in members], dtype=object),
-        labelers=np.array([labeler if c in candidates else "fallback" for c in members], dtype=object),
-        accuracies=np.array([accuracies.get(c, np.nan) for c in members], dtype=np.float32),
+        cluster_ids=np.array(list(sizes), dtype=np.int64),
+        sizes=np.array(list(sizes.values()), dtype=np.int64),
+        titles=np.array([titles[c] for c in sizes], dtype=object),
+        descriptions=np.array([descriptions[c] for c in sizes], dtype=object),
+        labelers=np.array([labeler if c in candidates else "fallback" for c in sizes], dtype=object),
+        accuracies=np.array([accuracies.get(c, np.nan) for c in sizes], dtype=np.float32),
         labeling=agent.report if agent else _REPORT_WITHOUT_AGENT,
     )
 
 
 def _make_keyword_titles(terms: list[str]) -> list[str]:
     """Return candidates for a title: the best three terms, then with one more term each, to be distinct."""
-    lines = [plain_line(", ".join(terms[:n])) for n in range(min(TERMS_IN_TITLE, len(terms)), len(terms) + 1)]
+    lines = [clean_line(", ".join(terms[:n])) for n in range(min(TERMS_IN_TITLE, len(terms)), len(terms) + 1)]
     return [line[:1].upper() + line[1:] for line in lines]
 
 
@@ -188,7 +186,7 @@ def _describe_cluster(size: int, total: int, terms: list[str], summaries: Sequen
     """Return a description of facts: the size of the cluster, its terms, an example."""
     lines = [f"- {size} of {total} traces ({size / total:.0%})"]
     if terms:
-        lines.append(f"- Distinguishing terms: {plain_line(', '.join(terms), 300)}")
+        lines.append(f"- Distinguishing terms: {clean_line(', '.join(terms), 300)}")
     if summaries:
-        lines.append(f"- For example: {plain_line(summaries[0]['title']) or 'untitled'}")
+        lines.append(f"- For example: {clean_line(summaries[0]['title']) or 'untitled'}")
     return "\n".join(lines)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from trace_clustering.constants import NOISE_CLUSTER_ID, NOISE_TITLE
 from trace_clustering.labeling.keywords import stem
-from trace_clustering.text import MAX_TITLE_LENGTH, plain_line
+from trace_clustering.text import MAX_TITLE_LENGTH, clean_line
 
 # Readers of a list confuse two titles that share this much of their words.
 MIN_SHARE_OF_SIMILAR = 0.75
@@ -53,7 +53,7 @@ def make_titles_distinct(candidates: Mapping[int, Sequence[str]]) -> dict[int, s
 def add_each_term(title: str, terms: Iterable[str]) -> Iterator[str]:
     """Yield a title with one of its cluster's terms added, in the order of the terms."""
     for term in terms:
-        yield _append_suffix(title, f" ({plain_line(term, 40)})")
+        yield _append_suffix(title, f" ({clean_line(term, 40)})")
 
 
 def _add_number(title: str, cluster: int) -> Iterator[str]:
@@ -63,4 +63,4 @@ def _add_number(title: str, cluster: int) -> Iterator[str]:
 
 
 def _append_suffix(title: str, suffix: str) -> str:
-    return plain_line(title, MAX_TITLE_LENGTH - len(suffix)) + suffix
+    return clean_line(title, MAX_TITLE_LENGTH - len(suffix)) + suffix

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.errors import EndpointDownError, LimitReachedError
+from trace_clustering.labeling.agent.evidence import HeldOutTrace
 from trace_clustering.labeling.endpoint.client import Endpoint
 from trace_clustering.labeling.endpoint.request_size import measure_text
 from trace_clustering.labeling.json_answers import dump_json, shorten
-from trace_clustering.text import plain_line
-from trace_clustering.traces.summary import TraceSummary
+from trace_clustering.text import clean_line
 
 VERIFIER = """\
 You check the titles of a clustering. Assign each trace to the cluster whose title and description \
@@ -61,8 +61,7 @@ _ASSIGN_TRACES = {
 def verify_labels(
     endpoint: Endpoint,
     labels: Mapping[int, ClusterLabel],
-    held_out: Mapping[str, int],
-    summaries: Mapping[str, TraceSummary],
+    held_out: Sequence[HeldOutTrace],
     log: logging.Logger,
 ) -> dict[int, float]:
     """Return, for each cluster, the share of its held-out traces that its label attracts.
@@ -75,33 +74,30 @@ def verify_labels(
     endpoint : Endpoint
     labels : mapping
         The agent's labels.
-    held_out : mapping
-        Traces that the agent has not seen, and their clusters.
-    summaries : mapping
-        Summaries by trace id.
+    held_out : sequence of HeldOutTrace
+        Traces that the agent has not seen.
     log : logging.Logger
     """
-    traces = [trace for trace, cluster in held_out.items() if cluster in labels and trace in summaries]
+    traces = [trace for trace in held_out if trace.cluster_id in labels]
     room = endpoint.budget.limits.max_request_characters - _OVERHEAD_CHARACTERS - measure_text(VERIFIER)
     options = _list_options(labels, room // 2)
     hits: dict[int, list[bool]] = {}
-    batches = _split_into_batches(traces, summaries, room - _measure_element(options))
+    batches = _split_into_batches(traces, room - _measure_element(options))
     for count, batch in enumerate(batches):
         if count == MAX_REQUESTS:
             log.info(
                 f"Labeling: {MAX_REQUESTS} requests were made to verify labels; the rest stays unverified"
             )
             break
-        message = HumanMessage(_write_question(options, list(batch.values())))
+        message = HumanMessage(_write_question(options, [row for row, _ in batch.values()]))
         try:
             answer = endpoint.ask([SystemMessage(VERIFIER), message], [_ASSIGN_TRACES])
         except (LimitReachedError, EndpointDownError) as end:
             log.warning(f"Labeling: verifying labels ended early: {end}")
             break
-        trace_of_number = {row["trace"]: trace for trace, row in batch.items()}
         for number, cluster in _read_assignments(answer).items():
-            if number in trace_of_number:
-                own = held_out[trace_of_number[number]]
+            if number in batch:
+                own = batch[number][1].cluster_id
                 hits.setdefault(own, []).append(cluster == own)
     return {cluster: sum(found) / len(found) for cluster, found in sorted(hits.items())}
 
@@ -127,22 +123,21 @@ def _list_options(labels: Mapping[int, ClusterLabel], room: int) -> list[Any]:
 
 
 def _split_into_batches(
-    traces: Iterable[str], summaries: Mapping[str, TraceSummary], room: int
-) -> Iterator[dict[str, dict[str, Any]]]:
-    """Yield the traces in groups that fit into one request each: by trace id, a number and the summary."""
-    batch: dict[str, dict[str, Any]] = {}
+    traces: Iterable[HeldOutTrace], room: int
+) -> Iterator[dict[int, tuple[dict[str, Any], HeldOutTrace]]]:
+    """Yield the traces in groups that fit into one request each: by number, what the model reads of each."""
+    batch: dict[int, tuple[dict[str, Any], HeldOutTrace]] = {}
     left = room
     for number, trace in enumerate(traces):
-        summary = summaries[trace]
         row = {
             "trace": number,
-            "title": plain_line(summary["title"]),
-            "summary": plain_line(" / ".join(summary["bullets"]), _MAX_SUMMARY_LENGTH),
+            "title": clean_line(trace.summary["title"]),
+            "summary": clean_line(" / ".join(trace.summary["bullets"]), _MAX_SUMMARY_LENGTH),
         }
         if _measure_element(row) > left and batch:
             yield batch
             batch, left = {}, room
-        batch[trace] = row
+        batch[number] = row, trace
         left -= _measure_element(row)
     if batch:
         yield batch

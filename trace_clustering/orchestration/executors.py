@@ -3,7 +3,7 @@
 import dagster as dg
 
 from trace_clustering.algorithms.steps import import_libraries
-from trace_clustering.environment import executor_name
+from trace_clustering.environment import read_executor_name
 from trace_clustering.processes.worker import prepare_process
 
 # Steps are forked from a process that has imported these modules, so that no step imports them again. chdb
@@ -27,7 +27,7 @@ def build_executor() -> dg.ExecutorDefinition:
     Runs can be cancelled and limited in time only if steps have processes of their own. In one process, short
     runs start faster.
     """
-    if executor_name() == "in_process":
+    if read_executor_name() == "in_process":
         return dg.ExecutorDefinition(
             "in_process",
             config_schema=dg.in_process_executor.config_schema,  # type: ignore[arg-type]

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import dagster as dg
 
-from trace_clustering.environment import allowed_team_ids
+from trace_clustering.environment import read_team_ids
 from trace_clustering.traces.window import Window
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2025-01-01", timezone="UTC")
 TEAM_DAY = dg.MultiPartitionsDefinition(
-    {"date": DAYS, "team": dg.StaticPartitionsDefinition([str(team_id) for team_id in allowed_team_ids()])}
+    {"date": DAYS, "team": dg.StaticPartitionsDefinition([str(team_id) for team_id in read_team_ids()])}
 )
 
 

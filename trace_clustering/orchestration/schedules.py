@@ -6,7 +6,7 @@ from datetime import timedelta
 import dagster as dg
 
 from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME
-from trace_clustering.environment import allowed_team_ids
+from trace_clustering.environment import read_team_ids
 from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.partitions import TEAM_DAY
 from trace_clustering.orchestration.team_settings import build_run_config, load_team_settings
@@ -25,7 +25,7 @@ SETTINGS_BY_TEAM = load_team_settings()
 def trace_clustering_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """Request one run per allowed team for yesterday, with the team's settings."""
     yesterday = (context.scheduled_execution_time - timedelta(days=1)).strftime("%Y-%m-%d")
-    for team_id in allowed_team_ids():
+    for team_id in read_team_ids():
         key = dg.MultiPartitionKey({"date": yesterday, "team": str(team_id)})
         if TEAM_DAY.has_partition_key(key):
             config = build_run_config(SETTINGS_BY_TEAM[team_id]) if team_id in SETTINGS_BY_TEAM else None

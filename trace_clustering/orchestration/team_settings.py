@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
-from trace_clustering.environment import TEAM_SETTINGS, allowed_team_ids, parse_team_id, team_settings_file
+from trace_clustering.environment import TEAM_SETTINGS, find_team_settings_file, parse_team_id, read_team_ids
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.orchestration.settings import ClusteringSettings
 
@@ -47,7 +47,7 @@ def load_team_settings() -> dict[int, dict[str, Any]]:
         If the file cannot be read, or holds something that a run would refuse. The message names the file,
         the team and the setting.
     """
-    path = team_settings_file()
+    path = find_team_settings_file()
     if path is None:
         return {}
     try:
@@ -83,7 +83,7 @@ def _read_team_id(key: yaml.Node, path: Path) -> int:
         raise InvalidSettingsError(
             f"{path}, line {line}: {key.value!r} is not the id of a team, which is a positive integer"
         )
-    if team_id not in (allowed := allowed_team_ids()):
+    if team_id not in (allowed := read_team_ids()):
         raise InvalidSettingsError(
             f"{path}, team {team_id} is not clustered, only {', '.join(map(str, allowed))} are; "
             "add it to TRACE_CLUSTERING_TEAM_IDS or take it out"

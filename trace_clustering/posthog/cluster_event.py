@@ -13,7 +13,7 @@ from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.traces.arrays import IntArray
-from trace_clustering.traces.window import iso_time
+from trace_clustering.traces.window import format_time
 
 # Any fixed UUID would do. With another one, a run that is emitted again would get a second event.
 _CLUSTER_EVENT_NAMESPACE = uuid.UUID("6f0b4c5e-7d0f-5b0a-9d53-0c2b3a4e5f61")
@@ -99,8 +99,8 @@ class ClusterEvent:
             {
                 "$ai_clustering_run_id": self.provenance.run_id,
                 "$ai_clustering_level": "trace",
-                "$ai_window_start": iso_time(self.provenance.window.start),
-                "$ai_window_end": iso_time(self.provenance.window.end),
+                "$ai_window_start": format_time(self.provenance.window.start),
+                "$ai_window_end": format_time(self.provenance.window.end),
                 "$ai_total_items_analyzed": sum(cluster.size for cluster in self.clusters),
                 "$ai_clustering_params": self.params,
                 "$ai_clustering_labeler": self.labeler,
@@ -178,4 +178,4 @@ def _choose_times(assignments: ClusterAssignments) -> list[str]:
     """Return when each trace began, or else the time of its embedding, as ISO 8601 text."""
     embedded = assignments.timestamps.astype("datetime64[us]")
     times = np.where(np.isnat(assignments.trace_times), embedded, assignments.trace_times)
-    return [iso_time(moment.replace(tzinfo=UTC)) for moment in times.tolist()]
+    return [format_time(moment.replace(tzinfo=UTC)) for moment in times.tolist()]

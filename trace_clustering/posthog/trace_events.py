@@ -13,7 +13,7 @@ from trace_clustering.constants import (
     SUMMARY_EVENT_NAME,
 )
 from trace_clustering.traces.record import TraceRecord
-from trace_clustering.traces.window import iso_time
+from trace_clustering.traces.window import format_time
 
 # Any fixed UUID would do. With another one, a file that is loaded again would insert its events twice.
 _TRACE_EVENT_NAMESPACE = uuid.UUID("0c4f3c52-6c4b-5a3e-8f5e-1f6d2b7a9e10")
@@ -44,7 +44,7 @@ def build_summary_event(team_id: int, record: TraceRecord, batch_run_id: str) ->
         "$ai_summary_interesting_notes": [
             {"text": text, "line_refs": ""} for text in record.interesting_notes
         ],
-        "trace_timestamp": iso_time(record.timestamp),
+        "trace_timestamp": format_time(record.timestamp),
     }
     identity = uuid.uuid5(
         _TRACE_EVENT_NAMESPACE, f"{team_id}:{SUMMARY_EVENT_NAME}:{batch_run_id}:{record.trace_id}"
@@ -55,7 +55,7 @@ def build_summary_event(team_id: int, record: TraceRecord, batch_run_id: str) ->
 def build_generation_event(team_id: int, record: TraceRecord) -> list[Any]:
     """Return the row of the `$ai_generation` event with the trace's properties, which filters test."""
     properties = {**record.properties, "$ai_trace_id": record.trace_id}
-    content = f"{iso_time(record.timestamp)}:{json.dumps(properties, sort_keys=True)}"
+    content = f"{format_time(record.timestamp)}:{json.dumps(properties, sort_keys=True)}"
     identity = uuid.uuid5(_TRACE_EVENT_NAMESPACE, f"{team_id}:{GENERATION_EVENT_NAME}:{content}")
     return _build_event(identity, GENERATION_EVENT_NAME, properties, record, record.trace_id)
 

@@ -12,7 +12,7 @@ from trace_clustering.clickhouse.cluster_events import fetch_cluster_event
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.errors import NoClusteringError
-from trace_clustering.text import plain_line
+from trace_clustering.text import clean_line
 from trace_clustering.traces.window import Window
 
 MAX_NEAREST_TRACES = 3
@@ -46,7 +46,7 @@ def fetch_clustering(clickhouse: ClickHouse, team_id: int, run_id: str = "") -> 
     NoClusteringError
         If the team has no clustering, or no such run.
     """
-    with clickhouse.for_team(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+    with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
         properties = fetch_cluster_event(session, run_id)
         if properties is None:
             raise NoClusteringError(
@@ -75,7 +75,7 @@ def build_clustering_table(clustering: StoredClustering) -> Table:
     run_id = properties["$ai_clustering_run_id"]
     window = f"{properties['$ai_window_start']} to {properties['$ai_window_end']}"
     table = Table(
-        title=Text(plain_line(f"{run_id}: {total} traces from {window}", _MAX_TITLE_LINE)),
+        title=Text(clean_line(f"{run_id}: {total} traces from {window}", _MAX_TITLE_LINE)),
         caption=Text(_write_caption(properties)),
         title_justify="left",
         caption_justify="left",
@@ -95,10 +95,10 @@ def build_clustering_table(clustering: StoredClustering) -> Table:
         table.add_column(header, justify="right")
     table.add_column("Nearest traces", ratio=3, no_wrap=True, overflow="ellipsis")
     for cluster in sorted(properties["$ai_clusters"], key=lambda c: (c["cluster_id"] < 0, -c["size"])):
-        nearest = [plain_line(titles.get(trace) or trace) for trace in _list_nearest(cluster)]
+        nearest = [clean_line(titles.get(trace) or trace) for trace in _list_nearest(cluster)]
         table.add_row(
             str(cluster["cluster_id"]),
-            Text(plain_line(cluster["title"])),
+            Text(clean_line(cluster["title"])),
             str(cluster["size"]),
             f"{cluster['size'] / total:.1%}",
             *(_format_share(cluster.get(key)) for key in measured_columns),
@@ -108,10 +108,10 @@ def build_clustering_table(clustering: StoredClustering) -> Table:
 
 
 def _write_caption(properties: dict[str, Any]) -> str:
-    lines = [plain_line(f"{_describe_labeling(properties)} Shares are of all traces.", _MAX_CAPTION_LINE)]
+    lines = [clean_line(f"{_describe_labeling(properties)} Shares are of all traces.", _MAX_CAPTION_LINE)]
     if filters := properties.get("$ai_clustering_params", {}).get("trace_filters"):
         filters_in_words = _describe_filters(filters)
-        lines.append(plain_line(f"Only traces with an event where {filters_in_words}.", _MAX_CAPTION_LINE))
+        lines.append(clean_line(f"Only traces with an event where {filters_in_words}.", _MAX_CAPTION_LINE))
     return "\n".join(lines)
 
 

@@ -91,7 +91,7 @@ def load_file(
     batches = _take_batches(good)
     while first := next(batches, None):
         # One session inserts many batches, because the embedded engine leaks memory each time it is opened.
-        with clickhouse.for_team(team_id, timeout_seconds=_INSERT_TIMEOUT_SECONDS) as session:
+        with clickhouse.open_session(team_id, timeout_seconds=_INSERT_TIMEOUT_SECONDS) as session:
             for records in chain([first], islice(batches, _BATCHES_PER_SESSION - 1)):
                 model_name = embedding_model or f"unknown-{len(records[0].embedding)}"
                 new = insert_records(session, records, batch_run_id=batch_run_id, model_name=model_name)

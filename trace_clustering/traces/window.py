@@ -12,6 +12,6 @@ class Window:
     end: datetime
 
 
-def iso_time(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Return an aware time as ISO 8601 text in UTC with a `Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

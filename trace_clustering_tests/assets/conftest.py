@@ -28,7 +28,7 @@ class Graph:
         self.llm_config: dict[str, Any] = {}  # replaces `llm`, as the launchpad does
 
     def load(self, team_id: int, records: Sequence[TraceRecord], batch_run_id: str = "batch-1") -> None:
-        with self.clickhouse.for_team(team_id, timeout_seconds=60) as session:
+        with self.clickhouse.open_session(team_id, timeout_seconds=60) as session:
             insert_records(session, records, batch_run_id=batch_run_id, model_name="test-16")
 
     def materialize(
@@ -51,7 +51,7 @@ class Graph:
 
     def newest_event(self) -> dict[str, Any] | None:
         """Return what the statement of the design finds, unchanged, in the project's own tables."""
-        with self.clickhouse.for_team(1, timeout_seconds=60) as session:
+        with self.clickhouse.open_session(1, timeout_seconds=60) as session:
             rows = session.query(
                 """
                 SELECT timestamp, JSONExtractString(properties, '$ai_clustering_run_id') AS run_id,
@@ -62,7 +62,7 @@ class Graph:
             return {**rows[0], "clusters": json.loads(rows[0]["clusters"])} if rows else None
 
     def event_properties(self, team_id: int = 1) -> list[dict[str, Any]]:
-        with self.clickhouse.for_team(team_id, timeout_seconds=60) as session:
+        with self.clickhouse.open_session(team_id, timeout_seconds=60) as session:
             rows = session.query("SELECT properties FROM events WHERE event = '$ai_trace_clusters'")
         return [json.loads(row["properties"]) for row in rows]
 

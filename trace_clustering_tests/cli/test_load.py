@@ -35,7 +35,7 @@ def test_json_lines_and_parquet_are_loaded_into_the_default_folder(tmp_path: Pat
     assert output("load", tmp_path / "b.parquet", "--team-id", 5, "--embedding-model", "minilm") == (
         "Loaded 4 traces for team 5; 0 were there already.\n"
     )
-    with engine(tmp_path).for_team(5, timeout_seconds=60) as session:
+    with engine(tmp_path).open_session(5, timeout_seconds=60) as session:
         models = session.query(
             "SELECT model_name, count() AS n FROM {embeddings:Identifier} GROUP BY model_name"
         )

@@ -96,20 +96,20 @@ TEAM, HOSTILE_TEAM, FORGED_TEAM, POSTHOG_TEAM = 1, 2, 3, 4
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose embedded engine holds clusterings of four teams."""
     home = tmp_path_factory.mktemp("home")
-    with engine(home).for_team(TEAM, timeout_seconds=60) as session:
+    with engine(home).open_session(TEAM, timeout_seconds=60) as session:
         records = themed_records(per_theme=2, outliers=0)
         insert_records(session, records, batch_run_id="batch", model_name="made-up")
         emit(session)
         emit(session, run_label="second", title="Newer refunds", trace_filters=FILTERS)
         properties = fetch_cluster_event(session, RUN)
-    with engine(home).for_team(HOSTILE_TEAM, timeout_seconds=60) as session:
+    with engine(home).open_session(HOSTILE_TEAM, timeout_seconds=60) as session:
         hostile = [
             dataclasses.replace(record, trace_id=HOSTILE + record.trace_id, title=HOSTILE)
             for record in records[:2]
         ]
         insert_records(session, hostile, batch_run_id="batch", model_name="made-up")
         emit(session, title=HOSTILE, prefix=HOSTILE)
-    with engine(home).for_team(FORGED_TEAM, timeout_seconds=60) as session:
+    with engine(home).open_session(FORGED_TEAM, timeout_seconds=60) as session:
         forged = {
             "$ai_clustering_run_id": HOSTILE,
             "$ai_clustering_labeler": HOSTILE,
@@ -117,7 +117,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "$ai_clustering_labeling": {"requests": 1, "model": HOSTILE, "ended": HOSTILE},
         }
         emit_raw(session, properties | forged)
-    with engine(home).for_team(POSTHOG_TEAM, timeout_seconds=60) as session:
+    with engine(home).open_session(POSTHOG_TEAM, timeout_seconds=60) as session:
         own = {name: value for name, value in properties.items() if "labeling" not in name}
         del own["$ai_clustering_labeler"]
         emit_raw(session, own)

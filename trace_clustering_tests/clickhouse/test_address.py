@@ -61,7 +61,7 @@ def test_a_password_that_is_not_percent_encoded_is_refused_without_being_shown(p
 
 @pytest.mark.parametrize("name", ["plain", "with space", "a#b", "a%20b", "it's", "Süß"])
 def test_the_embedded_folder_is_taken_literally(tmp_path: Path, name: str) -> None:
-    with ClickHouse(dsn=f"chdb://{tmp_path / name}").for_team(1, timeout_seconds=60) as session:
+    with ClickHouse(dsn=f"chdb://{tmp_path / name}").open_session(1, timeout_seconds=60) as session:
         session.insert("events", [["e"]], ["event"])
     assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.lock"}
     assert (tmp_path / name / "data").is_dir()
@@ -71,13 +71,13 @@ def test_a_folder_the_engine_would_misread_is_refused(tmp_path: Path) -> None:
     clickhouse = ClickHouse(dsn=f"chdb://{tmp_path}/what?mode=ro")
     with (
         pytest.raises(InvalidSettingsError, match=r"\?"),
-        clickhouse.for_team(1, timeout_seconds=60) as session,
+        clickhouse.open_session(1, timeout_seconds=60) as session,
     ):
         session.insert("events", [["e"]], ["event"])
 
 
 def test_without_an_address_everything_is_kept_under_dagster_home(tmp_path: Path) -> None:
-    with ClickHouse().for_team(1, timeout_seconds=60) as session:
+    with ClickHouse().open_session(1, timeout_seconds=60) as session:
         session.insert("events", [["e"]], ["event"])
     assert (tmp_path / "trace_clustering_data" / "clickhouse" / "data").is_dir()
 

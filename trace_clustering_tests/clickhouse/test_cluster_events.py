@@ -33,18 +33,18 @@ STORED = "SELECT * FROM events WHERE event = '$ai_trace_clusters'"
 def emit(place: ClickHouse, *events: ClusterEvent) -> list[str]:
     outcomes = []
     for event in events:
-        with place.for_team(event.provenance.team_id, timeout_seconds=60) as session:
+        with place.open_session(event.provenance.team_id, timeout_seconds=60) as session:
             outcomes.append(emit_cluster_events(session, event))
     return outcomes
 
 
 def read_stored(place: ClickHouse, team_id: int = 1) -> list[dict[str, Any]]:
-    with place.for_team(team_id, timeout_seconds=60) as session:
+    with place.open_session(team_id, timeout_seconds=60) as session:
         return session.query(STORED)
 
 
 def fetch(place: ClickHouse, run_id: str = "", team_id: int = 1) -> dict[str, Any] | None:
-    with place.for_team(team_id, timeout_seconds=60) as session:
+    with place.open_session(team_id, timeout_seconds=60) as session:
         return fetch_cluster_event(session, run_id)
 
 
@@ -70,7 +70,7 @@ class TestTimes:
         self, place: ClickHouse, trace_timestamp: str, timestamp: str
     ) -> None:
         ids = IDENTITY["trace_ids"], IDENTITY["batch_run_ids"]
-        with place.for_team(1, timeout_seconds=60) as session:
+        with place.open_session(1, timeout_seconds=60) as session:
             insert_summaries(session, {"id": "a", "trace_timestamp": trace_timestamp})
             times = fetch_trace_times(session, WINDOW, *ids)
         traces = make_cluster_event(trace_times=times).clusters[1].traces
@@ -114,7 +114,7 @@ class TestEmitting:
     def test_the_query_of_the_design_works_as_it_stands(self, place: ClickHouse) -> None:
         event = make_cluster_event()
         emit(place, event)
-        with place.for_team(1, timeout_seconds=60) as session:
+        with place.open_session(1, timeout_seconds=60) as session:
             (row,) = session.query(DESIGN_QUERY)
         assert row["timestamp"] == WINDOW.end
         assert row["run_id"] == "1_trace_20250123_000000"
@@ -142,7 +142,7 @@ class TestEmitting:
     def test_versions_that_a_crash_left_behind_are_cleaned_up(
         self, place: ClickHouse, title: str, outcome: str, ages_in_hours: tuple[int, ...]
     ) -> None:
-        with place.for_team(1, timeout_seconds=60) as session:
+        with place.open_session(1, timeout_seconds=60) as session:
             for number, hours in enumerate(ages_in_hours):
                 left = make_cluster_event(title=f"left {number}")
                 session.insert(
@@ -171,15 +171,15 @@ class TestEmitting:
             make_cluster_event(team_id=2),
         ]
         assert emit(place, *others) == ["emitted"] * 3
-        with place.for_team(1, timeout_seconds=60) as session:
+        with place.open_session(1, timeout_seconds=60) as session:
             insert_events(session, {"event": "$ai_trace_clusters", "timestamp": WINDOW.end}, {})
         emit(place, make_cluster_event(title="one"), make_cluster_event(title="two"))
-        with place.for_team(1, timeout_seconds=60) as session:
+        with place.open_session(1, timeout_seconds=60) as session:
             assert session.query("SELECT count() AS n FROM events") == [{"n": 5}]
         assert len(read_stored(place, team_id=2)) == 1
 
     def test_where_rows_cannot_be_deleted_the_newest_version_is_read(self, place: ClickHouse) -> None:
-        with place.for_team(1, timeout_seconds=60) as session:
+        with place.open_session(1, timeout_seconds=60) as session:
             session._client.command("CREATE TABLE undeletable AS events ENGINE = Log")
         undeletable = ClickHouse(dsn=place.dsn, events_table="undeletable")
         assert emit(undeletable, make_cluster_event(title="one"), make_cluster_event(title="two")) == [

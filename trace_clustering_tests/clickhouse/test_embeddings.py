@@ -21,12 +21,12 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 def write(place: ClickHouse, *rows: dict[str, Any], team_id: int = 1) -> None:
-    with place.for_team(team_id, timeout_seconds=60) as session:
+    with place.open_session(team_id, timeout_seconds=60) as session:
         insert_embeddings(session, *rows)
 
 
 def fetch(place: ClickHouse, team_id: int = 1, **options: Any) -> TraceEmbeddings:
-    with place.for_team(team_id, timeout_seconds=60) as session:
+    with place.open_session(team_id, timeout_seconds=60) as session:
         return fetch_trace_embeddings_for_clustering(session, WINDOW, **options)
 
 
@@ -147,7 +147,7 @@ def test_of_several_rows_the_newest_counts_and_a_trace_counts_once(
         {**row, "inserted_at": NOON + number * MILLISECOND, "embedding": [float(number)] * 3}
         for number, row in enumerate(rows)
     ]
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         for row in reversed(rows) if newest_first else rows:
             insert_embeddings(session, row)
     found = fetch(clickhouse)
@@ -184,7 +184,7 @@ def test_rows_that_are_replaced_while_they_are_read_are_a_fault_and_never_a_gap(
 ) -> None:
     write(clickhouse, *({"document_id": f"trace-{number}"} for number in range(100)))
     changing = "* REPLACE inserted_at + toIntervalMillisecond(rand() % 2) AS inserted_at"
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         session._client.command(f"CREATE VIEW changing AS SELECT {changing} FROM document_embeddings")
     with pytest.raises(ClickHouseQueryError, match=r"\d+ of 100 traces were replaced while they were read"):
         fetch(ClickHouse(dsn=clickhouse.dsn, embeddings_table="changing"))

@@ -19,7 +19,7 @@ FILTER = {"key": "p", "value": "v"}
 
 
 def test_one_event_must_satisfy_all_filters(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         insert_trace(session, "one event", {"properties": {"a": 1, "b": 2}}, {"properties": {}})
         insert_trace(session, "two events", {"properties": {"a": 1}}, {"properties": {"b": 2}})
         insert_trace(session, "column of another", {"event": "$ai_span"}, {"properties": {"a": 1}})
@@ -32,7 +32,7 @@ def test_one_event_must_satisfy_all_filters(place: ClickHouse) -> None:
 
 
 def test_a_denial_is_satisfied_by_any_event_without_the_property(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         insert_trace(session, "with a bare span", {"properties": {"p": "v"}}, {"event": "$ai_span"})
         insert_trace(session, "alone", {"properties": {"p": "v"}})
         denial = {"key": "p", "operator": "is_not", "value": "v"}
@@ -58,7 +58,7 @@ def test_a_denial_is_satisfied_by_any_event_without_the_property(place: ClickHou
     ],
 )
 def test_only_events_of_traces_count(clickhouse: ClickHouse, name: str, counts: bool) -> None:
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_trace(session, "trace", {**MATCHING, "event": name})
         assert find_traces(session, FILTER) == ({"trace"} if counts else set())
         assert find_traces(session, {"key": "p", "operator": "is_not", "value": "w"}) == (
@@ -75,14 +75,14 @@ def test_events_count_from_seven_days_before_the_window_to_its_end(place: ClickH
         "last": WINDOW.end - MICROSECOND,
         "after": WINDOW.end,
     }
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         for trace_id, moment in moments.items():
             insert_trace(session, trace_id, {**MATCHING, "timestamp": moment})
         assert find_traces(session, FILTER) == {"earliest", "before", "inside", "last"}
 
 
 def test_an_event_without_a_trace_id_belongs_to_no_trace(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         for trace_id in ("", "null", "3", "trace"):
             insert_embeddings(session, {"document_id": trace_id})
         for trace_id in ("", None, [], {}):
@@ -93,7 +93,7 @@ def test_an_event_without_a_trace_id_belongs_to_no_trace(place: ClickHouse) -> N
 
 
 def test_a_matching_trace_without_an_embedding_is_no_row(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         insert_trace(session, "embedded", MATCHING)
         insert_trace_events(session, "not embedded", MATCHING)
         insert_embeddings(
@@ -104,7 +104,7 @@ def test_a_matching_trace_without_an_embedding_is_no_row(place: ClickHouse) -> N
 
 
 def test_filters_come_before_the_sample(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         insert_embeddings(session, *({"document_id": f"trace-{n:03d}"} for n in range(400)))
         matching = {f"trace-{n:03d}" for n in range(0, 400, 10)}
         insert_trace_events(session, "elsewhere", MATCHING)
@@ -127,7 +127,7 @@ def test_filters_come_before_the_sample(place: ClickHouse) -> None:
 
 
 def test_what_filters_leave_out_still_counts_as_in_the_window(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         insert_trace(session, "trace", MATCHING)
         sample = fetch_trace_embeddings_for_clustering(
             session, WINDOW, filters=parse_filters([{"key": "p", "value": "w"}])
@@ -137,7 +137,7 @@ def test_what_filters_leave_out_still_counts_as_in_the_window(place: ClickHouse)
 
 
 def test_vectors_of_two_lengths_are_refused_whatever_the_filters_leave(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         insert_trace(session, "a", MATCHING)
         insert_embeddings(session, {"document_id": "b", "embedding": [1.0, 2.0], "model_name": "small-2"})
         with pytest.raises(InvalidEmbeddingsError, match=r"2 \(small-2\); 3 \(test-3\)"):
@@ -146,7 +146,7 @@ def test_vectors_of_two_lengths_are_refused_whatever_the_filters_leave(place: Cl
 
 @pytest.mark.slow
 def test_a_filter_that_keeps_two_percent_of_a_large_window_fills_the_sample(clickhouse: ClickHouse) -> None:
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         session._client.command(
             """
             INSERT INTO document_embeddings

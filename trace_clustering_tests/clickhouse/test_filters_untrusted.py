@@ -74,7 +74,7 @@ SHORT = [text if len(text) < 100 else f"{len(text)} {text[0]!r}" for text in NAS
 @pytest.fixture(scope="module")
 def session(shared_place: ClickHouse) -> Iterator[TeamSession]:
     """A session of team 1, where each nasty text is a key and a value of one trace; team 2 has the same."""
-    with shared_place.for_team(1, timeout_seconds=60) as own:
+    with shared_place.open_session(1, timeout_seconds=60) as own:
         other = switch_team(own, 2)
         events = [{"properties": {text: text}} for text in NASTY]
         insert_embeddings(own, {"document_id": "bare"}, *({"document_id": trace} for trace in TRACES))

@@ -201,13 +201,13 @@ METADATA_CASES: list[tuple[str, str, Any, set[str]]] = [
 @pytest.fixture(scope="module")
 def session(shared_place: ClickHouse) -> Iterator[TeamSession]:
     """One trace with one event for each value; those for dates and columns belong to other teams."""
-    with shared_place.for_team(3, timeout_seconds=60) as third:
+    with shared_place.open_session(3, timeout_seconds=60) as third:
         for trace_id, event in METADATA.items():
             insert_trace(third, trace_id, event)
-    with shared_place.for_team(2, timeout_seconds=60) as second:
+    with shared_place.open_session(2, timeout_seconds=60) as second:
         for trace_id, value in DATES.items():
             insert_trace(second, trace_id, {"properties": {"p": value}})
-    with shared_place.for_team(1, timeout_seconds=60) as first:
+    with shared_place.open_session(1, timeout_seconds=60) as first:
         for trace_id, properties in PROPERTIES.items():
             insert_trace(first, trace_id, {"properties": properties})
         yield first
@@ -246,7 +246,7 @@ def test_a_pattern_that_cannot_be_compiled_is_refused_by_name(
 
 
 def test_a_bad_pattern_is_refused_even_if_there_is_nothing_to_match(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as empty, pytest.raises(InvalidPatternError):
+    with place.open_session(1, timeout_seconds=60) as empty, pytest.raises(InvalidPatternError):
         find_traces(empty, {"key": "p", "operator": "regex", "value": "("})
 
 

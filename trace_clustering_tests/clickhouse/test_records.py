@@ -31,12 +31,12 @@ RECORD = TraceRecord(
 def load(
     place: ClickHouse, records: Sequence[TraceRecord], batch_run_id: str = "batch-1", team_id: int = 1
 ) -> int:
-    with place.for_team(team_id, timeout_seconds=60) as session:
+    with place.open_session(team_id, timeout_seconds=60) as session:
         return insert_records(session, records, batch_run_id=batch_run_id, model_name="test-16")
 
 
 def query_team(place: ClickHouse, statement: str, team_id: int = 1) -> list[dict[str, Any]]:
-    with place.for_team(team_id, timeout_seconds=60) as session:
+    with place.open_session(team_id, timeout_seconds=60) as session:
         return session.query(statement)
 
 
@@ -97,7 +97,7 @@ def test_a_record_becomes_an_embedding_a_summary_event_and_a_generation_event(pl
 
 def test_the_pipeline_reads_what_was_loaded(place: ClickHouse) -> None:
     assert load(place, RECORDS) == len(RECORDS)
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
         summaries = fetch_trace_summaries(session, WINDOW, found.trace_ids, found.batch_run_ids)
     assert found.trace_ids.tolist() == [record.trace_id for record in RECORDS]
@@ -116,7 +116,7 @@ def test_loading_again_inserts_only_what_is_missing(place: ClickHouse) -> None:
 
 def test_a_load_that_broke_off_before_the_embeddings_is_completed(place: ClickHouse) -> None:
     load(place, RECORDS)
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         session._client.command("DELETE FROM document_embeddings WHERE document_id != 'trace-000'")
     assert load(place, RECORDS) == len(RECORDS) - 1
     assert count_rows(place) == expect_each(len(RECORDS))
@@ -129,7 +129,7 @@ def test_another_batch_adds_summaries_and_vectors_and_its_vectors_count(place: C
     ]
     assert load(place, changed, "batch-2") == len(RECORDS)
     assert count_rows(place) == {**expect_each(2 * len(RECORDS)), "$ai_generation": len(RECORDS)}
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
         summaries = fetch_trace_summaries(session, WINDOW, found.trace_ids, found.batch_run_ids)
     assert set(found.batch_run_ids) == {"batch-2"}
@@ -144,7 +144,7 @@ def test_of_a_trace_that_comes_twice_in_a_batch_the_first_counts(place: ClickHou
     assert query_team(place, "SELECT embedding FROM document_embeddings") == [
         {"embedding": RECORD.embedding.tolist()}
     ]
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         summaries = fetch_trace_summaries(session, WINDOW, [RECORD.trace_id], ["batch-1"])
     assert summaries[RECORD.trace_id]["title"] == RECORD.title
 

@@ -25,7 +25,7 @@ def catch_error(clickhouse: ClickHouse, statement: str = "SELECT event FROM even
     """Return the error of a first query; no text of it or of what caused it may show a password."""
     with (
         pytest.raises(TraceClusteringError) as caught,
-        clickhouse.for_team(1, timeout_seconds=1) as session,
+        clickhouse.open_session(1, timeout_seconds=1) as session,
     ):
         session.query(statement)
     error: BaseException | None = caught.value
@@ -66,7 +66,7 @@ class TestServer:
         self, server: Server, connect_timeout: float, timeout: float
     ) -> None:
         clickhouse = ClickHouse(dsn=server.dsn(), connect_timeout_seconds=connect_timeout)
-        with clickhouse.for_team(1, timeout_seconds=timeout) as session:
+        with clickhouse.open_session(1, timeout_seconds=timeout) as session:
             assert session.query("SELECT 1 AS one") == [{"one": 1}]
 
     def test_missing_tables_say_how_to_create_them(self, server: Server) -> None:
@@ -116,7 +116,7 @@ def holder(tmp_path: Path) -> Iterator[str]:
     script = f"""
 import sys
 from trace_clustering.clickhouse.resource import ClickHouse
-with ClickHouse(dsn={dsn!r}).for_team(1, timeout_seconds=60):
+with ClickHouse(dsn={dsn!r}).open_session(1, timeout_seconds=60):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -143,15 +143,15 @@ class TestFolder:
             assert "choose another in TRACE_CLUSTERING_CLICKHOUSE_DSN" in str(error)
 
     def test_a_second_folder_in_the_same_process_is_not_called_unreachable(self, tmp_path: Path) -> None:
-        with ClickHouse(dsn=f"chdb://{tmp_path / 'first'}").for_team(1, timeout_seconds=60):
+        with ClickHouse(dsn=f"chdb://{tmp_path / 'first'}").open_session(1, timeout_seconds=60):
             error = catch_error(ClickHouse(dsn=f"chdb://{tmp_path / 'second'}"))
         assert str(tmp_path / "second") in str(error)
         assert "host and port" not in str(error)
 
     def test_an_error_inside_a_session_leaves_the_folder_free(self, clickhouse: ClickHouse) -> None:
-        with pytest.raises(ZeroDivisionError), clickhouse.for_team(1, timeout_seconds=60):
+        with pytest.raises(ZeroDivisionError), clickhouse.open_session(1, timeout_seconds=60):
             raise ZeroDivisionError
-        with ClickHouse(dsn=clickhouse.dsn, lock_timeout_seconds=0.1).for_team(
+        with ClickHouse(dsn=clickhouse.dsn, lock_timeout_seconds=0.1).open_session(
             1, timeout_seconds=60
         ) as session:
             assert session.query("SELECT event FROM events") == []
@@ -165,9 +165,9 @@ dsn, name = sys.argv[1:]
 clickhouse = ClickHouse(dsn=dsn)
 own = "SELECT event FROM events WHERE startsWith(event, {name:String})"
 for number in range(3):
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         session.insert("events", [[f"{name}-{number}"]], ["event"])
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         assert len(session.query(own, name=name)) == number + 1
 """
         processes = [
@@ -176,7 +176,7 @@ for number in range(3):
         ]
         errors = [process.communicate()[1] for process in processes]
         assert [process.returncode for process in processes] == [0] * 4, errors
-        with ClickHouse(dsn=dsn).for_team(1, timeout_seconds=60) as session:
+        with ClickHouse(dsn=dsn).open_session(1, timeout_seconds=60) as session:
             found = session.query("SELECT event FROM events ORDER BY event")
         assert [row["event"] for row in found] == [f"{name}-{n}" for name in "abcd" for n in range(3)]
 
@@ -197,7 +197,7 @@ class TestBoth:
     ) -> None:
         with (
             pytest.raises(TraceClusteringError, match="no_such_column") as caught,
-            place.for_team(1, timeout_seconds=60) as session,
+            place.open_session(1, timeout_seconds=60) as session,
         ):
             session.insert("events", [["e"]], ["no_such_column"])
         assert "cannot be reached" not in str(caught.value)

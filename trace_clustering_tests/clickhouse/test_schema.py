@@ -76,7 +76,7 @@ FROM system.tables WHERE database = currentDatabase() AND name = {t:String}
 
 @pytest.mark.parametrize("table", ["events", "document_embeddings"])
 def test_columns_engine_and_keys_are_those_of_posthog(shared_place: ClickHouse, table: str) -> None:
-    with shared_place.for_team(1, timeout_seconds=60) as session:
+    with shared_place.open_session(1, timeout_seconds=60) as session:
         columns = {row["name"]: row["type"] for row in session.query(THE_COLUMNS, t=table)}
         described = session.query(THE_TABLE, t=table)
     assert columns.keys() == COLUMNS[table].keys() | NAMES[table]
@@ -85,15 +85,15 @@ def test_columns_engine_and_keys_are_those_of_posthog(shared_place: ClickHouse, 
 
 
 def test_creating_the_tables_again_keeps_their_rows(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         session.insert("events", [["kept"]], ["event"])
     place.create_tables()
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         assert session.query("SELECT event FROM events") == [{"event": "kept"}]
 
 
 def test_the_embedded_engine_creates_its_tables_on_first_use(clickhouse: ClickHouse) -> None:
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         assert session.query("SELECT event FROM events") == []
         assert session.query("SELECT document_id FROM document_embeddings") == []
 
@@ -101,13 +101,13 @@ def test_the_embedded_engine_creates_its_tables_on_first_use(clickhouse: ClickHo
 def test_a_server_gets_tables_only_when_asked(server: Server) -> None:
     database = server.new_database()
     clickhouse = ClickHouse(dsn=server.dsn(database))
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         with pytest.raises(ClickHouseSetupError, match="trace-clustering create-tables"):
             session.query("SELECT event FROM events")
         with pytest.raises(ClickHouseSetupError, match="trace-clustering create-tables"):
             session.insert("events", [["e"]], ["event"])
     assert clickhouse.create_tables() == [f"{database}.events", f"{database}.document_embeddings"]
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         assert session.query("SELECT event FROM events") == []
 
 
@@ -115,10 +115,10 @@ def test_the_tables_can_have_other_names(place: ClickHouse) -> None:
     renamed = ClickHouse(dsn=place.dsn, events_table="my_events", embeddings_table="my_vectors")
     assert [name.partition(".")[2] for name in renamed.create_tables()] == ["my_events", "my_vectors"]
     for team_id in (1, 2):
-        with renamed.for_team(team_id, timeout_seconds=60) as session:
+        with renamed.open_session(team_id, timeout_seconds=60) as session:
             session.insert("events", [[f"of {team_id}"]], ["event"])
             session.insert("embeddings", [[f"of {team_id}"]], ["document_id"])
-    with renamed.for_team(2, timeout_seconds=60) as session:
+    with renamed.open_session(2, timeout_seconds=60) as session:
         assert session.query("SELECT event FROM my_events") == [{"event": "of 2"}]
         assert session.query("SELECT event FROM {events:Identifier}") == [{"event": "of 2"}]
         assert session.query("SELECT document_id AS id FROM {embeddings:Identifier}") == [{"id": "of 2"}]
@@ -128,11 +128,11 @@ def test_the_embedded_engine_keeps_the_tables_in_any_database(clickhouse: ClickH
     elsewhere = ClickHouse(dsn=clickhouse.dsn, database="analytics")
     assert elsewhere.create_tables() == ["analytics.events", "analytics.document_embeddings"]
     for team_id in (1, 2):
-        with elsewhere.for_team(team_id, timeout_seconds=60) as session:
+        with elsewhere.open_session(team_id, timeout_seconds=60) as session:
             session.insert("events", [[f"of {team_id}"]], ["event"])
-    with elsewhere.for_team(2, timeout_seconds=60) as session:
+    with elsewhere.open_session(2, timeout_seconds=60) as session:
         assert session.query("SELECT event FROM events") == [{"event": "of 2"}]
-    with clickhouse.for_team(2, timeout_seconds=60) as session:
+    with clickhouse.open_session(2, timeout_seconds=60) as session:
         assert session.query("SELECT event FROM events") == []
 
 
@@ -140,6 +140,6 @@ def test_the_database_setting_wins_over_that_of_the_address(server: Server) -> N
     database = server.new_database()
     clickhouse = ClickHouse(dsn=server.dsn(server.new_database()), database=database)
     assert clickhouse.create_tables() == [f"{database}.events", f"{database}.document_embeddings"]
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         session.insert("events", [["e"]], ["event"])
         assert session.query("SELECT event FROM events") == [{"event": "e"}]

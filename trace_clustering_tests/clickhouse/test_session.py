@@ -29,7 +29,7 @@ VALUES = [
 def two_teams(shared_place: ClickHouse) -> ClickHouse:
     """Two teams with one row in each table, which tell whose they are."""
     for team_id, owner in ((OWN, "own"), (OTHER, "other")):
-        with shared_place.for_team(team_id, timeout_seconds=60) as session:
+        with shared_place.open_session(team_id, timeout_seconds=60) as session:
             session.insert("events", [[owner, "shared"]], ["event", "distinct_id"])
             session.insert("embeddings", [[owner, "shared"]], ["document_id", "content"])
             session._client.command("CREATE VIEW IF NOT EXISTS events_view AS SELECT * FROM events")
@@ -55,13 +55,13 @@ def two_teams(shared_place: ClickHouse) -> ClickHouse:
     ],
 )
 def test_a_statement_that_forgets_the_team_reads_only_its_rows(two_teams: ClickHouse, statement: str) -> None:
-    with two_teams.for_team(OWN, timeout_seconds=60) as session:
+    with two_teams.open_session(OWN, timeout_seconds=60) as session:
         assert session.query(statement) == [{"owner": "own"}]
         assert list(session.stream(statement)) == [{"owner": ["own"]}]
 
 
 def test_inserted_rows_belong_to_the_team_of_the_session(place: ClickHouse) -> None:
-    with place.for_team(OTHER, timeout_seconds=60) as session:
+    with place.open_session(OTHER, timeout_seconds=60) as session:
         session.insert("events", [["e"]], ["event"])
         session.insert("embeddings", [["d"]], ["document_id"])
         assert session.query("SELECT team_id FROM events") == [{"team_id": OTHER}]
@@ -69,7 +69,7 @@ def test_inserted_rows_belong_to_the_team_of_the_session(place: ClickHouse) -> N
 
 
 def test_values_come_back_unchanged(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         session.insert("events", [[value] for value in VALUES], ["event"])
         found = "SELECT event FROM events WHERE event = {value:String}"
         assert [session.query(found, value=value) for value in VALUES] == [[{"event": v}] for v in VALUES]
@@ -83,7 +83,7 @@ def test_values_come_back_unchanged(place: ClickHouse) -> None:
 def test_times_are_aware_and_in_utc_to_the_microsecond(place: ClickHouse) -> None:
     moment = datetime(2025, 1, 22, 23, 59, 59, 999_999, tzinfo=UTC)
     elsewhere = moment.astimezone(timezone(timedelta(hours=-7)))
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         session.insert("events", [[elsewhere]], ["timestamp"])
         found = session.query(
             "SELECT timestamp FROM events WHERE timestamp = {moment:DateTime64(6, 'UTC')}", moment=elsewhere
@@ -94,7 +94,7 @@ def test_times_are_aware_and_in_utc_to_the_microsecond(place: ClickHouse) -> Non
 
 def test_ids_and_numbers_come_back_unchanged(place: ClickHouse) -> None:
     identity = uuid.uuid4()
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         session.insert("events", [[identity]], ["uuid"])
         assert session.query(
             "SELECT uuid FROM events WHERE uuid IN {uuids:Array(UUID)}", uuids=[str(identity)]
@@ -103,7 +103,7 @@ def test_ids_and_numbers_come_back_unchanged(place: ClickHouse) -> None:
 
 
 def test_the_engine_knows_who_asks(place: ClickHouse) -> None:
-    with place.for_team(7, timeout_seconds=60) as session:
+    with place.open_session(7, timeout_seconds=60) as session:
         (row,) = session.query(
             "SELECT getSetting('log_comment') AS said, getSetting('max_execution_time') AS s"
         )

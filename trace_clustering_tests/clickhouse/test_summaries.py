@@ -19,12 +19,12 @@ WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=
 def fetch(
     place: ClickHouse, trace_ids: Sequence[str], batch_run_ids: Sequence[str] = (), team_id: int = 1
 ) -> dict[str, TraceSummary]:
-    with place.for_team(team_id, timeout_seconds=60) as session:
+    with place.open_session(team_id, timeout_seconds=60) as session:
         return fetch_trace_summaries(session, WINDOW, trace_ids, batch_run_ids or [""] * len(trace_ids))
 
 
 def test_a_summary_has_title_flow_bullets_notes_and_time(place: ClickHouse) -> None:
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         insert_summaries(
             session,
             {
@@ -79,7 +79,7 @@ def test_the_summary_made_with_the_embedding_wins_else_the_newest(
         ("", "without batch"),
         ("batch-2", "newest"),
     ]
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         for hours, (batch, stored_title) in reversed(list(enumerate(stored))):
             summary = {"id": "t", "batch": batch, "title": stored_title}
             insert_summaries(session, summary, timestamp=NOON + timedelta(hours=hours))
@@ -112,7 +112,7 @@ def test_the_summary_made_with_the_embedding_wins_else_the_newest(
 def test_lists_are_read_in_every_form_they_were_ever_stored_in(
     clickhouse: ClickHouse, stored: Any, texts: list[str]
 ) -> None:
-    with clickhouse.for_team(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_summaries(
             session, {"id": "t", "$ai_summary_bullets": stored, "$ai_summary_interesting_notes": stored}
         )
@@ -123,7 +123,7 @@ def test_lists_are_read_in_every_form_they_were_ever_stored_in(
 
 def test_events_that_are_no_readable_summary_are_passed_over(place: ClickHouse) -> None:
     properties = json.dumps({"$ai_trace_id": "t", "$ai_summary_title": "wrong"})
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         insert_events(
             session,
             {"event": "$ai_trace_summary", "properties": properties[:-1]},
@@ -144,7 +144,7 @@ def test_events_that_are_no_readable_summary_are_passed_over(place: ClickHouse) 
 def test_more_than_a_thousand_long_ids_all_get_their_summaries(place: ClickHouse) -> None:
     ids = [f"{number:06d}".ljust(100, "x") for number in range(2001)]
     batches = [f"1_2025-01-20T00:00:00+00:00_{number % 7}" for number in range(2001)]
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         insert_summaries(
             session,
             *({"id": i, "batch": b, "title": f"of {i}"} for i, b in zip(ids, batches, strict=True)),
@@ -164,7 +164,7 @@ def test_no_ids_need_no_summaries(place: ClickHouse) -> None:
 
 def test_ids_are_values_and_never_sql(place: ClickHouse) -> None:
     ids = ["') OR 1=1 --", "it's", "a\\", "{team_id:Int64}", "%s", '"; DROP TABLE events; --', "ü\n"]
-    with place.for_team(1, timeout_seconds=60) as session:
+    with place.open_session(1, timeout_seconds=60) as session:
         insert_summaries(session, *({"id": i, "batch": i, "title": i} for i in ids), {"id": "other"})
     found = fetch(place, ids, ids)
     assert {trace_id: summary["title"] for trace_id, summary in found.items()} == {i: i for i in ids}
@@ -172,7 +172,7 @@ def test_ids_are_values_and_never_sql(place: ClickHouse) -> None:
 
 def test_a_team_never_gets_the_summaries_of_another(place: ClickHouse) -> None:
     for team_id in (1, 2):
-        with place.for_team(team_id, timeout_seconds=60) as session:
+        with place.open_session(team_id, timeout_seconds=60) as session:
             insert_summaries(session, {"id": "shared", "batch": "b", "title": f"of team {team_id}"})
             insert_summaries(session, {"id": f"only {team_id}"})
     found = fetch(place, ["shared", "only 1", "only 2"], ["b", "", ""])

@@ -6,6 +6,8 @@ import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
 from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.labeling.agent.evidence import Clustering, hold_out
+from trace_clustering.labeling.label import build_documents, find_terms, list_members_with_summaries
 from trace_clustering.traces.summary import TraceSummary
 from trace_clustering_tests.examples import WINDOW
 
@@ -78,3 +80,15 @@ def summary(trace_id: str, title: str) -> TraceSummary:
         ],
         trace_timestamp="2025-01-20T00:00:00Z",
     )
+
+
+def prepare_clustering(
+    assignments: ClusterAssignments,
+    projection: Projection2D,
+    summaries: dict[str, TraceSummary],
+    held_out_per_cluster: int = 0,
+) -> Clustering:
+    """Return what the agent gets, in the steps in which the pipeline prepares it."""
+    members = list_members_with_summaries(assignments, summaries)
+    visible, held_out = hold_out(members, held_out_per_cluster)
+    return Clustering(assignments, projection, visible, find_terms(build_documents(visible)), held_out)

@@ -1,6 +1,6 @@
 import importlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,14 @@ import pytest
 from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterLabels
-from trace_clustering.labeling.agent.evidence import Clustering, hold_out
+from trace_clustering.labeling.agent.evidence import Clustering
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
 from trace_clustering.labeling.agent.store import LabelStore, compute_fingerprint
 from trace_clustering.labeling.label import (
-    build_documents,
-    find_terms,
     generate_cluster_labels,
-    list_members_with_summaries,
 )
 from trace_clustering.labeling.resource import LLM
-from trace_clustering_tests.labeling.clusterings import clustering
+from trace_clustering_tests.labeling.clusterings import clustering, prepare_clustering
 from trace_clustering_tests.labeling.llm_server import KEY, LLMServer, Model
 
 # The first import takes seconds, which must not count against the time limits of a test.
@@ -52,9 +49,8 @@ class Labeling:
         return LLM(**quick | settings)
 
     def run_with(self, llm: LLM, attempt: Attempt = ONLY_ATTEMPT) -> AgentLabels | None:
-        held_out = hold_out(self.assignments, llm.verification_samples) if llm.verify_labels else {}
         return run_labeling_agent(
-            Clustering(self.assignments, self.projection, self.summaries, self.terms(held_out), held_out),
+            self.prepare(llm.verification_samples if llm.verify_labels else 0),
             llm.connection(),
             llm=llm,
             store=self.store(llm.model),
@@ -63,9 +59,8 @@ class Labeling:
             log=self.log,
         )
 
-    def terms(self, held_out: Mapping[str, int]) -> dict[int, list[str]]:
-        members = list_members_with_summaries(self.assignments, self.summaries, held_out)
-        return find_terms(build_documents(members))
+    def prepare(self, held_out_per_cluster: int = 0) -> Clustering:
+        return prepare_clustering(self.assignments, self.projection, self.summaries, held_out_per_cluster)
 
     def store(self, model: str = "gpt-5.1") -> LabelStore:
         return LabelStore(
@@ -74,7 +69,8 @@ class Labeling:
 
     def put_together(self, agent: AgentLabels) -> ClusterLabels:
         """Return the labels as the asset stores them: one for every cluster."""
-        labels = generate_cluster_labels(self.assignments, self.summaries, self.terms({}), agent)
+        known = self.prepare()
+        labels = generate_cluster_labels(self.assignments, known.members, known.terms, agent)
         assert labels.cluster_ids.tolist() == self.assignments.clusters()
         assert len({title.casefold() for title in labels.titles}) == len(labels.titles)
         assert all(labels.titles)

@@ -59,8 +59,8 @@ def label(
     found: ClusterAssignments, known: dict[str, TraceSummary], agent: AgentLabels | None = None
 ) -> ClusterLabels:
     """Label clusters in the same steps as the pipeline."""
-    terms = find_terms(build_documents(list_members_with_summaries(found, known)))
-    return generate_cluster_labels(found, known, terms, agent)
+    members = list_members_with_summaries(found, known)
+    return generate_cluster_labels(found, members, find_terms(build_documents(members)), agent)
 
 
 def assert_sound(labels: ClusterLabels) -> None:

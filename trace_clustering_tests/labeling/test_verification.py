@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trace_clustering.labeling.agent.evidence import Clustering, gather_evidence, hold_out
-from trace_clustering.labeling.label import build_documents, find_terms, list_members_with_summaries
-from trace_clustering_tests.labeling.clusterings import clustering
+from trace_clustering.labeling.agent.evidence import gather_evidence
+from trace_clustering_tests.labeling.clusterings import clustering, prepare_clustering
 from trace_clustering_tests.labeling.conftest import Labeling
 from trace_clustering_tests.labeling.llm_server import Call, Fails, Model, Request, Says, in_turn, says
 from trace_clustering_tests.labeling.models import FINALIZE, OVERVIEW, finalizes_at_once, labels_all, sensible
@@ -67,12 +66,12 @@ def test_the_share_is_that_of_each_cluster(labeling: Labeling) -> None:
 
 
 def test_the_agent_does_not_see_what_is_held_out(labeling: Labeling) -> None:
-    held_out = hold_out(labeling.assignments, 5)
+    held_out = labeling.prepare(5).held_out
     looks = [Call("get_cluster_trace_titles", {"cluster_id": c, "limit": 100}) for c in (0, 1, 2, 3, -1)]
     script = (says(OVERVIEW, *looks), says(OVERVIEW), labels_all, says(FINALIZE), judge(by_words))
     _, server = labeling.run(in_turn(*script), verify_labels=True)
     assert len(held_out) == 9
-    titles = {labeling.summaries[trace]["title"] for trace in held_out}
+    titles = {trace.summary["title"] for trace in held_out}
     for request in server.requests:
         assert is_verification(request) == any(title in request.text for title in titles)
 
@@ -139,11 +138,10 @@ def test_stored_labels_are_checked_once(labeling: Labeling) -> None:
 @pytest.mark.parametrize(("size", "held"), [(1, 0), (3, 0), (4, 1), (5, 1), (12, 3), (100, 5)])
 def test_a_quarter_of_a_cluster_is_held_out_at_most_and_never_the_most_typical(size: int, held: int) -> None:
     assignments, projection, summaries = clustering(2, size, noise=0)
-    held_out = hold_out(assignments, 5)
-    assert list(held_out.values()) == [0] * held + [1] * held
-    assert hold_out(assignments, 5) == held_out
-    terms = find_terms(build_documents(list_members_with_summaries(assignments, summaries, held_out)))
-    evidence = gather_evidence(Clustering(assignments, projection, summaries, terms, held_out))
+    prepared = prepare_clustering(assignments, projection, summaries, 5)
+    assert [trace.cluster_id for trace in prepared.held_out] == [0] * held + [1] * held
+    assert prepare_clustering(assignments, projection, summaries, 5).held_out == prepared.held_out
+    evidence = gather_evidence(prepared)
     assert [len(c.trace_ids) for c in evidence.clusters.values()] == [size - held] * 2
     assert [c.size for c in evidence.clusters.values()] == [size] * 2
     assert evidence.clusters[0].trace_ids[0] == assignments.trace_ids[0]

@@ -115,7 +115,7 @@ def test_backfills_run_one_run_per_team_at_once_and_a_failing_team_stops_no_othe
     clickhouse = ClickHouse(dsn=f"chdb://{services.home / 'trace_clustering_data' / 'clickhouse'}")
     records = themed_records()
     mixed = [*records[:30], *(replace(r, embedding=np.ones(8, dtype=np.float32)) for r in records[30:])]
-    with clickhouse.for_team(2, timeout_seconds=60) as session:
+    with clickhouse.open_session(2, timeout_seconds=60) as session:
         insert_records(session, mixed, batch_run_id="mixed", model_name="two")
 
     from_the_ui = ["2025-01-22|1", "2025-01-23|1", "2025-01-22|2"]

@@ -28,7 +28,7 @@ def make_rows(count: int, first: int = 0, step: timedelta = timedelta(seconds=1)
 
 def read_tables(clickhouse: ClickHouse, team_id: int = TEAM) -> dict[str, list[dict[str, Any]]]:
     """Return every row of both tables, all columns, versions that a merge would drop included."""
-    with clickhouse.for_team(team_id, timeout_seconds=60) as session:
+    with clickhouse.open_session(team_id, timeout_seconds=60) as session:
         return {
             "events": session.query("SELECT * FROM {events:Identifier} ORDER BY ALL"),
             "embeddings": session.query("SELECT * FROM {embeddings:Identifier} ORDER BY ALL"),
@@ -37,7 +37,7 @@ def read_tables(clickhouse: ClickHouse, team_id: int = TEAM) -> dict[str, list[d
 
 def count_stored(clickhouse: ClickHouse, team_id: int = TEAM) -> dict[str, int]:
     """Return how many rows there are of each kind, and of how many traces."""
-    with clickhouse.for_team(team_id, timeout_seconds=60) as session:
+    with clickhouse.open_session(team_id, timeout_seconds=60) as session:
         kinds = session.query("SELECT event AS kind, count() AS n FROM {events:Identifier} GROUP BY kind")
         (vectors,) = session.query(
             "SELECT count() AS vectors, uniqExact(document_id) AS traces FROM {embeddings:Identifier}"

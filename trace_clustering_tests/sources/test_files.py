@@ -11,7 +11,7 @@ import pytest
 from trace_clustering.sources.files import count_records, digest_file, read_records
 from trace_clustering.sources.parse import BadRecord
 from trace_clustering.traces.record import TraceRecord
-from trace_clustering.traces.window import iso_time
+from trace_clustering.traces.window import format_time
 from trace_clustering_tests.examples import themed_records
 from trace_clustering_tests.sources.record_files import (
     GOOD,
@@ -86,7 +86,7 @@ def test_times_are_in_utc_whatever_their_zone_and_without_a_zone_are_utc(
     tmp_path: Path, written: str
 ) -> None:
     (record,) = read_records(write_json_lines(tmp_path / "a.jsonl", GOOD | {"timestamp": written}))
-    assert iso_time(record.timestamp) == "2025-01-22T13:45:00Z"
+    assert format_time(record.timestamp) == "2025-01-22T13:45:00Z"
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -97,7 +97,7 @@ def test_parquet_times_may_have_any_unit_and_zone(tmp_path: Path, unit: str, zon
         tmp_path / "a.parquet", rows=1, timestamp=pa.array([naive], pa.timestamp(unit, zone))
     )
     (record,) = read_records(path)
-    assert iso_time(record.timestamp) == "2025-01-22T13:45:00Z"
+    assert format_time(record.timestamp) == "2025-01-22T13:45:00Z"
 
 
 @pytest.mark.parametrize(

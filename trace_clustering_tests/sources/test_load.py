@@ -32,7 +32,7 @@ def test_every_record_is_there_for_the_pipeline(tmp_path: Path, clickhouse: Clic
     report = load_file(write_json_lines(tmp_path / "a.jsonl", *records), clickhouse, TEAM)
     assert (report.new, report.already_there, report.bad_count) == (50, 0, 0)
     assert count_stored(clickhouse) == expect_counts(50)
-    with clickhouse.for_team(TEAM, timeout_seconds=60) as session:
+    with clickhouse.open_session(TEAM, timeout_seconds=60) as session:
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
         summaries = fetch_trace_summaries(session, WINDOW, found.trace_ids, found.batch_run_ids)
         generations = session.query(
@@ -137,7 +137,7 @@ def test_a_corrected_file_gives_new_summaries_for_the_same_traces(
     load_file(write_json_lines(tmp_path / "a.jsonl", *records), clickhouse, TEAM)
     corrected = [record | {"title": f"better {record['title']}"} for record in records]
     assert load_file(write_json_lines(tmp_path / "b.jsonl", *corrected), clickhouse, TEAM).new == 30
-    with clickhouse.for_team(TEAM, timeout_seconds=60) as session:
+    with clickhouse.open_session(TEAM, timeout_seconds=60) as session:
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
         summaries = fetch_trace_summaries(session, WINDOW, found.trace_ids, found.batch_run_ids)
     assert len(found.trace_ids) == 30

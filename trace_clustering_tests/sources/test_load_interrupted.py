@@ -44,7 +44,7 @@ def test_a_load_that_ended_between_its_two_tables_is_completed(
 ) -> None:
     path = write_json_lines(tmp_path / "a.jsonl", *make_rows(20))
     load_file(path, clickhouse, TEAM)
-    with clickhouse.for_team(TEAM, timeout_seconds=60) as session:
+    with clickhouse.open_session(TEAM, timeout_seconds=60) as session:
         session._client.command("TRUNCATE TABLE document_embeddings")
     assert load_file(path, clickhouse, TEAM).new == 20
     assert count_stored(clickhouse) == expect_counts(20)

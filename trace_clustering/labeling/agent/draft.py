@@ -9,7 +9,7 @@ from trace_clustering.constants import NOISE_CLUSTER_ID, NOISE_TITLE
 from trace_clustering.errors import ToolCallRefusedError
 from trace_clustering.labeling.agent.evidence import Evidence
 from trace_clustering.labeling.titles import find_similar_titles, stem_title
-from trace_clustering.text import MAX_TITLE_LENGTH, plain_line
+from trace_clustering.text import MAX_TITLE_LENGTH, clean_line
 
 MAX_BULLETS = 5
 MAX_BULLET_LENGTH = 240
@@ -71,7 +71,7 @@ class Draft:
     def _clean_title(self, cluster_id: int, title: str) -> str:
         if cluster_id == NOISE_CLUSTER_ID:
             return NOISE_TITLE
-        line = plain_line(title, max(len(title), 1)).strip("\"' ")
+        line = clean_line(title, max(len(title), 1)).strip("\"' ")
         if not line:
             raise ToolCallRefusedError("the title is empty; give 3 to 10 words")
         if len(line) > MAX_TITLE_LENGTH:
@@ -88,7 +88,7 @@ class Draft:
         return line
 
     def _clean_description(self, cluster_id: int, description: str) -> str:
-        lines = [plain_line(_BULLET.sub("", line), MAX_BULLET_LENGTH) for line in description.splitlines()]
+        lines = [clean_line(_BULLET.sub("", line), MAX_BULLET_LENGTH) for line in description.splitlines()]
         bullets = [line for line in lines if line][:MAX_BULLETS]
         if not bullets:
             raise ToolCallRefusedError(

@@ -1,16 +1,29 @@
 """What the agent can look at: clusters, their traces, their terms, and their neighbours side by side."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
-from trace_clustering.text import plain_line
+from trace_clustering.text import clean_line
 from trace_clustering.traces.summary import TraceSummary
 
 MAX_NEIGHBOURS = 2
 MAX_CONTRASTING_EXAMPLES = 2
+
+
+@dataclass(frozen=True)
+class HeldOutTrace:
+    """A trace that verifies labels: the cluster it belongs to, and its summary."""
+
+    cluster_id: int
+    summary: TraceSummary
+
+    @property
+    def trace_id(self) -> str:
+        """Id of the trace."""
+        return self.summary["trace_id"]
 
 
 @dataclass(frozen=True)
@@ -21,19 +34,19 @@ class Clustering:
     ----------
     assignments : ClusterAssignments
     projection : Projection2D
-    summaries : mapping
-        Summaries by trace id; some may be missing.
+    members : mapping
+        By cluster, the summaries of its members that may be shown, in the order of rank.
     terms : mapping
         By cluster, the terms that set it apart, best first.
-    held_out : mapping
-        Traces that the agent must not see, because its labels are verified with them, and their clusters.
+    held_out : sequence of HeldOutTrace
+        Traces that the agent must not see, because its labels are verified with them.
     """
 
     assignments: ClusterAssignments
     projection: Projection2D
-    summaries: Mapping[str, TraceSummary]
+    members: Mapping[int, Sequence[TraceSummary]]
     terms: Mapping[int, list[str]]
-    held_out: Mapping[str, int] = field(default_factory=dict)
+    held_out: Sequence[HeldOutTrace] = ()
 
 
 @dataclass(frozen=True)
@@ -86,18 +99,19 @@ def gather_evidence(clustering: Clustering) -> Evidence:
     contrast with a cluster are those traces of a neighbour that lie nearest to its centre on the map.
     """
     assignments, projection = clustering.assignments, clustering.projection
+    hidden = {trace.trace_id for trace in clustering.held_out}
     visible: dict[int, np.ndarray] = {}
     for cluster in projection.clusters:
         rows = assignments.rank_members(cluster)
-        visible[cluster] = rows[[trace not in clustering.held_out for trace in assignments.trace_ids[rows]]]
-    sizes = projection.cluster_sizes()
+        visible[cluster] = rows[[trace not in hidden for trace in assignments.trace_ids[rows]]]
+    sizes = assignments.cluster_sizes()
     nearest = _find_nearest_clusters(assignments.centroids)
     clusters = {
         cluster: ClusterEvidence(
             cluster_id=cluster,
             size=sizes[cluster],
             trace_ids=tuple(str(trace) for trace in assignments.trace_ids[visible[cluster]]),
-            terms=tuple(plain_line(term, 40) for term in clustering.terms[cluster]),
+            terms=tuple(clean_line(term, 40) for term in clustering.terms[cluster]),
             neighbours=tuple(
                 Neighbour(other, _find_contrasting_examples(clustering, visible[other], centre))
                 for other in nearest.get(cluster, [])
@@ -106,9 +120,9 @@ def gather_evidence(clustering: Clustering) -> Evidence:
         for cluster, centre in zip(projection.clusters, projection.centroid_coordinates, strict=True)
     }
     summaries = {
-        trace: summary for trace, summary in clustering.summaries.items() if trace not in clustering.held_out
+        summary["trace_id"]: summary for members in clustering.members.values() for summary in members
     }
-    titles = {trace: plain_line(summary["title"]) for trace, summary in summaries.items()}
+    titles = {trace: clean_line(summary["title"]) for trace, summary in summaries.items()}
     return Evidence(clusters, summaries, titles, len(assignments))
 
 
@@ -130,15 +144,30 @@ def _find_contrasting_examples(
     return tuple(str(trace) for trace in clustering.assignments.trace_ids[closest])
 
 
-def hold_out(assignments: ClusterAssignments, per_cluster: int) -> dict[str, int]:
-    """Choose traces that the agent must not see, spread over the ranks, and return their clusters.
+def hold_out(
+    members: Mapping[int, Sequence[TraceSummary]], per_cluster: int
+) -> tuple[dict[int, list[TraceSummary]], list[HeldOutTrace]]:
+    """Choose traces that the agent must not see, spread over the ranks.
 
-    At most a quarter of a cluster is held out, and never its trace of rank 0, the most typical one.
+    At most a quarter of a cluster is held out, and never its first trace, the most typical one.
+
+    Parameters
+    ----------
+    members : mapping
+        By cluster, the summaries of its members in the order of rank.
+    per_cluster : int
+
+    Returns
+    -------
+    visible : dict
+        As `members`, without the traces that are held out.
+    held_out : list of HeldOutTrace
     """
-    chosen: dict[str, int] = {}
-    for cluster in assignments.clusters():
-        members = assignments.rank_members(cluster)
-        count = min(per_cluster, len(members) // 4)
-        ranks = [(number + 1) * len(members) // (count + 1) for number in range(count)]
-        chosen |= {str(assignments.trace_ids[members[rank]]): cluster for rank in ranks}
-    return chosen
+    visible: dict[int, list[TraceSummary]] = {}
+    held_out: list[HeldOutTrace] = []
+    for cluster, summaries in members.items():
+        count = min(per_cluster, len(summaries) // 4)
+        ranks = {(number + 1) * len(summaries) // (count + 1) for number in range(count)}
+        visible[cluster] = [summary for rank, summary in enumerate(summaries) if rank not in ranks]
+        held_out += [HeldOutTrace(cluster, summaries[rank]) for rank in sorted(ranks)]
+    return visible, held_out

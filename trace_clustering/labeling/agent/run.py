@@ -130,7 +130,7 @@ class _Run:
         self._outcome = _Outcome.ENDED if stored.ended else _Outcome.UNFINISHED
         self._reason = stored.ended
         self.accuracies = stored.accuracies
-        self._draft = Draft(clustering.projection.cluster_sizes(), self._save)
+        self._draft = Draft(clustering.assignments.cluster_sizes(), self._save)
         self._adopt_labels(stored.labels)
         self.reused = len(self._draft.labels)
 
@@ -167,9 +167,8 @@ class _Run:
         from trace_clustering.labeling.endpoint.client import Endpoint
         from trace_clustering.labeling.verification import verify_labels
 
-        held_out, summaries = self._clustering.held_out, self._clustering.summaries
         with Endpoint(connection, self._budget, self._log) as endpoint:
-            accuracies = verify_labels(endpoint, self._draft.labels, held_out, summaries, self._log)
+            accuracies = verify_labels(endpoint, self._draft.labels, self._clustering.held_out, self._log)
         self.accuracies = accuracies or None  # after no answer at all, the next run tries again
         self._save()
 

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 import openai
 
-from trace_clustering.text import plain_line
+from trace_clustering.text import clean_line
 
 _MAX_REASON_LENGTH = 300
 _KEY_PLACEHOLDER = "(key)"
@@ -66,7 +66,7 @@ def _extract_message(error: openai.APIStatusError) -> str:
 
 
 def _hide_key(text: str, key: str) -> str:
-    return plain_line(text.replace(key, _KEY_PLACEHOLDER), _MAX_REASON_LENGTH) or "no reason given"
+    return clean_line(text.replace(key, _KEY_PLACEHOLDER), _MAX_REASON_LENGTH) or "no reason given"
 
 
 def _parse_retry_after(headers: Mapping[str, str]) -> float:

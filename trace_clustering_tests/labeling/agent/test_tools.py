@@ -8,17 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trace_clustering.labeling.agent.draft import Draft, ToolContext
-from trace_clustering.labeling.agent.evidence import Clustering, Evidence, gather_evidence
+from trace_clustering.labeling.agent.evidence import Evidence, gather_evidence
 from trace_clustering.labeling.agent.tools.registry import TOOLS, call_tool
-from trace_clustering.labeling.label import build_documents, find_terms, list_members_with_summaries
 from trace_clustering.text import MAX_TITLE_LENGTH
-from trace_clustering_tests.labeling.clusterings import clustering
+from trace_clustering_tests.labeling.clusterings import clustering, prepare_clustering
 
 
 def evidence_of(clusters: int, per_cluster: int, noise: int) -> Evidence:
-    assignments, projection, summaries = clustering(clusters, per_cluster, noise)
-    terms = find_terms(build_documents(list_members_with_summaries(assignments, summaries)))
-    return gather_evidence(Clustering(assignments, projection, summaries, terms))
+    return gather_evidence(prepare_clustering(*clustering(clusters, per_cluster, noise)))
 
 
 EVIDENCE = evidence_of(4, 10, noise=3)

@@ -14,7 +14,7 @@ from trace_clustering.labeling.agent.tools.arguments import (
     TraceTitles,
 )
 from trace_clustering.labeling.json_answers import fit_rows, shorten
-from trace_clustering.text import plain_line
+from trace_clustering.text import clean_line
 
 _MAX_TRACE_ID_LENGTH = 200
 
@@ -99,16 +99,16 @@ def get_trace_details(context: ToolContext, arguments: TraceDetails, room: int) 
         for trace_id in dict.fromkeys(arguments.trace_ids):
             summary = summaries.get(trace_id)
             if summary is None:
-                shown_id = plain_line(trace_id, _MAX_TRACE_ID_LENGTH)  # the model may have made it up
+                shown_id = clean_line(trace_id, _MAX_TRACE_ID_LENGTH)  # the model may have made it up
                 rows.append({"trace_id": shown_id, "error": "there is no such trace"})
                 continue
             rows.append(
                 {
                     "trace_id": trace_id,
                     "title": context.evidence.title(trace_id),
-                    "flow_diagram": plain_line(summary["flow_diagram"], length),
-                    "bullets": plain_line(" / ".join(summary["bullets"]), length),
-                    "interesting_notes": plain_line(" / ".join(summary["interesting_notes"]), length),
+                    "flow_diagram": clean_line(summary["flow_diagram"], length),
+                    "bullets": clean_line(" / ".join(summary["bullets"]), length),
+                    "interesting_notes": clean_line(" / ".join(summary["interesting_notes"]), length),
                 }
             )
         return rows
