@@ -1,7 +1,7 @@
 """Labels without a language model: the terms that set a cluster apart (c-TF-IDF)."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +16,16 @@ MAX_SUMMARIES = 1000
 _MAX_CLUSTER_SHARE = 0.6
 # With fewer clusters than this, a term of two of them would already exceed that share.
 _MIN_CLUSTERS_WITH_COMMON_TERMS = 4
+
+
+def build_documents(members: Mapping[int, Sequence[TraceSummary]]) -> dict[int, str]:
+    """Return the words of each cluster, given the summaries of its members."""
+    return {cluster: build_document(summaries) for cluster, summaries in members.items()}
+
+
+def find_terms(documents: Mapping[int, str]) -> dict[int, list[str]]:
+    """Return the terms that set each cluster apart from the others, best first, given its words."""
+    return dict(zip(documents, find_distinguishing_terms(list(documents.values())), strict=True))
 
 
 def find_distinguishing_terms(

@@ -13,7 +13,7 @@ from trace_clustering.labeling.agent.evidence import Clustering, HeldOutTrace, h
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
 from trace_clustering.labeling.agent.store import LabelStore, compute_fingerprint
 from trace_clustering.labeling.endpoint.budget import Usage
-from trace_clustering.labeling.keywords import TERMS_IN_TITLE, build_document, find_distinguishing_terms
+from trace_clustering.labeling.keywords import TERMS_IN_TITLE, build_documents, find_terms
 from trace_clustering.labeling.resource import LLM
 from trace_clustering.labeling.titles import add_each_term, make_titles_distinct
 from trace_clustering.processes.clock import StepClock
@@ -82,7 +82,8 @@ def label_clusters(
     held_out: list[HeldOutTrace] = []
     if connection and llm.verify_labels:
         members, held_out = hold_out(members, llm.verification_samples)
-    # The process of the run's other computations has imported scikit-learn already, which takes a second.
+    # The process of the run's other computations has imported scikit-learn already, which takes a second. It
+    # must not have to import this module for it, and with it Dagster.
     terms = run_with_deadline(find_terms, build_documents(members), seconds=clock.seconds_left())
     agent = run_labeling_agent(
         Clustering(assignments, projection, members, terms, held_out),
@@ -109,16 +110,6 @@ def list_members_with_summaries(
         ]
         for cluster in assignments.clusters()
     }
-
-
-def build_documents(members: Mapping[int, Sequence[TraceSummary]]) -> dict[int, str]:
-    """Return the words of each cluster, given the summaries of its members."""
-    return {cluster: build_document(summaries) for cluster, summaries in members.items()}
-
-
-def find_terms(documents: Mapping[int, str]) -> dict[int, list[str]]:
-    """Return the terms that set each cluster apart from the others, best first, given its words."""
-    return dict(zip(documents, find_distinguishing_terms(list(documents.values())), strict=True))
 
 
 def generate_cluster_labels(

@@ -7,7 +7,8 @@ import numpy as np
 from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.labeling.agent.evidence import Clustering, hold_out
-from trace_clustering.labeling.label import build_documents, find_terms, list_members_with_summaries
+from trace_clustering.labeling.keywords import build_documents, find_terms
+from trace_clustering.labeling.label import list_members_with_summaries
 from trace_clustering.traces.summary import TraceSummary
 from trace_clustering_tests.examples import WINDOW
 

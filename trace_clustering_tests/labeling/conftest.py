@@ -12,9 +12,7 @@ from trace_clustering.artifacts.clusters import ClusterLabels
 from trace_clustering.labeling.agent.evidence import Clustering
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
 from trace_clustering.labeling.agent.store import LabelStore, compute_fingerprint
-from trace_clustering.labeling.label import (
-    generate_cluster_labels,
-)
+from trace_clustering.labeling.label import generate_cluster_labels
 from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering, prepare_clustering
 from trace_clustering_tests.labeling.llm_server import KEY, LLMServer, Model

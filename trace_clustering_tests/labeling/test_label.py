@@ -8,12 +8,8 @@ from hypothesis import strategies as st
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.labeling.agent.run import AgentLabels
-from trace_clustering.labeling.label import (
-    build_documents,
-    find_terms,
-    generate_cluster_labels,
-    list_members_with_summaries,
-)
+from trace_clustering.labeling.keywords import build_documents, find_terms
+from trace_clustering.labeling.label import generate_cluster_labels, list_members_with_summaries
 from trace_clustering.text import MAX_TITLE_LENGTH
 from trace_clustering.traces.summary import TraceSummary
 from trace_clustering_tests.examples import THEMES, WINDOW

@@ -188,3 +188,11 @@ while not Path(os.environ["PROCESS_FILE"]).exists():
 @pytest.mark.parametrize("error", [DeadlineExceededError, ComputeProcessError])
 def test_a_later_attempt_may_succeed(error: type[Exception]) -> None:
     assert error.retryable
+
+
+def test_what_a_worker_computes_is_imported_without_dagster() -> None:
+    modules = "trace_clustering.algorithms.steps, trace_clustering.algorithms.map"
+    modules += ", trace_clustering.labeling.keywords, trace_clustering.processes.worker"
+    code = f"import sys, {modules}; print('dagster' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
