@@ -16,6 +16,7 @@ from trace_clustering.labeling.resource import API_KEY, BASE_URL, LLM
 from trace_clustering.orchestration.settings import ClusteringSettings, HDBSCANParams
 from trace_clustering.orchestration.team_settings import load_team_settings
 from trace_clustering.posthog.filter_operators import OPERATORS
+from trace_clustering_tests.benchmarks.cases import CASES
 from trace_clustering_tests.books.tables import PAGES, PROJECT, fill_tables
 
 TEXTS = {page.relative_to(PROJECT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
@@ -28,6 +29,11 @@ FILES = re.compile(
     r"`((?:trace_clustering|trace_clustering_tests|\.github|\.ci)/[\w./]+|\w+\.(?:py|yaml|toml))`"
 )
 LINKS = re.compile(r"\]\(([^)#\s]+)(#[^)\s]+)?\)")
+SOURCES = [
+    path
+    for pattern in ("trace_clustering/**/*.py", "trace_clustering_tests/**/*.py", "*.yaml", "*.toml")
+    for path in PROJECT.glob(pattern)
+]
 COMMANDS = re.compile(r"^(?:\.venv/bin/)?trace-clustering (.+)$", re.MULTILINE)
 
 
@@ -102,6 +108,19 @@ def test_every_file_that_is_named_exists(page: str) -> None:
     names = {path.name for path in PROJECT.rglob("*") if ".venv" not in path.parts}
     for file in FILES.findall(TEXTS[page]):
         assert (PROJECT / file).exists() if "/" in file else file in names, file
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_name_that_is_quoted_exists_in_the_code(page: str) -> None:
+    words = set(re.findall(r"\w+", "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)))
+    quoted = re.findall(r"`(\w+_\w+)(?:\(\))?`", TEXTS[page])
+    assert set(quoted) <= words
+
+
+def test_every_case_of_the_benchmarks_that_is_named_exists() -> None:
+    named = re.findall(r"trace_clustering_tests\.benchmarks (\w+)`", EVERYTHING)
+    assert {"stability", "recurrence"} <= set(named)
+    assert set(named) - {"CASE"} <= set(CASES)
 
 
 def test_the_map_shows_every_folder_and_every_file_at_the_top() -> None:
