@@ -1,5 +1,7 @@
 """Keeps artifacts on disk or in an object store: `<base>/<asset>/<date>/<team>.parquet`."""
 
+from typing import Any
+
 import dagster as dg
 from pydantic import Field
 from upath import UPath
@@ -8,6 +10,7 @@ from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.artifacts.files import open_for_reading, open_replacement
 from trace_clustering.artifacts.parquet import from_parquet, to_parquet
 from trace_clustering.environment import read_storage_base
+from trace_clustering.orchestration.stopping import end_run_on_interrupt, require_live_run
 
 
 class ArtifactIOManager(dg.UPathIOManager):
@@ -19,6 +22,17 @@ class ArtifactIOManager(dg.UPathIOManager):
     def base(self) -> UPath:
         """Folder of all artifacts."""
         return UPath(self._base_path)
+
+    def handle_output(self, context: dg.OutputContext, obj: Artifact) -> None:
+        """Store an artifact, unless its run was stopped or has ended."""
+        with end_run_on_interrupt(context.run_id):
+            require_live_run(context.step_context.instance, context.run_id)
+            super().handle_output(context, obj)
+
+    def load_input(self, context: dg.InputContext) -> Any:  # noqa: ANN401 - an artifact, or several by partition
+        """Read the artifact of an asset upstream."""
+        with end_run_on_interrupt(context.step_context.run_id):
+            return super().load_input(context)
 
     def dump_to_path(self, context: dg.OutputContext, obj: Artifact, path: UPath) -> None:
         """Write an artifact so that a crash leaves the old file or the new one."""

@@ -12,6 +12,7 @@ from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.errors import TraceClusteringError
 from trace_clustering.orchestration.jobs import ASSET_GROUP
 from trace_clustering.orchestration.partitions import TEAM_DAY
+from trace_clustering.orchestration.stopping import end_run_on_interrupt, require_live_run
 from trace_clustering.traces.window import format_time
 
 OWNERS = ["team:llm-analytics"]
@@ -74,9 +75,11 @@ def _wrap(function: Callable[..., Any], makes: type[Artifact], checks: Sequence[
     @functools.wraps(function)
     def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> Any:  # noqa: ANN401
         started = time.perf_counter()
+        require_live_run(context.instance, context.run_id)
         try:
-            empty = _make_empty_artifact(makes, function.__name__, inputs)
-            result = function(context, **inputs) if empty is None else dg.MaterializeResult(value=empty)
+            with end_run_on_interrupt(context.run_id):
+                empty = _make_empty_artifact(makes, function.__name__, inputs)
+                result = function(context, **inputs) if empty is None else dg.MaterializeResult(value=empty)
         except TraceClusteringError as error:
             raise dg.Failure(str(error), allow_retries=error.retryable) from error
         return _complete_result(result, checks, seconds=time.perf_counter() - started)

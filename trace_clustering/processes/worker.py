@@ -12,16 +12,20 @@ from multiprocessing.util import Finalize
 from typing import Any, Self, TypeVar
 
 from trace_clustering.errors import ComputeProcessError, DeadlineExceededError
+from trace_clustering.processes.lifeline import end_with_parent, limit_own_time
 
 T = TypeVar("T")
 
 _MAX_SECONDS_TO_END = 5.0
+# The caller stops a call at its limit. The worker stops itself this much later, should the caller be gone.
+_MARGIN_SECONDS = 1.0
+_MAX_SECONDS_TO_PREPARE = 600.0
 # The program of the worker; with the same search path it finds the same modules.
 _WORKER_PROGRAM = """
 import sys
-pipe, *sys.path = sys.argv[1:]
+pipe, lifeline, *sys.path = sys.argv[1:]
 from trace_clustering.processes.worker import serve
-serve(int(pipe))
+serve(int(pipe), int(lifeline))
 """
 # The receiver of a message holds it twice for a moment, so large arrays are sent in pieces.
 _MAX_BYTES_PER_MESSAGE = 1 << 24
@@ -77,13 +81,17 @@ class _Worker:
 
     def __init__(self) -> None:
         self._connection, theirs = Pipe()
-        self._process = subprocess.Popen(  # noqa: S603 - our own code
-            [sys.executable, "-c", _WORKER_PROGRAM, str(theirs.fileno()), *sys.path],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # only this process handles Ctrl-C
-        )
-        theirs.close()
+        their_lifeline, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own code
+                [sys.executable, "-c", _WORKER_PROGRAM, str(theirs.fileno()), str(their_lifeline), *sys.path],
+                pass_fds=[theirs.fileno(), their_lifeline],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # only this process handles Ctrl-C
+            )
+        finally:
+            theirs.close()
+            os.close(their_lifeline)
         self._is_preparing = False
         # Unlike atexit, Finalize also runs in processes of multiprocessing, as Dagster's steps are.
         self._at_exit = Finalize(None, self._end, exitpriority=10)
@@ -92,7 +100,7 @@ class _Worker:
         return self._process.poll() is None
 
     def prepare(self, function: Callable[[], None]) -> None:
-        _send(self._connection, (function, (), {}))
+        _send(self._connection, (function, (), {}, _MAX_SECONDS_TO_PREPARE))
         self._is_preparing = True
 
     def call(
@@ -104,7 +112,7 @@ class _Worker:
             if self._is_preparing:
                 _receive(self._connection)
                 self._is_preparing = False
-            _send(self._connection, (function, args, kwargs))
+            _send(self._connection, (function, args, kwargs, seconds + _MARGIN_SECONDS))
             answer = _receive(self._connection)
         if limit.was_reached:
             raise DeadlineExceededError(
@@ -122,11 +130,15 @@ class _Worker:
         self._at_exit.cancel()
         self._process.kill()
         self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
         self._connection.close()
+        os.close(self._lifeline)
 
     def _end(self) -> None:
-        """Close the connection, which tells the process to end; kill it if it does not."""
-        self._connection.close()
+        """Close the connections, which ends the process; kill it if it does not end."""
+        self._close()
         try:
             self._process.wait(0 if self._is_preparing else _MAX_SECONDS_TO_END)
         except subprocess.TimeoutExpired:
@@ -167,16 +179,21 @@ def _take_worker() -> _Worker:
     return _Worker()
 
 
-def serve(pipe: int) -> None:
-    """Carry out the calls that arrive on a file descriptor, in the worker, until the caller closes it."""
+def serve(pipe: int, lifeline: int) -> None:
+    """Carry out the calls that arrive on a file descriptor, in the worker, until the caller closes it.
+
+    The worker ends with its caller, and at its own limit, whatever it is doing.
+    """
+    end_with_parent(lifeline)
     connection = Connection(pipe)
     while True:
         try:
-            function, args, kwargs = _receive(connection)
+            function, args, kwargs, seconds = _receive(connection)
         except EOFError:
             os._exit(0)  # a normal exit frees compiled code, for which the caller would wait half a second
         try:
-            answer = (True, function(*args, **kwargs))
+            with limit_own_time(seconds):
+                answer = (True, function(*args, **kwargs))
         except Exception as error:
             answer = (False, _make_picklable(error))
         # Otherwise arguments and result would stay in memory until the next call.

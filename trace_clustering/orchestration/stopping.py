@@ -1,0 +1,58 @@
+"""A run that is stopped ends at once, and a run that Dagster has given up stores nothing more."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import dagster as dg
+
+_INTERRUPTS: Final = (KeyboardInterrupt, dg.DagsterExecutionInterruptedError)
+_LIVE: Final = frozenset(
+    {dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED}
+)
+# Runs of this process that were interrupted. Dagster starts steps that do not depend on the failed one.
+_interrupted_runs: set[str] = set()
+
+
+@contextmanager
+def end_run_on_interrupt(run_id: str) -> Iterator[None]:
+    """Turn an interrupt (Ctrl-C, SIGTERM, Terminate, the time limit of a run) into a failure for good.
+
+    Dagster counts an interrupt as a failed attempt, and would run the step again.
+
+    Raises
+    ------
+    dagster.Failure
+        If an interrupt arrives inside the block, or arrived in an earlier step of this run; it is not
+        retried.
+    """
+    if run_id in _interrupted_runs:
+        raise _build_failure()
+    try:
+        yield
+    except _INTERRUPTS as interrupt:
+        _interrupted_runs.add(run_id)
+        raise _build_failure() from interrupt
+
+
+def require_live_run(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Check that Dagster still counts on a run.
+
+    A step can outlive the process of its run, and would then overwrite what a later run has stored.
+
+    Raises
+    ------
+    dagster.Failure
+        If the run is being canceled, or has already ended; it is not retried.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status not in _LIVE:
+        raise dg.Failure(
+            f"Run {run_id} is {run.status.value}, so this step stores nothing; "
+            "a later run of the partition makes it again",
+            allow_retries=False,
+        )
+
+
+def _build_failure() -> dg.Failure:
+    return dg.Failure("The run was interrupted; start it again when you like", allow_retries=False)
