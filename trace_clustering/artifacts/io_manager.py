@@ -10,7 +10,7 @@ from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.artifacts.files import open_for_reading, open_replacement
 from trace_clustering.artifacts.parquet import from_parquet, to_parquet
 from trace_clustering.environment import read_storage_base
-from trace_clustering.orchestration.stopping import end_run_on_interrupt, require_live_run
+from trace_clustering.processes.stopping import end_run_on_interrupt, require_live_run
 
 
 class ArtifactIOManager(dg.UPathIOManager):

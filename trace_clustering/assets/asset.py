@@ -12,7 +12,7 @@ from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.errors import TraceClusteringError
 from trace_clustering.orchestration.jobs import ASSET_GROUP
 from trace_clustering.orchestration.partitions import TEAM_DAY
-from trace_clustering.orchestration.stopping import end_run_on_interrupt, require_live_run
+from trace_clustering.processes.stopping import end_run_on_interrupt, require_live_run
 from trace_clustering.traces.window import format_time
 
 OWNERS = ["team:llm-analytics"]
@@ -75,9 +75,9 @@ def _wrap(function: Callable[..., Any], makes: type[Artifact], checks: Sequence[
     @functools.wraps(function)
     def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> Any:  # noqa: ANN401
         started = time.perf_counter()
-        require_live_run(context.instance, context.run_id)
+        require_live_run(context.instance, context.run.run_id)
         try:
-            with end_run_on_interrupt(context.run_id):
+            with end_run_on_interrupt(context.run.run_id):
                 empty = _make_empty_artifact(makes, function.__name__, inputs)
                 result = function(context, **inputs) if empty is None else dg.MaterializeResult(value=empty)
         except TraceClusteringError as error:

@@ -12,9 +12,9 @@ from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetc
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT
 from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
-from trace_clustering.orchestration.stopping import require_live_run
 from trace_clustering.posthog.cluster_event import build_cluster_event
 from trace_clustering.processes.clock import StepClock
+from trace_clustering.processes.stopping import require_live_run
 
 
 @clustering_asset(
@@ -47,7 +47,7 @@ def emitted_cluster_event(
         max_traces_per_cluster=settings.max_traces_per_cluster,
     )
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
-        require_live_run(context.instance, context.run_id)
+        require_live_run(context.instance, context.run.run_id)
         outcome = emit_cluster_events(session, event)
         stored = fetch_cluster_event(session, provenance.run_id)
     payload_bytes = len(event.json_text.encode())
