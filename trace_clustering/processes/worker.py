@@ -152,6 +152,9 @@ class _TimeLimit:
     def __init__(self, seconds: float, action: Callable[[], None]) -> None:
         self._action = action
         self._timer = threading.Timer(seconds, self._act)
+        # An interrupt can arrive after the timer has started and before the block is entered, and then nobody
+        # cancels the timer. A process that ends must not wait for it.
+        self._timer.daemon = True
         self.was_reached = False
 
     def _act(self) -> None:

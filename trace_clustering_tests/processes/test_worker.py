@@ -196,3 +196,8 @@ def test_what_a_worker_computes_is_imported_without_dagster() -> None:
     code = f"import sys, {modules}; print('dagster' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_process_that_was_interrupted_as_a_limit_began_does_not_wait_for_its_end() -> None:
+    code = "from trace_clustering.processes.worker import _TimeLimit; _TimeLimit(600, print).__enter__()"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
