@@ -78,7 +78,7 @@ def read_executor_name() -> Literal["multiprocess", "in_process"]:
     InvalidSettingsError
         If `TRACE_CLUSTERING_EXECUTOR` names an executor that does not exist.
     """
-    name = os.environ.get(EXECUTOR) or "multiprocess"
+    name = os.environ.get(EXECUTOR) or "in_process"
     if name not in ("multiprocess", "in_process"):
         raise InvalidSettingsError(f"{EXECUTOR}={name!r}: choose multiprocess or in_process")
     return cast(Literal["multiprocess", "in_process"], name)

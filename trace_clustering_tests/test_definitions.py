@@ -68,9 +68,9 @@ def test_loading_the_code_location_imports_nothing_heavy() -> None:
 
 def test_the_executor_is_chosen_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert defs.executor is not None
-    assert build_executor().name == "multiprocess"
-    monkeypatch.setenv("TRACE_CLUSTERING_EXECUTOR", "in_process")
     assert build_executor().name == "in_process"
+    monkeypatch.setenv("TRACE_CLUSTERING_EXECUTOR", "multiprocess")
+    assert build_executor().name == "multiprocess"
 
 
 @pytest.mark.parametrize("team_ids", ["1,x", "0", "-3", "1.5"])

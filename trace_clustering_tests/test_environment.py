@@ -76,15 +76,15 @@ def test_without_team_ids_the_default_teams_are_clustered() -> None:
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("", "multiprocess"), ("multiprocess", "multiprocess"), ("in_process", "in_process")],
+    [("", "in_process"), ("multiprocess", "multiprocess"), ("in_process", "in_process")],
 )
 def test_an_executor_is_chosen_by_name(text: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(EXECUTOR, text)
     assert read_executor_name() == name
 
 
-def test_without_a_name_steps_run_in_processes() -> None:
-    assert read_executor_name() == "multiprocess"
+def test_without_a_name_all_steps_of_a_run_share_one_process() -> None:
+    assert read_executor_name() == "in_process"
 
 
 @pytest.mark.parametrize("text", ["docker", "In_Process", "in-process", " in_process"])

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 
-RUNS = "{ runsOrError { ... on Runs { results { status startTime endTime tags { key value } } } } }"
+RUNS = "{ runsOrError { ... on Runs { results { runId status startTime endTime tags { key value } } } } }"
 BACKFILL = """
 mutation($assets: [AssetKeyInput!], $partitions: [String!]) {
   launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $partitions}) {
@@ -36,6 +36,26 @@ mutation($assets: [AssetKeyInput!], $partitions: [String!]) {
     ... on PythonError { message }
   }
 }
+"""
+LAUNCH = """
+mutation($parameters: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $parameters) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}
+"""
+EVENTS = """
+query($runId: ID!) {
+  logsForRun(runId: $runId) {
+    ... on EventConnection { events { ... on MessageEvent { eventType stepKey message timestamp } } }
+  }
+}
+"""
+TERMINATE = """
+mutation($runId: String!) { terminateRun(runId: $runId) { __typename } }
 """
 
 
@@ -47,7 +67,6 @@ class Services:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TRACE_CLUSTERING")},
             "DAGSTER_HOME": str(home),
-            "TRACE_CLUSTERING_EXECUTOR": "in_process",
         }
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -85,11 +104,42 @@ class Services:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - a loopback address
             return json.load(answer)["data"]
 
-    def finished_runs(self) -> list[dict[str, Any]]:
+    def runs(self) -> list[dict[str, Any]]:
+        """Return all runs, the newest first."""
         runs = self.ask(RUNS)["runsOrError"]["results"]
         for run in runs:
-            run["partition"] = {tag["key"]: tag["value"] for tag in run["tags"]}["dagster/partition"]
-        return [run for run in runs if run["status"] in ("SUCCESS", "FAILURE")]
+            run["tags"] = {tag["key"]: tag["value"] for tag in run["tags"]}
+            run["partition"] = run["tags"]["dagster/partition"]
+        return runs
+
+    def finished_runs(self) -> list[dict[str, Any]]:
+        return [run for run in self.runs() if run["status"] in ("SUCCESS", "FAILURE")]
+
+    def launch(self, partition: str, selection: tuple[str, ...] = ASSETS, **tags: str) -> str:
+        """Start a run of one partition as the UI does, and return its id."""
+        date, team = partition.split("|")
+        tags = {"dagster/partition": partition, **tags}
+        tags |= {"dagster/partition/date": date, "dagster/partition/team": team}
+        parameters = {
+            "selector": {
+                "repositoryLocationName": "trace_clustering",
+                "repositoryName": "__repository__",
+                "jobName": "trace_clustering_job",
+                "assetSelection": [{"path": [asset]} for asset in selection],
+            },
+            "mode": "default",
+            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+        }
+        launched = self.ask(LAUNCH, parameters=parameters)["launchPipelineExecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return launched["run"]["runId"]
+
+    def status(self, run_id: str) -> str:
+        return next(run["status"] for run in self.runs() if run["runId"] == run_id)
+
+    def events(self, run_id: str) -> list[dict[str, Any]]:
+        answer = self.ask(EVENTS, runId=run_id)["logsForRun"]
+        return answer["events"]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
