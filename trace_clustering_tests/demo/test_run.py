@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from trace_clustering.environment import EXECUTOR
 from trace_clustering_tests.examples import ASSETS
 
 pytestmark = pytest.mark.slow
@@ -19,12 +20,12 @@ pytestmark = pytest.mark.slow
 TOOLS = Path(sys.executable).parent
 
 
-def run(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(home: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {name: v for name, v in os.environ.items() if not name.startswith("TRACE_CLUSTERING")}
     return subprocess.run(
         [TOOLS / command[0], *command[1:]],
         cwd=home,
-        env={**environment, "DAGSTER_HOME": str(home)},
+        env={**environment, "DAGSTER_HOME": str(home), **variables},
         capture_output=True,
         text=True,
     )
@@ -64,6 +65,7 @@ def test_the_command_line_of_dagster_makes_the_same_again_to_the_byte(home: Path
         home,
         *("dagster", "asset", "materialize", "-m", "trace_clustering.definitions"),
         *("--select", "*", "--partition", "2025-01-22|112495"),
+        **{EXECUTOR: "multiprocess"},  # the demo had one process for all steps
     )
     assert again.returncode == 0, again.stderr[-3000:]
     assert "Multiprocess executor" in again.stderr
