@@ -15,3 +15,11 @@ def clean_line(text: str, max_length: int = MAX_TITLE_LENGTH) -> str:
     visible = "".join(c for c in spaced if unicodedata.category(c) not in ("Cf", "Cs", "Co", "Cn"))
     line = _WHITE_SPACE.sub(" ", _MARKUP.sub("", visible)).strip()
     return line if len(line) <= max_length else line[: max_length - 1].rstrip() + "…"
+
+
+def escape_controls(text: str, max_length: int = MAX_TITLE_LENGTH) -> str:
+    r"""Return text for a message: what a terminal would obey is written as `\x1b`, and the end is cut."""
+    shown = text if len(text) <= max_length else text[: max_length - 1] + "…"
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in shown
+    )

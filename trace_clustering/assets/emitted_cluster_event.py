@@ -9,6 +9,7 @@ from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import event_reads_back
 from trace_clustering.assets.consistency import require_same_clusters
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event
+from trace_clustering.clickhouse.json_columns import hold_same_values
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT
 from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
@@ -46,10 +47,13 @@ def emitted_cluster_event(
         params=select_reported(provenance.settings),
         max_traces_per_cluster=settings.max_traces_per_cluster,
     )
+    notes: list[str] = []
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         require_live_run(context.instance, context.run.run_id)
-        outcome = emit_cluster_events(session, event)
+        outcome = emit_cluster_events(session, event, notes.append)
         stored = fetch_cluster_event(session, provenance.run_id)
+    for text in notes:
+        context.log.warning(text)
     payload_bytes = len(event.json_text.encode())
     context.log.info(f"Event {event.event_uuid} of run {provenance.run_id}: {outcome}, {payload_bytes} bytes")
     return dg.MaterializeResult(
@@ -59,7 +63,7 @@ def emitted_cluster_event(
             run_ids=np.array([provenance.run_id], dtype=object),
             outcomes=np.array([outcome], dtype=object),
             payload_bytes=np.array([payload_bytes]),
-            reads_back=stored == json.loads(event.json_text),
+            reads_back=hold_same_values(stored, json.loads(event.json_text)),
         ),
         metadata={
             "event_uuid": str(event.event_uuid),
@@ -68,5 +72,6 @@ def emitted_cluster_event(
             "clusters": len(event.clusters),
             "traces": len(cluster_assignments),
             "labeler": event.labeler,
+            **({"not_cleaned_up": notes} if notes else {}),
         },
     )

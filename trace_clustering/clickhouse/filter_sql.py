@@ -28,7 +28,10 @@ _COMPARISONS: Final = {"gt": ">", "gte": ">=", "min": ">=", "lt": "<", "lte": "<
 _DENIALS: Final = {"is_not": "exact", "not_in": "in", "not_icontains": "icontains", "not_regex": "regex"}
 
 _MATCHING_TRACES: Final = """document_id IN (
-    WITH JSONExtractString(properties, '$ai_trace_id') AS filtered_trace_id, {definitions}
+    WITH
+        {properties} AS properties_text,
+        JSONExtractString(properties_text, '$ai_trace_id') AS filtered_trace_id,
+        {definitions}
     SELECT filtered_trace_id
     FROM {{events:Identifier}}
     WHERE team_id = {{team_id:Int64}}
@@ -53,11 +56,14 @@ class TraceCondition:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-def build_trace_condition(filters: Sequence[PropertyFilter], window: Window) -> TraceCondition:
+def build_trace_condition(
+    filters: Sequence[PropertyFilter], window: Window, *, properties: str = "properties"
+) -> TraceCondition:
     """Return the condition that at least one event of a trace satisfies all filters by itself.
 
     The events are those from `TRACE_FILTER_MARGIN` before the window to its end, because a trace's events
-    precede its summary. Without filters the condition is always true.
+    precede its summary. Without filters the condition is always true. `properties` is the SQL that reads the
+    events' properties as text.
     """
     if not filters:
         return TraceCondition()
@@ -68,6 +74,7 @@ def build_trace_condition(filters: Sequence[PropertyFilter], window: Window) -> 
     }
     compilers = [_FilterCompiler(f"filter_{number}", item, window.end) for number, item in enumerate(filters)]
     sql = _MATCHING_TRACES.format(
+        properties=properties,
         definitions=", ".join(compiler.compile_definitions() for compiler in compilers),
         conditions=" AND ".join(compiler.compile_condition() for compiler in compilers),
     )
@@ -113,7 +120,7 @@ class _FilterCompiler:
         if self._filter.type == "event_metadata":
             json_text = _COLUMNS[self._filter.key]
         else:
-            json_text = f"JSONExtractRaw(properties, {self._bind('key', 'String', self._filter.key)})"
+            json_text = f"JSONExtractRaw(properties_text, {self._bind('key', 'String', self._filter.key)})"
         return (
             f"{_canonicalize(json_text)} AS {n}_json, {n}_json NOT IN ('', 'null') AS {n}_is_set, "
             f"startsWith({n}_json, '\"') AS {n}_is_text, "

@@ -12,8 +12,10 @@ import dagster as dg
 from pydantic import Field, ValidationInfo, field_validator
 
 from trace_clustering.clickhouse.address import Address, parse_dsn
+from trace_clustering.clickhouse.deadline import call_within
+from trace_clustering.clickhouse.faults import explain_errors
 from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREATE_EVENTS
-from trace_clustering.clickhouse.session import Tables, TeamSession, explain_errors
+from trace_clustering.clickhouse.session import Tables, TeamSession
 from trace_clustering.environment import CLICKHOUSE_DSN, read_clickhouse_dsn
 from trace_clustering.errors import ClickHouseFolderLockedError, ClickHouseSetupError, InvalidSettingsError
 from trace_clustering.processes.clock import StepClock, resolve_seconds
@@ -108,7 +110,8 @@ class ClickHouse(dg.ConfigurableResource[Any]):
     def _open_client(self, address: Address, timeout_seconds: float | StepClock) -> Iterator["Client"]:
         if address.folder is None:
             with explain_errors(address):
-                client = self._connect_to_server(address, resolve_seconds(timeout_seconds))
+                seconds = resolve_seconds(timeout_seconds)
+                client = call_within(seconds, address, lambda: self._connect_to_server(address, seconds))
             try:
                 yield client
             finally:

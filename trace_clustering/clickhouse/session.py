@@ -1,32 +1,25 @@
-"""Queries and inserts for one team, and errors that say what to do next."""
+"""Queries and inserts for one team."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from trace_clustering.clickhouse.address import Address
-from trace_clustering.errors import (
-    ClickHouseQueryError,
-    ClickHouseSetupError,
-    ClickHouseUnavailableError,
-    InvalidPatternError,
-    TraceClusteringError,
-)
+from trace_clustering.clickhouse.columns import TableColumns
+from trace_clustering.clickhouse.deadline import call_within
+from trace_clustering.clickhouse.faults import explain_errors
+from trace_clustering.clickhouse.permitted_settings import TEAM_FILTER, PermittedSettings
+from trace_clustering.errors import ClickHouseQueryError, ClickHouseSetupError, ClickHouseUnavailableError
 from trace_clustering.processes.clock import StepClock, resolve_seconds
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
     from clickhouse_connect.driver.query import QueryResult
 
-# Error codes of ClickHouse: https://github.com/ClickHouse/ClickHouse, src/Common/ErrorCodes.cpp
-_UNKNOWN_TABLE = 60
-_UNKNOWN_DATABASE = 81
-_CANNOT_COMPILE_REGEXP = 427
-_NOT_ALLOWED = {192, 193, 194, 497, 516}
-_TOO_SLOW = {159, 160, 209}
-_BUSY = {202, 203, 210, 241, 439}
+T = TypeVar("T")
 
 # ClickHouse reads the right side of a join into memory, so our queries have the smaller side there. Without
 # this setting the planner swaps the sides and reads all vectors into memory. Servers before 24.12 do not
@@ -74,15 +67,32 @@ class TeamSession:
         self._address = address
         self._tables = tables
         self._timeout_seconds = timeout_seconds
+        self._permitted = _get_permitted_settings(address.dsn)
+        self._permitted.learn_from_server(client)
         self.team_id = team_id
 
     def query(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-        """Return the rows of a statement as dictionaries; times are aware."""
-        with explain_errors(self._address):
+        """Return the rows of a statement as dictionaries; times are aware.
+
+        Raises
+        ------
+        ClickHouseQueryError
+            If the answer is empty although the statement has rows.
+        """
+
+        def call(settings: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
             result = self._client.query(
-                sql, self._add_team_and_tables(parameters), settings=self._build_settings(), tz_mode="aware"
+                self._bind_team(sql, settings),
+                self._add_team_and_tables(parameters),
+                settings=settings,
+                tz_mode="aware",
             )
-            return list(result.named_results())
+            return list(result.named_results()), bool(result.column_names)
+
+        rows, has_header = self._call(call, self._build_settings())
+        if not has_header:
+            self._require_no_rows(sql, parameters)
+        return rows
 
     def stream(
         self,
@@ -93,43 +103,80 @@ class TeamSession:
     ) -> Iterator[dict[str, list[Any]]]:
         """Yield the rows of a statement in blocks, as columns by name, and keep none of them.
 
-        Times are aware. `as_bytes` names the String columns that hold bytes instead of text.
+        Times are aware. `as_bytes` names the String columns that hold bytes instead of text. The time limit
+        holds for the whole answer.
+
+        Raises
+        ------
+        ClickHouseQueryError
+            If the answer is empty although the statement has rows.
         """
-        with explain_errors(self._address):
-            blocks = self._client.query_column_block_stream(
-                sql,
+
+        def call(settings: dict[str, Any]) -> Any:  # noqa: ANN401 - a stream of the client library
+            return self._client.query_column_block_stream(
+                self._bind_team(sql, settings),
                 self._add_team_and_tables(parameters),
-                settings=self._build_settings(),
+                settings=settings,
                 column_formats=dict.fromkeys(as_bytes, "bytes"),
                 tz_mode="aware",
             )
-            names = cast("QueryResult", blocks.source).column_names
-            with blocks:
-                for block in blocks:
-                    yield dict(zip(names, map(list, block), strict=True))
+
+        end = time.monotonic() + resolve_seconds(self._timeout_seconds)
+        blocks = self._call(call, self._build_settings())
+        names = cast("QueryResult", blocks.source).column_names
+        if not names:
+            self._require_no_rows(sql, parameters)
+            return
+        blocks.__enter__()
+        try:
+            while block := self._call_within(end - time.monotonic(), lambda: next(blocks, None)):
+                yield dict(zip(names, map(list, block), strict=True))
+        except ClickHouseUnavailableError:  # closing would wait for the rest of the answer
+            raise
+        except BaseException:
+            blocks.__exit__(None, None, None)
+            raise
+        blocks.__exit__(None, None, None)
 
     def delete_events(self, condition: str, **parameters: Any) -> None:  # noqa: ANN401
         """Delete the team's rows of `events` that satisfy a condition."""
-        with explain_errors(self._address):
-            self._client.command(
-                f"DELETE FROM {{events:Identifier}} WHERE team_id = {{team_id:Int64}} AND ({condition})",  # noqa: S608
-                self._add_team_and_tables(parameters),
-                settings=self._build_limits(),
-            )
+        statement = f"DELETE FROM {{events:Identifier}} WHERE team_id = {{team_id:Int64}} AND ({condition})"  # noqa: S608
+        self._call(
+            lambda settings: self._client.command(
+                statement, self._add_team_and_tables(parameters), settings=settings
+            ),
+            self._build_limits(),
+        )
 
     def insert(
         self, table: Literal["events", "embeddings"], rows: Sequence[Sequence[Any]], columns: Sequence[str]
     ) -> None:
-        """Insert rows into one of the tables; the team's id is added to each."""
-        with explain_errors(self._address):
-            self._client.insert(
+        """Insert rows into one of the tables; the team's id is added to each.
+
+        If the answer is lost on the way, the client library sends the rows a second time: the caller must
+        count what is there.
+        """
+        self._call(
+            lambda settings: self._client.insert(
                 getattr(self._tables, table),
                 [[self.team_id, *row] for row in rows],
                 column_names=["team_id", *columns],
                 database=self._tables.database,
-                # The default allows 100 partitions; a file of many years has more, as a partition is a week.
-                settings={**self._build_limits(), "max_partitions_per_insert_block": 0},
-            )
+                settings=settings,
+            ),
+            # The default allows 100 partitions; a file of many years has more, as a partition is a week.
+            {**self._build_limits(), "max_partitions_per_insert_block": 0},
+        )
+
+    @cached_property
+    def events(self) -> TableColumns:
+        """The columns of `events`."""
+        return self._read_columns(self._tables.events)
+
+    @cached_property
+    def embeddings(self) -> TableColumns:
+        """The columns of `document_embeddings`."""
+        return self._read_columns(self._tables.embeddings)
 
     def can_delete(self) -> bool:
         """Return whether rows of `events` can be deleted; a Distributed table cannot delete."""
@@ -139,6 +186,63 @@ class TeamSession:
             name=self._tables.events,
         )
         return bool(rows) and rows[0]["engine"].endswith("MergeTree")
+
+    def _read_columns(self, table: str) -> TableColumns:
+        rows = self.query(
+            "SELECT name, type FROM system.columns "
+            "WHERE database = {database:String} AND table = {name:String}",
+            database=self._tables.database,
+            name=table,
+        )
+        if not rows:  # it does not exist, or may not be seen: the server's own error says which
+            self.query(f"SELECT 1 FROM `{table}` LIMIT 1")  # noqa: S608 - an identifier, as Tables says
+        return TableColumns(f"{self._tables.database}.{table}", {row["name"]: row["type"] for row in rows})
+
+    def _call(self, call: Callable[[dict[str, Any]], T], settings: Mapping[str, Any]) -> T:
+        """Call the client with the settings that the server allows, within the time limit."""
+        return self._call_within(
+            resolve_seconds(self._timeout_seconds),
+            lambda: self._permitted.retry_without_refused(settings, call),
+        )
+
+    def _call_within(self, seconds: float, function: Callable[[], T]) -> T:
+        with explain_errors(self._address):
+            return call_within(seconds, self._address, function)
+
+    def _require_no_rows(self, sql: str, parameters: dict[str, Any]) -> None:
+        """Check that a statement whose answer was empty has no rows.
+
+        Some servers answer so without rows, and so does a connection that lost the answer.
+        """
+        if self._address.folder is not None:  # no wire, on which an answer could be lost
+            return
+
+        def call(settings: dict[str, Any]) -> Any:  # noqa: ANN401 - rows of any kind
+            counted = f"SELECT count() FROM ({self._bind_team(sql, settings)})"  # noqa: S608
+            return self._client.query(
+                counted, self._add_team_and_tables(parameters), settings=settings
+            ).result_rows
+
+        if [tuple(row) for row in self._call(call, self._build_settings())] != [(0,)]:
+            raise ClickHouseQueryError(
+                f"{self._address.name} sent an empty answer to a statement that has rows; "
+                "the answer was lost on the way, try again"
+            )
+
+    def _bind_team(self, sql: str, settings: Mapping[str, Any]) -> str:
+        """Return a statement that reads only the team's rows, even if the server forbids the table filter."""
+        if TEAM_FILTER in settings:
+            return sql
+        bound = sql
+        for table in self._tables.to_parameters():
+            name = f"{{{table}:Identifier}}"
+            bound = bound.replace(name, f"(SELECT * FROM {name} WHERE team_id = {{team_id:Int64}})")  # noqa: S608
+        if bound == sql and "FROM" in sql and "FROM system." not in sql:
+            raise ClickHouseSetupError(
+                f"{self._address.name} does not allow the setting {TEAM_FILTER}, which limits a statement to "
+                "the rows of its team; allow it for the user"
+            )
+        return bound
 
     def _add_team_and_tables(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return {**parameters, **self._tables.to_parameters(), "team_id": self.team_id}
@@ -155,52 +259,9 @@ class TeamSession:
             for name in self._tables.to_parameters().values()
         }
         joins = {name: v for name, v in _KEEP_JOIN_ORDER.items() if name in self._client.server_settings}
-        return {**self._build_limits(), **joins, "additional_table_filters": str(team_filters)}
+        return {**self._build_limits(), **joins, TEAM_FILTER: str(team_filters)}
 
 
-@contextmanager
-def explain_errors(address: Address) -> Iterator[None]:
-    """Turn errors of the client library into errors of this project, which say what to do next."""
-    from clickhouse_connect.driver.exceptions import ClickHouseError
-
-    try:
-        yield
-    except (ClickHouseError, OSError) as error:
-        raise _explain_error(error, address) from error
-
-
-def _explain_error(error: Exception, address: Address) -> TraceClusteringError:
-    """Return the error of this project for an error of the client library."""
-    from clickhouse_connect.driver.exceptions import ProgrammingError
-
-    code = getattr(error, "code", None)
-    message = str(error).split("(for url")[0].strip()
-    if code in _NOT_ALLOWED:
-        return ClickHouseSetupError(
-            f"{address.name} refused user or password; "
-            f"check both in TRACE_CLUSTERING_CLICKHOUSE_DSN, and what the user may read and write: {message}"
-        )
-    if code == _UNKNOWN_DATABASE:
-        return ClickHouseSetupError(
-            f"{address.name} has no such database; create it, or name another in the address: {message}"
-        )
-    if code == _UNKNOWN_TABLE:
-        return ClickHouseSetupError(
-            f"{address.name} lacks a table; run `trace-clustering create-tables`, "
-            f"or set database, events_table and embeddings_table of the clickhouse resource: {message}"
-        )
-    if code == _CANNOT_COMPILE_REGEXP:
-        reason = message.split("cannot compile re2: ")[-1].split(". Look at")[0]
-        return InvalidPatternError(f"ClickHouse cannot compile the regular expression {reason}")
-    if code in _TOO_SLOW | _BUSY:
-        return ClickHouseUnavailableError(
-            f"{address.name} is too busy or too slow, try again later: {message}"
-        )
-    if isinstance(error, ProgrammingError):
-        return ClickHouseQueryError(f"{address.name} cannot be used: {message}")
-    if code is None:
-        return ClickHouseUnavailableError(
-            f"{address.name} cannot be reached; check host and port in TRACE_CLUSTERING_CLICKHOUSE_DSN "
-            f"and that the server runs: {message}"
-        )
-    return ClickHouseQueryError(f"{address.name} refused a query: {message}")
+@lru_cache(maxsize=16)
+def _get_permitted_settings(dsn: str) -> PermittedSettings:  # noqa: ARG001 - the key of the cache
+    return PermittedSettings()

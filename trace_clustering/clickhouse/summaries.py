@@ -16,21 +16,21 @@ from trace_clustering.traces.summary import TraceSummary
 from trace_clustering.traces.window import Window
 
 _TEXTS = """
-    JSONExtractString(properties, '$ai_summary_title') AS title,
-    JSONExtractString(properties, '$ai_summary_flow_diagram') AS flow_diagram,
-    JSONExtractRaw(properties, '$ai_summary_bullets') AS bullets,
-    JSONExtractRaw(properties, '$ai_summary_interesting_notes') AS notes,
+    JSONExtractString(properties_text, '$ai_summary_title') AS title,
+    JSONExtractString(properties_text, '$ai_summary_flow_diagram') AS flow_diagram,
+    JSONExtractRaw(properties_text, '$ai_summary_bullets') AS bullets,
+    JSONExtractRaw(properties_text, '$ai_summary_interesting_notes') AS notes,
 """
 
 _SUMMARIES = """
-WITH JSONExtractString(properties, '$ai_trace_id') AS trace_id
+WITH /* properties */ AS properties_text, JSONExtractString(properties_text, '$ai_trace_id') AS trace_id
 SELECT
     trace_id,
-    JSONExtractString(properties, '$ai_batch_run_id') AS batch_run_id,
-    timestamp,
-    uuid,
+    JSONExtractString(properties_text, '$ai_batch_run_id') AS batch_run_id,
+    /* moment */ AS moment,
+    /* identity */ AS identity,
     /* texts */
-    JSONExtractString(properties, 'trace_timestamp') AS trace_timestamp
+    JSONExtractString(properties_text, 'trace_timestamp') AS trace_timestamp
 FROM {events:Identifier}
 WHERE team_id = {team_id:Int64}
     AND event = {event:String}
@@ -95,6 +95,13 @@ def _fetch_best_rows(
     batches = list(islice(split_for_parameters(wanted, str), 2))
     if not batches:
         return {}
+    columns = session.events
+    for mark, written in (
+        ("/* properties */", columns.write_text("properties")),
+        ("/* moment */", columns.write_moment("timestamp", 6)),
+        ("/* identity */", columns.write_identity("uuid")),
+    ):
+        sql = sql.replace(mark, written)
     best: dict[str, tuple[Any, dict[str, Any]]] = {}
     for block in session.stream(
         sql,
@@ -108,7 +115,7 @@ def _fetch_best_rows(
             trace_id, batch_run_id = row["trace_id"], row["batch_run_id"]
             if trace_id in wanted:
                 is_of_embedding = batch_run_id != "" and batch_run_id == wanted[trace_id]
-                order = (is_of_embedding, row["timestamp"], row["uuid"])
+                order = (is_of_embedding, row["moment"], row["identity"])
                 if trace_id not in best or order > best[trace_id][0]:
                     best[trace_id] = order, row
     return {trace_id: row for trace_id, (_, row) in best.items()}

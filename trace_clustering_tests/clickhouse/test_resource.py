@@ -12,7 +12,6 @@ import pytest
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.errors import (
     ClickHouseFolderLockedError,
-    ClickHouseQueryError,
     ClickHouseSetupError,
     ClickHouseUnavailableError,
     InvalidSettingsError,
@@ -188,7 +187,7 @@ class TestBoth:
 
     def test_a_refused_query_carries_what_the_engine_says(self, place: ClickHouse) -> None:
         error = catch_error(place, "SELECT no_such_column FROM events")
-        assert isinstance(error, ClickHouseQueryError)
+        assert isinstance(error, ClickHouseSetupError)  # the same query would fail again
         assert "no_such_column" in str(error)
         assert "UNKNOWN_IDENTIFIER" in str(error)
 

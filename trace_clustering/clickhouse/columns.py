@@ -1,0 +1,112 @@
+"""Reads the types of the two tables' columns, and writes the SQL that casts them to what queries need.
+
+Tables of other programs hold ids as UUID or integer, times as DateTime, properties as JSON, and any of them
+as Nullable.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from trace_clustering.errors import ClickHouseSetupError
+
+_WRAPPER: Final = re.compile(r"^(?:LowCardinality|Nullable|SimpleAggregateFunction)\((?:\w+, )?(.*)\)$")
+_DIGITS: Final = re.compile(r"^DateTime64\((\d+)")
+_NUMBERS: Final = re.compile(r"^(?:U?Int\d+|Bool|Enum\d*\(.*)$")
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """The columns of one table.
+
+    Attributes
+    ----------
+    table : str
+        Name of the table, for messages.
+    types : mapping
+        ClickHouse type of each column by its name.
+    """
+
+    table: str
+    types: Mapping[str, str]
+
+    def has(self, name: str) -> bool:
+        """Return whether the table has a column."""
+        return name in self.types
+
+    def write_text(self, name: str) -> str:
+        """Return a column as text that is UTF-8 and not null."""
+        kind = self._unwrap(name, "a String")
+        value = name if kind == "String" or kind.startswith("FixedString") else f"toString({name})"
+        if kind.startswith(("Array", "Map", "Tuple", "AggregateFunction")):
+            raise self._explain(name, "a String")
+        if kind.startswith("FixedString"):
+            value = f"trimRight({name}, '\\0')"
+        if kind == "UUID" or _NUMBERS.match(kind):  # always UTF-8
+            return self._fill_null(name, value, "''")
+        return f"toValidUTF8({self._fill_null(name, value, repr(''))})"
+
+    def write_bytes(self, name: str) -> str:
+        """Return a column as its own bytes, of which none is repaired; other types as text."""
+        if not self.holds_plain_text(name):
+            return self.write_text(name)
+        return self._fill_null(name, name, "''")
+
+    def write_moment(self, name: str, digits: int) -> str:
+        """Return a column as a DateTime64 in UTC; what is null or cannot be read is 1970."""
+        kind = self._unwrap(name, f"a DateTime64({digits}, 'UTC')")
+        if kind == f"DateTime64({digits}, 'UTC')" and not self._is_nullable(name):
+            return name
+        zero = f"toDateTime64(0, {digits}, 'UTC')"
+        if kind == "String":
+            parsed = f"parseDateTime64BestEffortOrNull({name}, {digits}, 'UTC')"
+            return f"ifNull({parsed}, {zero})"
+        if not kind.startswith("Date"):
+            raise self._explain(name, f"a DateTime64({digits}, 'UTC')")
+        return self._fill_null(name, f"toDateTime64({name}, {digits}, 'UTC')", zero)
+
+    def write_identity(self, name: str) -> str:
+        """Return a column as a UUID that is not null."""
+        kind = self._unwrap(name, "a UUID")
+        if kind == "UUID":
+            return self._fill_null(name, name, "toUUID('00000000-0000-0000-0000-000000000000')")
+        if kind == "String":
+            return f"toUUIDOrZero({self._fill_null(name, name, repr(''))})"
+        raise self._explain(name, "a UUID")
+
+    def holds_plain_text(self, name: str) -> bool:
+        """Return whether a column gives back every text exactly as it was written."""
+        return self._unwrap(name, "a String") == "String"
+
+    def find_resolution(self, name: str) -> timedelta:
+        """Return the smallest step between two moments of a column."""
+        kind = self._unwrap(name, "a DateTime64(6, 'UTC')")
+        digits = _DIGITS.match(kind)
+        if digits:
+            return timedelta(microseconds=10 ** max(6 - int(digits[1]), 0))
+        return timedelta(microseconds=1) if kind == "String" else timedelta(seconds=1)
+
+    def _unwrap(self, name: str, wanted: str) -> str:
+        if name not in self.types:
+            raise ClickHouseSetupError(
+                f"The table {self.table} has no column {name}, which must be {wanted}; add it, or name "
+                "another table with events_table or embeddings_table of the clickhouse resource"
+            )
+        kind = self.types[name]
+        while inner := _WRAPPER.match(kind):
+            kind = inner[1]
+        return kind
+
+    def _is_nullable(self, name: str) -> bool:
+        return "Nullable(" in self.types[name].partition("Array(")[0]
+
+    def _fill_null(self, name: str, value: str, filler: str) -> str:
+        return f"ifNull({value}, {filler})" if self._is_nullable(name) else value
+
+    def _explain(self, name: str, wanted: str) -> ClickHouseSetupError:
+        return ClickHouseSetupError(
+            f"The column {name} of the table {self.table} is {self.types[name]}, from which no value can be "
+            f"read; it must be {wanted}. Name another table, or a view that casts it"
+        )
