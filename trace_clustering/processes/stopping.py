@@ -1,7 +1,12 @@
 """A run that is stopped ends at once, and a run that Dagster has given up stores nothing more."""
 
+import os
+import queue
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 import dagster as dg
@@ -10,6 +15,7 @@ _INTERRUPTS: Final = (KeyboardInterrupt, dg.DagsterExecutionInterruptedError)
 _LIVE: Final = frozenset(
     {dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED}
 )
+_SECONDS_BETWEEN_INTERRUPTS: Final = 1.0
 # Runs of this process that were interrupted. Dagster starts steps that do not depend on the failed one.
 _interrupted_runs: set[str] = set()
 
@@ -28,11 +34,54 @@ def end_run_on_interrupt(run_id: str) -> Iterator[None]:
     """
     if run_id in _interrupted_runs:
         raise _build_failure()
-    try:
-        yield
-    except _INTERRUPTS as interrupt:
+    with _repeat_interrupts() as arrived:
+        try:
+            yield
+        except _INTERRUPTS as interrupt:
+            _interrupted_runs.add(run_id)
+            raise _build_failure() from interrupt
+    if arrived:  # and was swallowed
         _interrupted_runs.add(run_id)
-        raise _build_failure() from interrupt
+        raise _build_failure()
+
+
+@contextmanager
+def _repeat_interrupts() -> Iterator[list[int]]:
+    """Send an interrupt again and again until the block has ended, and list those that arrived.
+
+    Dagster sends one, and raises an exception wherever the code is at that moment. Libraries swallow it at
+    times, for example while they are imported, and the run would go on.
+    """
+    arrived: list[int] = []
+    raise_interrupt = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(raise_interrupt):
+        yield arrived
+        return
+    # The only queue that a signal handler may use.
+    wake_up: queue.SimpleQueue[None] = queue.SimpleQueue()
+    ended = threading.Event()
+
+    def note_and_raise(number: int, frame: FrameType | None) -> None:
+        arrived.append(number)
+        wake_up.put(None)
+        raise_interrupt(number, frame)
+
+    def repeat() -> None:
+        wake_up.get()
+        while not ended.wait(_SECONDS_BETWEEN_INTERRUPTS):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    repeater = threading.Thread(target=repeat, name="interrupts", daemon=True)
+    repeater.start()
+    handlers = {number: signal.signal(number, note_and_raise) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield arrived
+    finally:
+        ended.set()
+        wake_up.put(None)
+        repeater.join()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def require_live_run(instance: dg.DagsterInstance, run_id: str) -> None:

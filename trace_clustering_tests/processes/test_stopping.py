@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,28 @@ def test_no_other_step_of_an_interrupted_run_starts(kind: type[BaseException]) -
     assert not result.success
     assert started == ["first"]
     assert not any(event.is_step_up_for_retry for event in result.all_events)
+
+
+def swallow_first_interrupt(raised: list[BaseException], goes_on_for: float) -> None:
+    """Swallow an interrupt as a library may do, and go on."""
+    with end_run_on_interrupt(f"swallowed-{goes_on_for}"):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+        except BaseException as error:
+            raised.append(error)
+        time.sleep(goes_on_for)
+
+
+@pytest.mark.parametrize("goes_on_for", [0, 60])
+def test_an_interrupt_that_a_library_swallows_ends_the_block_all_the_same(goes_on_for: int) -> None:
+    raised: list[BaseException] = []
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(dg.Failure, match="interrupted") as failure:
+        swallow_first_interrupt(raised, goes_on_for)
+    assert not failure.value.allow_retries
+    assert len(raised) == 1
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 @pytest.mark.parametrize("status", ["CANCELING", "FAILURE"])
