@@ -8,6 +8,7 @@ TraceClusteringError                 its message says what was wrong, with which
 │   ├── InvalidEmbeddingsError
 │   ├── InconsistentArtifactsError
 │   ├── ClickHouseSetupError
+│   ├── LabelsWouldBeLostError
 │   └── NoClusteringError
 ├── FaultError                       a later attempt may succeed
 │   ├── ClickHouseUnavailableError
@@ -71,6 +72,10 @@ class InconsistentArtifactsError(InvalidInputError):
 
 class ClickHouseSetupError(InvalidInputError):
     """ClickHouse answers, but the credentials, the database or the tables are wrong."""
+
+
+class LabelsWouldBeLostError(InvalidInputError):
+    """No model can be asked, and titles that a model wrote would be replaced by what needs no model."""
 
 
 class NoClusteringError(InvalidInputError):

@@ -11,7 +11,7 @@ from upath import UPath
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel, ClusterLabels, Projection2D
 from trace_clustering.labeling.agent.evidence import Clustering, HeldOutTrace, hold_out
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
-from trace_clustering.labeling.agent.store import LabelStore, compute_fingerprint
+from trace_clustering.labeling.agent.store import LabelStore
 from trace_clustering.labeling.endpoint.budget import Usage
 from trace_clustering.labeling.keywords import TERMS_IN_TITLE, build_documents, find_terms
 from trace_clustering.labeling.resource import LLM
@@ -72,7 +72,7 @@ def label_clusters(
 
     Raises
     ------
-    LLMUnavailableError, InvalidSettingsError
+    LLMUnavailableError, LabelsWouldBeLostError, InvalidSettingsError
         See `run_labeling_agent`.
     DeadlineExceededError
         If the step's time is over before the agent starts.
@@ -89,7 +89,7 @@ def label_clusters(
         Clustering(assignments, projection, members, terms, held_out),
         connection,
         llm=llm,
-        store=LabelStore(base, projection.provenance, compute_fingerprint(assignments, llm.model)),
+        store=LabelStore(base, assignments, llm.model),
         attempt=attempt,
         seconds=clock.seconds_left(),
         log=log,
@@ -120,9 +120,10 @@ def generate_cluster_labels(
 ) -> ClusterLabels:
     """Return a label for every cluster.
 
-    With an agent, titles and descriptions are the agent's. Without one, titles are the terms that set a
-    cluster apart. Clusters without a title are called `Cluster N`, and noise is always called `Outliers`.
-    Descriptions that nobody wrote give the size, the terms and an example. If two titles say the same, a term
+    With an agent, titles and descriptions are the agent's; a cluster that it left without a title is called
+    `Cluster N (late, parcel, refund)`, after the terms that set it apart. Without an agent, titles are these
+    terms, or `Cluster N` where there are none. Noise is always called `Outliers`. Descriptions that nobody
+    wrote give the size, the terms and an example. If two titles say the same, a term
     or at last its number is added to the later one.
 
     Parameters
@@ -145,10 +146,10 @@ def generate_cluster_labels(
     if agent is None:
         labeler, candidates = "keywords", {c: _make_keyword_titles(terms[c]) for c in sizes if terms[c]}
     else:
-        labeler = "agent"
-        candidates = {c: _make_agent_titles(label, terms[c]) for c, label in agent.labels.items()}
-        descriptions |= {c: label.description for c, label in agent.labels.items()}
-    titles = make_titles_distinct({c: candidates.get(c, [f"Cluster {c}"]) for c in sizes})
+        labeler, labels = "agent", {**agent.kept, **agent.labels}
+        candidates = {c: _make_agent_titles(label, terms[c]) for c, label in labels.items()}
+        descriptions |= {c: label.description for c, label in labels.items()}
+    titles = make_titles_distinct({c: candidates.get(c) or _make_fallback_titles(c, terms[c]) for c in sizes})
     accuracies = agent.accuracies if agent else {}
     return ClusterLabels(
         provenance=assignments.provenance,
@@ -171,6 +172,12 @@ def _make_keyword_titles(terms: list[str]) -> list[str]:
 def _make_agent_titles(label: ClusterLabel, terms: list[str]) -> list[str]:
     """Return candidates for a title: the agent's, then the same with one term added, to be distinct."""
     return [label.title, *add_each_term(label.title, terms)]
+
+
+def _make_fallback_titles(cluster: int, terms: list[str]) -> list[str]:
+    """Return the title of a cluster that nobody named: its number, and its best terms if it has any."""
+    shown = clean_line(", ".join(terms[:TERMS_IN_TITLE]))
+    return [f"Cluster {cluster} ({shown})" if shown else f"Cluster {cluster}"]
 
 
 def _describe_cluster(size: int, total: int, terms: list[str], summaries: Sequence[TraceSummary]) -> str:

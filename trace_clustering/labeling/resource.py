@@ -50,12 +50,12 @@ class LLM(dg.ConfigurableResource[Any]):
         description="Address of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`. "
         "Empty: `OPENAI_BASE_URL`, else OpenAI.",
     )
-    api_key: str = Field(
-        default="",
+    api_key: str | None = Field(
+        default=None,
         repr=False,
-        json_schema_extra={"dagster__is_secret": True},
-        description="Key of the endpoint. Empty: `OPENAI_API_KEY`. Name another variable with "
-        '`EnvVar("MY_KEY")` or `{"env": "MY_KEY"}`; a key that is typed in is stored with the run.',
+        # Dagster's mark for secrets would scaffold the default as asterisks, and a run would send them.
+        description="Key of the endpoint. None: `OPENAI_API_KEY`. Name another variable with "
+        '`EnvVar("MY_KEY")` or `{"env": "MY_KEY"}`; a key that is typed in is shown and stored with the run.',
     )
     temperature: float | None = Field(
         default=None,
@@ -173,7 +173,7 @@ class LLM(dg.ConfigurableResource[Any]):
         InvalidSettingsError
             If the address or the key is malformed; the message does not show the key.
         """
-        key = (self.api_key or os.environ.get(API_KEY, "")).strip()
+        key = _read_key(self.api_key) or _read_key(os.environ.get(API_KEY))
         base_url = (self.base_url or os.environ.get(BASE_URL, "")).strip()
         if self.labeler == "keywords" or not (key or base_url):
             return None
@@ -226,6 +226,13 @@ class LLM(dg.ConfigurableResource[Any]):
         """
         with_agent = self.timeout_seconds + constants.LABELING_STEP_MARGIN
         return max(constants.LLM_ACTIVITY_TIMEOUT, with_agent if self.labeler == "agent" else 0.0)
+
+
+def _read_key(text: str | None) -> str:
+    """Return a key without white space around it; empty if there is none."""
+    key = (text or "").strip()
+    # Asterisks are how a program shows a key that it hides; copied from there, they are no key.
+    return key if key.strip("*") else ""
 
 
 def _check_address(url: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,7 +48,8 @@ def clustered(module_graph: Graph) -> Graph:
 
 @pytest.fixture
 def serve(clustered: Graph) -> Iterator[Serve]:
-    """Put a scripted model behind the graph's resource."""
+    """Put a scripted model behind the graph's resource; labels of other tests are gone."""
+    shutil.rmtree(clustered.folder / "artifacts" / "labels_of_agent", ignore_errors=True)
     with ExitStack() as servers:
 
         def start(model: Model, /, **settings: Any) -> LLMServer:
@@ -76,7 +78,11 @@ def test_event_and_metadata_say_how_each_label_came_about(clustered: Graph, serv
     assert result.success
     (properties,) = clustered.event_properties()
     clusters = properties["$ai_clusters"]
-    assert [c["title"] for c in clusters] == ["Broken kettles", "Cluster 1", "Tax rates"]
+    assert [c["title"] for c in clusters] == [
+        "Broken kettles",
+        "Cluster 1 (mail, missing, password)",
+        "Tax rates",
+    ]
     assert [c["labeler"] for c in clusters] == ["agent", "fallback", "agent"]
     assert [c["label_accuracy"] for c in clusters] == [None, None, None]
     assert properties["$ai_clustering_labeler"] == "agent"
@@ -146,7 +152,9 @@ def test_the_last_attempt_falls_back_and_the_run_goes_on(clustered: Graph, serve
     assert event_types(result).count("STEP_UP_FOR_RETRY") == 1
     assert len(server.requests) == 4
     (properties,) = clustered.event_properties()
-    assert [c["title"] for c in properties["$ai_clusters"]] == ["Cluster 0", "Cluster 1", "Cluster 2"]
+    titles = [c["title"] for c in properties["$ai_clusters"]]
+    assert [title.partition(" (")[0] for title in titles] == ["Cluster 0", "Cluster 1", "Cluster 2"]
+    assert titles[1] == "Cluster 1 (mail, missing, password)"
     assert properties["$ai_clustering_labeler"] == "fallback"
     assert "503" in properties["$ai_clustering_labeling"]["ended"]
 

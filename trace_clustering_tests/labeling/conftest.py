@@ -11,7 +11,7 @@ from upath import UPath
 from trace_clustering.artifacts.clusters import ClusterLabels
 from trace_clustering.labeling.agent.evidence import Clustering
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
-from trace_clustering.labeling.agent.store import LabelStore, compute_fingerprint
+from trace_clustering.labeling.agent.store import LabelStore
 from trace_clustering.labeling.label import generate_cluster_labels
 from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering, prepare_clustering
@@ -61,9 +61,7 @@ class Labeling:
         return prepare_clustering(self.assignments, self.projection, self.summaries, held_out_per_cluster)
 
     def store(self, model: str = "gpt-5.1") -> LabelStore:
-        return LabelStore(
-            self.base, self.assignments.provenance, compute_fingerprint(self.assignments, model)
-        )
+        return LabelStore(self.base, self.assignments, model)
 
     def put_together(self, agent: AgentLabels) -> ClusterLabels:
         """Return the labels as the asset stores them: one for every cluster."""

@@ -83,10 +83,13 @@ def test_a_key_of_the_wrong_type_is_not_shown() -> None:
     assert KEY not in str(error.value)
 
 
-def test_dagster_treats_the_key_as_a_secret() -> None:
-    schema = LLM.to_config_schema().config_type.fields
-    assert schema["api_key"].is_secret
-    assert not schema["model"].is_secret
+@pytest.mark.parametrize("stars", ["********", "*", " *** "])
+def test_asterisks_are_how_a_key_is_hidden_and_no_key(stars: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert LLM(api_key=stars).connection() is None
+    monkeypatch.setenv("OPENAI_API_KEY", stars)
+    assert LLM().connection() is None
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert LLM(api_key=stars).connection().api_key.get_secret_value() == KEY
 
 
 def test_the_fields_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,19 @@ from enum import Enum
 from typing import Any
 
 from trace_clustering.artifacts.clusters import ClusterLabel
-from trace_clustering.errors import EndpointDownError, LLMUnavailableError, ToolCallRefusedError
+from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.errors import (
+    EndpointDownError,
+    LabelsWouldBeLostError,
+    LLMUnavailableError,
+    ToolCallRefusedError,
+)
 from trace_clustering.labeling.agent.draft import Draft, ToolContext
 from trace_clustering.labeling.agent.evidence import Clustering, gather_evidence
 from trace_clustering.labeling.agent.store import LabelStore, StoredLabels
 from trace_clustering.labeling.endpoint.budget import Budget, Usage
 from trace_clustering.labeling.endpoint.connection import Connection
-from trace_clustering.labeling.resource import BASE_URL, LLM
+from trace_clustering.labeling.resource import API_KEY, BASE_URL, LLM
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,15 @@ class AgentLabels:
         By cluster, the share of held-out traces that were assigned to it; empty if labels were not verified.
     reused : int
         How many of the labels an earlier attempt or run had stored.
+    kept : dict
+        By cluster without a label, the label that the same traces had in an earlier run for the same night.
     """
 
     labels: Mapping[int, ClusterLabel]
     report: dict[str, Any]
     accuracies: Mapping[int, float] = field(default_factory=dict)
     reused: int = 0
+    kept: Mapping[int, ClusterLabel] = field(default_factory=dict)
 
 
 def run_labeling_agent(
@@ -74,10 +83,12 @@ def run_labeling_agent(
     Returns
     -------
     AgentLabels or None
-        None if keywords are asked for, or if there is no endpoint and the stored labels are not complete.
+        None if keywords are asked for, or if there is no endpoint and no label of a model is stored.
 
     Raises
     ------
+    LabelsWouldBeLostError
+        If no model can be asked, and labels of a model that an earlier run stored would be lost.
     LLMUnavailableError
         If the endpoint was down, no cluster has a label, and another attempt will follow.
     InvalidSettingsError
@@ -91,7 +102,9 @@ def run_labeling_agent(
     if run.is_complete:
         log.info(f"Labeling: all {run.reused} labels of this clustering are stored and are used again")
     elif connection is None:
-        return None
+        if not run.has_stored_labels:
+            return None
+        run.end_without_model()
     else:
         run.set_labels(connection)
     if llm.verify_labels and run.accuracies is None and connection is not None:
@@ -130,9 +143,15 @@ class _Run:
         self._outcome = _Outcome.ENDED if stored.ended else _Outcome.UNFINISHED
         self._reason = stored.ended
         self.accuracies = stored.accuracies
+        self._earlier = store.load_earlier()
         self._draft = Draft(clustering.assignments.cluster_sizes(), self._save)
         self._adopt_labels(stored.labels)
         self.reused = len(self._draft.labels)
+
+    @property
+    def has_stored_labels(self) -> bool:
+        """Whether a model wrote labels for this night before, for this clustering or another."""
+        return bool(self._draft.labels or self._earlier.labels or self._earlier.n_others)
 
     @property
     def is_complete(self) -> bool:
@@ -162,6 +181,11 @@ class _Run:
             finally:
                 self._save()
 
+    def end_without_model(self) -> None:
+        """Note that there is no endpoint to ask."""
+        self._outcome = _Outcome.ENDPOINT_DOWN
+        self._reason = f"there is no key ({API_KEY}) and no address ({BASE_URL}) of a language model"
+
     def verify_labels(self, connection: Connection) -> None:
         """Measure how many held-out traces a model assigns to their own cluster by its label."""
         from trace_clustering.labeling.endpoint.client import Endpoint
@@ -173,18 +197,36 @@ class _Run:
         self._save()
 
     def build_result(self) -> AgentLabels:
-        """Return the labels with a report of how they came about."""
+        """Return the labels with a report of how they came about.
+
+        Raises
+        ------
+        LabelsWouldBeLostError
+            See `run_labeling_agent`.
+        """
         missing = self._draft.list_unlabelled()
-        if missing or self._outcome is _Outcome.ENDPOINT_DOWN:
+        kept = {c: label for c, label in self._earlier.labels.items() if c in missing}
+        nameless = [c for c in missing if c not in kept and c != NOISE_CLUSTER_ID]
+        is_down = self._outcome is _Outcome.ENDPOINT_DOWN
+        if is_down and nameless and self._earlier.n_others:
+            raise LabelsWouldBeLostError(
+                f"{len(nameless)} of {len(self._draft.sizes)} clusters would get no title by a model, "
+                f"and those that one wrote for this night would be lost: {self._reason}. The stored "
+                "labels and the event stay as they are. Make the model available, or set labeler to keywords "
+                "in the llm resource, and materialize cluster_labels again"
+            )
+        reason = f"{self._reason}; {len(kept)} labels of an earlier run are kept" if kept else self._reason
+        if missing or is_down:
             self._log.warning(
                 f"Labeling: {len(missing)} of {len(self._draft.sizes)} clusters have no label of the agent. "
-                f"How it ended: {self._reason}"
+                f"How it ended: {reason}"
             )
         return AgentLabels(
             labels=dict(self._draft.labels),
-            report={"model": self._llm.model, "ended": self._reason, **asdict(self._total_usage())},
+            report={"model": self._llm.model, "ended": reason, **asdict(self._total_usage())},
             accuracies=self.accuracies or {},
             reused=self.reused,
+            kept=kept,
         )
 
     def _adopt_labels(self, labels: Mapping[int, ClusterLabel]) -> None:

@@ -4,15 +4,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.files import write_whole
-from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.constants import NOISE_TITLE
 from trace_clustering.labeling.agent.prompts import VERSION
 from trace_clustering.labeling.endpoint.budget import Usage
+
+# What a file that is missing, damaged or of another time raises.
+_UNREADABLE: Final = (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -36,28 +40,47 @@ class StoredLabels:
     accuracies: Mapping[int, float] | None = None
 
 
+@dataclass(frozen=True)
+class EarlierLabels:
+    """The labels that a model wrote in earlier runs for the same night, for any clustering and by any model.
+
+    Attributes
+    ----------
+    labels : dict
+        Of the clusters that have exactly the traces of a cluster of then.
+    n_others : int
+        Number of labels whose cluster does not exist any more; noise is not counted.
+    """
+
+    labels: Mapping[int, ClusterLabel] = field(default_factory=dict)
+    n_others: int = 0
+
+
 class LabelStore:
     """The file with the labels of one run: `<base>/labels_of_agent/<team>/<run id>.json`.
 
     Labels are used again only for the same fingerprint, which stands for the clustering, the model and the
-    prompts.
+    prompts. Those of an earlier fingerprint stay in the file until every cluster has a label.
 
     Parameters
     ----------
     base : UPath
         Folder of all artifacts.
-    provenance : Provenance
-    fingerprint : str
+    assignments : ClusterAssignments
+    model : str
+        Name of the model.
     """
 
-    def __init__(self, base: UPath, provenance: Provenance, fingerprint: str) -> None:
+    def __init__(self, base: UPath, assignments: ClusterAssignments, model: str) -> None:
+        provenance = assignments.provenance
         self._path = base / "labels_of_agent" / str(provenance.team_id) / f"{provenance.run_id}.json"
-        self._fingerprint = fingerprint
+        self._fingerprint = _compute_fingerprint(assignments, model)
+        self._digests = {cluster: _digest_members(assignments, cluster) for cluster in assignments.clusters()}
 
     def load(self) -> StoredLabels:
         """Return what is stored; nothing, if it has another fingerprint or cannot be read."""
         try:
-            content = json.loads(self._path.read_bytes())
+            content = self._read()
             if content["fingerprint"] != self._fingerprint:
                 return StoredLabels()
             accuracies = content["accuracies"]
@@ -67,17 +90,49 @@ class LabelStore:
                 ended=content["ended"],
                 accuracies=None if accuracies is None else {int(c): float(a) for c, a in accuracies.items()},
             )
-        except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        except _UNREADABLE:
             return StoredLabels()
+
+    def load_earlier(self) -> EarlierLabels:
+        """Return the labels of earlier runs; nothing, if they cannot be read."""
+        known = self._labels_by_members
+        labels = {c: known[digest] for c, digest in self._digests.items() if digest in known}
+        outliers = {digest for digest, label in known.items() if label.title == NOISE_TITLE}
+        return EarlierLabels(labels, n_others=len(known.keys() - outliers - set(self._digests.values())))
 
     def save(self, stored: StoredLabels) -> None:
         """Write the whole file; after a crash it has the old content or the new."""
-        content: dict[str, Any] = {"fingerprint": self._fingerprint, **asdict(stored)}
+        mine = {self._digests[c]: label for c, label in stored.labels.items() if c in self._digests}
+        earlier = {} if len(mine) == len(self._digests) else self._labels_by_members
+        content: dict[str, Any] = {
+            "fingerprint": self._fingerprint,
+            **asdict(stored),
+            "labels_by_members": {digest: asdict(label) for digest, label in {**earlier, **mine}.items()},
+        }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._path, json.dumps(content, ensure_ascii=False).encode())
 
+    @cached_property
+    def _labels_by_members(self) -> dict[str, ClusterLabel]:
+        """The labels that were stored before this run, by the digest of their clusters' members."""
+        try:
+            return {d: ClusterLabel(**label) for d, label in self._read()["labels_by_members"].items()}
+        except _UNREADABLE:
+            return {}
 
-def compute_fingerprint(assignments: ClusterAssignments, model: str) -> str:
+    def _read(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self._path.read_bytes())
+        return content
+
+
+def _compute_fingerprint(assignments: ClusterAssignments, model: str) -> str:
     """Return a hash of everything that labels depend on: the traces, their clusters, model and prompts."""
-    identity = [VERSION, model, assignments.trace_ids.tolist(), assignments.cluster_ids.tolist()]
-    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+    return _digest([VERSION, model, assignments.trace_ids.tolist(), assignments.cluster_ids.tolist()])
+
+
+def _digest_members(assignments: ClusterAssignments, cluster: int) -> str:
+    return _digest(sorted(assignments.trace_ids[assignments.cluster_ids == cluster].tolist()))
+
+
+def _digest(value: Any) -> str:  # noqa: ANN401 - anything that JSON can hold
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -1,15 +1,18 @@
 """Labels survive: a re-run uses them again, a killed attempt leaves them to the next."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterLabel
+from trace_clustering.errors import LabelsWouldBeLostError
 from trace_clustering.labeling.agent.run import Attempt
-from trace_clustering.labeling.agent.store import LabelStore, StoredLabels, compute_fingerprint
+from trace_clustering.labeling.agent.store import LabelStore, StoredLabels
 from trace_clustering.labeling.endpoint.budget import Usage
 from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering
@@ -88,6 +91,47 @@ def test_an_endpoint_that_is_down_takes_no_label_away(labeling: Labeling) -> Non
     assert sorted(again.labels) == [0, 2]
 
 
+@pytest.mark.parametrize("settings", [{"model": "another"}, {"reuse_labels": False}], ids=["model", "anew"])
+@pytest.mark.parametrize("fault", [Fails(401), Fails(500)], ids=["refused", "down"])
+def test_a_model_that_cannot_be_asked_replaces_no_label(
+    labeling: Labeling, fault: Fails, settings: dict[str, Any]
+) -> None:
+    first, _ = labeling.run(in_turn(*ALL))
+    again, _ = labeling.run(in_turn(fault), max_retries=0, **settings)
+    labels = labeling.put_together(again)
+    assert labels.titles.tolist() == labeling.put_together(first).titles.tolist()
+    assert set(labels.labelers) == {"agent"}
+    assert "5 labels of an earlier run are kept" in again.report["ended"]
+    assert sorted(labeling.run_with(LLM()).kept) == [-1, 0, 1, 2, 3]  # without a key, too
+
+
+def test_a_cluster_keeps_its_label_if_it_has_the_same_traces(labeling: Labeling) -> None:
+    first, _ = labeling.run(in_turn(*ALL))
+    renumbered = np.array([1, 0, 2, 3, -1])[labeling.assignments.cluster_ids]
+    labeling.assignments = replace(labeling.assignments, cluster_ids=renumbered)
+    again = labeling.run_with(LLM())
+    assert [again.kept[c] for c in (1, 0, 2, 3)] == [first.labels[c] for c in (0, 1, 2, 3)]
+
+
+@pytest.mark.parametrize("fault", [Fails(401), Fails(500)], ids=["refused", "down"])
+def test_titles_of_another_clustering_are_not_lost_to_fallbacks(labeling: Labeling, fault: Fails) -> None:
+    labeling.run(in_turn(*ALL))
+    before = stored_file(labeling).read_bytes()
+    labeling.assignments, labeling.projection, labeling.summaries = clustering(3, 12)
+    with pytest.raises(LabelsWouldBeLostError, match=r"3 of 4 clusters.*keywords") as error:
+        labeling.run(in_turn(fault), max_retries=0)
+    assert not error.value.retryable
+    with pytest.raises(LabelsWouldBeLostError, match="no key"):
+        labeling.run_with(LLM())
+    assert (
+        json.loads(before)["labels_by_members"]
+        == json.loads(stored_file(labeling).read_bytes())["labels_by_members"]
+    )
+    assert labeling.run_with(LLM(labeler="keywords")) is None
+    again, _ = labeling.run(in_turn(*ALL))
+    assert sorted(again.labels) == [-1, 0, 1, 2]
+
+
 def test_stored_labels_are_checked_like_new_ones(labeling: Labeling) -> None:
     labeling.run(in_turn(*ALL))
     content = json.loads(stored_file(labeling).read_text())
@@ -122,7 +166,7 @@ def test_a_store_that_lacks_something_is_an_empty_one(labeling: Labeling, what: 
 def test_what_is_saved_comes_back_from_any_storage(place: str, tmp_path: Path) -> None:
     assignments, _, _ = clustering()
     base = UPath(tmp_path) if place == "folder" else UPath("memory://labels-of-a-test")
-    store = LabelStore(base, assignments.provenance, compute_fingerprint(assignments, "m"))
+    store = LabelStore(base, assignments, "m")
     assert store.load() == StoredLabels()
     stored = StoredLabels(
         {3: ClusterLabel("čaj ☕", "- a\n- b"), -1: ClusterLabel("Outliers", "- c\n- d")},
@@ -132,7 +176,4 @@ def test_what_is_saved_comes_back_from_any_storage(place: str, tmp_path: Path) -
     )
     store.save(stored)
     assert store.load() == stored
-    assert (
-        LabelStore(base, assignments.provenance, compute_fingerprint(assignments, "n")).load()
-        == StoredLabels()
-    )
+    assert LabelStore(base, assignments, "n").load() == StoredLabels()

@@ -35,7 +35,8 @@ def test_a_limit_ends_the_work_and_keeps_the_labels(
     result, server = labeling.run(in_turn(*LABELS_SOME_AND_GOES_ON), **settings)
     assert named in result.report["ended"]
     labels = labeling.put_together(result)
-    assert labels.titles.tolist() == ["Broken kettles", "Cluster 1", "Tax rates", "Cluster 3", "Outliers"]
+    assert labels.titles[[0, 2, 4]].tolist() == ["Broken kettles", "Tax rates", "Outliers"]
+    assert [title.split(" (")[0] for title in labels.titles[[1, 3]]] == ["Cluster 1", "Cluster 3"]
     assert labels.labelers.tolist() == ["agent", "fallback", "agent", "fallback", "fallback"]
     assert 2 <= len(server.requests) < 20
 

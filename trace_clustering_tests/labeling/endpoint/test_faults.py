@@ -71,7 +71,9 @@ def test_labels_that_are_set_outlive_an_endpoint_that_stays_down(labeling: Label
     result, server = labeling.run(in_turn(some, fault), FIRST_OF_TWO, max_retries=2)
     labels = labeling.put_together(result)
     assert labels.labelers.tolist() == ["agent", "fallback", "agent", "fallback", "fallback"]
-    assert labels.titles.tolist() == ["Broken kettles", "Cluster 1", "Tax rates", "Cluster 3", "Outliers"]
+    assert labels.titles[[0, 2, 4]].tolist() == ["Broken kettles", "Tax rates", "Outliers"]
+    terms = labeling.prepare().terms
+    assert labels.titles[[1, 3]].tolist() == [f"Cluster {c} ({', '.join(terms[c][:3])})" for c in (1, 3)]
     assert labels.descriptions[1].startswith("- 10 of 44 traces (23%)\n- Distinguishing terms: ")
     assert len(server.requests) == 4
     assert "endpoint" in result.report["ended"]
@@ -86,7 +88,9 @@ def test_an_endpoint_that_is_down_from_the_start_fails_the_attempt_but_not_the_l
     assert error.value.__cause__ is None
     result, _ = labeling.run(in_turn(Fails(500)), LAST_OF_TWO, max_retries=1)
     labels = labeling.put_together(result)
-    assert labels.titles.tolist() == ["Cluster 0", "Cluster 1", "Cluster 2", "Cluster 3", "Outliers"]
+    terms = labeling.prepare().terms
+    named = [f"Cluster {c} ({', '.join(terms[c][:3])})" for c in range(4)]
+    assert labels.titles.tolist() == [*named, "Outliers"]
     assert set(labels.labelers) == {"fallback"}
     assert "500" in result.report["ended"]
 
