@@ -81,7 +81,8 @@ def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_
     )
     if report.bad_count:
         click.echo(f"Left out {report.describe_bad_records()}", err=True)
-    click.echo(f"Loaded {report.new} traces for team {team_id}; {report.already_there} were there already.")
+    for line in report.describe(team_id):
+        click.echo(line)
 
 
 @main.command()

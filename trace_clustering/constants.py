@@ -31,6 +31,10 @@ TRACE_EVENT_NAMES: Final = (
 )
 TRACE_FILTER_MARGIN: Final = timedelta(days=7)
 
+# Loading files. A batch is in memory several times: as records, as rows, and as the block that is sent.
+MAX_BATCH_RECORDS: Final = 1000
+MAX_BATCH_BYTES: Final = 16 * 1024**2
+
 # How traces are clustered
 DEFAULT_RANDOM_STATE: Final = 42
 DEFAULT_EMBEDDING_NORMALIZATION: Final = "l2"

@@ -140,13 +140,11 @@ class TeamSession:
 
     def delete_events(self, condition: str, **parameters: Any) -> None:  # noqa: ANN401
         """Delete the team's rows of `events` that satisfy a condition."""
-        statement = f"DELETE FROM {{events:Identifier}} WHERE team_id = {{team_id:Int64}} AND ({condition})"  # noqa: S608
-        self._call(
-            lambda settings: self._client.command(
-                statement, self._add_team_and_tables(parameters), settings=settings
-            ),
-            self._build_limits(),
-        )
+        self._delete("events", condition, parameters)
+
+    def delete_embeddings(self, condition: str, **parameters: Any) -> None:  # noqa: ANN401
+        """Delete the team's rows of `document_embeddings` that satisfy a condition."""
+        self._delete("embeddings", condition, parameters)
 
     def insert(
         self, table: Literal["events", "embeddings"], rows: Sequence[Sequence[Any]], columns: Sequence[str]
@@ -197,6 +195,15 @@ class TeamSession:
         if not rows:  # it does not exist, or may not be seen: the server's own error says which
             self.query(f"SELECT 1 FROM `{table}` LIMIT 1")  # noqa: S608 - an identifier, as Tables says
         return TableColumns(f"{self._tables.database}.{table}", {row["name"]: row["type"] for row in rows})
+
+    def _delete(self, table: str, condition: str, parameters: dict[str, Any]) -> None:
+        statement = f"DELETE FROM {{{table}:Identifier}} WHERE team_id = {{team_id:Int64}} AND ({condition})"  # noqa: S608
+        self._call(
+            lambda settings: self._client.command(
+                statement, self._add_team_and_tables(parameters), settings=settings
+            ),
+            self._build_limits(),
+        )
 
     def _call(self, call: Callable[[dict[str, Any]], T], settings: Mapping[str, Any]) -> T:
         """Call the client with the settings that the server allows, within the time limit."""

@@ -28,6 +28,7 @@ SELECT
     trace_id,
     JSONExtractString(properties_text, '$ai_batch_run_id') AS batch_run_id,
     /* moment */ AS moment,
+    /* created */ AS created,
     /* identity */ AS identity,
     /* texts */
     JSONExtractString(properties_text, 'trace_timestamp') AS trace_timestamp
@@ -99,6 +100,7 @@ def _fetch_best_rows(
     for mark, written in (
         ("/* properties */", columns.write_text("properties")),
         ("/* moment */", columns.write_moment("timestamp", 6)),
+        ("/* created */", columns.write_moment("created_at", 6)),
         ("/* identity */", columns.write_identity("uuid")),
     ):
         sql = sql.replace(mark, written)
@@ -115,7 +117,8 @@ def _fetch_best_rows(
             trace_id, batch_run_id = row["trace_id"], row["batch_run_id"]
             if trace_id in wanted:
                 is_of_embedding = batch_run_id != "" and batch_run_id == wanted[trace_id]
-                order = (is_of_embedding, row["moment"], row["identity"])
+                # Versions of one summary have one moment, and differ in when they were stored.
+                order = (is_of_embedding, row["moment"], row["created"], row["identity"])
                 if trace_id not in best or order > best[trace_id][0]:
                     best[trace_id] = order, row
     return {trace_id: row for trace_id, (_, row) in best.items()}

@@ -58,8 +58,8 @@ def _load_traces(console: Console, team_id: int) -> None:
     with as_file(files("trace_clustering.demo") / "traces.parquet") as path, console.status("Loading traces"):
         report = load_file(path, ClickHouse(), team_id, embedding_model="all-MiniLM-L6-v2-384")
     console.print(
-        f"Loaded {report.new} traces of a made-up shop builder's assistant for team {team_id}"
-        + (f" ({report.already_there} were there already)" if report.already_there else "")
+        f"Loaded {report.inserted.new} traces of a made-up shop builder's assistant for team {team_id}"
+        + (f" ({report.inserted.unchanged} were there already)" if report.inserted.unchanged else "")
     )
 
 

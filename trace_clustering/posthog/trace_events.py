@@ -1,7 +1,9 @@
 """A trace as PostHog stores it: a summary event, a generation event, and an embedded document."""
 
+import hashlib
 import json
 import uuid
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from trace_clustering.constants import (
     LLMA_TRACE_PRODUCT,
     SUMMARY_EVENT_NAME,
 )
+from trace_clustering.traces.arrays import FloatArray
 from trace_clustering.traces.record import TraceRecord
 from trace_clustering.traces.window import format_time
 
@@ -27,47 +30,82 @@ DOCUMENT_COLUMNS = [
     "rendering",
     "document_id",
     "timestamp",
+    "inserted_at",
     "content",
     "embedding",
 ]
 
 
-def build_summary_event(team_id: int, record: TraceRecord, batch_run_id: str) -> list[Any]:
-    """Return the row of a trace's `$ai_trace_summary` event."""
-    properties: dict[str, Any] = {
-        "$ai_trace_id": record.trace_id,
-        "$ai_batch_run_id": batch_run_id,
-        "$ai_summary_mode": "detailed",
-        "$ai_summary_title": record.title,
-        "$ai_summary_flow_diagram": record.flow_diagram,
-        "$ai_summary_bullets": [{"text": text, "line_refs": ""} for text in record.bullets],
-        "$ai_summary_interesting_notes": [
-            {"text": text, "line_refs": ""} for text in record.interesting_notes
-        ],
-        "trace_timestamp": format_time(record.timestamp),
-    }
-    identity = uuid.uuid5(
-        _TRACE_EVENT_NAMESPACE, f"{team_id}:{SUMMARY_EVENT_NAME}:{batch_run_id}:{record.trace_id}"
-    )
-    return _build_event(identity, SUMMARY_EVENT_NAME, properties, record, f"trace_summary_{team_id}")
-
-
-def build_generation_event(team_id: int, record: TraceRecord) -> list[Any]:
-    """Return the row of the `$ai_generation` event with the trace's properties, which filters test."""
-    properties = {**record.properties, "$ai_trace_id": record.trace_id}
-    content = f"{format_time(record.timestamp)}:{json.dumps(properties, sort_keys=True)}"
-    identity = uuid.uuid5(_TRACE_EVENT_NAMESPACE, f"{team_id}:{GENERATION_EVENT_NAME}:{content}")
-    return _build_event(identity, GENERATION_EVENT_NAME, properties, record, record.trace_id)
-
-
-def _build_event(
-    identity: uuid.UUID, name: str, properties: dict[str, Any], record: TraceRecord, distinct_id: str
+def build_summary_event(
+    team_id: int, record: TraceRecord, batch_run_id: str, created_at: datetime
 ) -> list[Any]:
-    text = json.dumps(properties, allow_nan=False)
-    return [identity, name, text, record.timestamp, distinct_id, record.timestamp]
+    """Return the row of a trace's `$ai_trace_summary` event."""
+    identity = identify_summary(team_id, record.trace_id, batch_run_id)
+    properties = write_summary_properties(record, batch_run_id)
+    distinct_id = f"trace_summary_{team_id}"
+    return [identity, SUMMARY_EVENT_NAME, properties, record.timestamp, distinct_id, created_at]
 
 
-def build_document(record: TraceRecord, batch_run_id: str, model_name: str) -> list[Any]:
+def write_summary_properties(record: TraceRecord, batch_run_id: str) -> str:
+    """Return the properties of a trace's summary event as JSON text."""
+    return _to_json(
+        {
+            "$ai_trace_id": record.trace_id,
+            "$ai_batch_run_id": batch_run_id,
+            "$ai_summary_mode": "detailed",
+            "$ai_summary_title": record.title,
+            "$ai_summary_flow_diagram": record.flow_diagram,
+            "$ai_summary_bullets": [{"text": text, "line_refs": ""} for text in record.bullets],
+            "$ai_summary_interesting_notes": [
+                {"text": text, "line_refs": ""} for text in record.interesting_notes
+            ],
+            "trace_timestamp": format_time(record.timestamp),
+        }
+    )
+
+
+def build_generation_event(team_id: int, record: TraceRecord, created_at: datetime) -> list[Any]:
+    """Return the row of the `$ai_generation` event with the trace's properties, which filters test."""
+    identity = identify_generation(team_id, record)
+    text = _to_json(_add_trace_id(record))
+    return [identity, GENERATION_EVENT_NAME, text, record.timestamp, record.trace_id, created_at]
+
+
+def identify_summary(team_id: int, trace_id: str, batch_run_id: str) -> uuid.UUID:
+    """Return the id of the summary event of a trace and batch run."""
+    return uuid.uuid5(_TRACE_EVENT_NAMESPACE, f"{team_id}:{SUMMARY_EVENT_NAME}:{batch_run_id}:{trace_id}")
+
+
+def identify_generation(team_id: int, record: TraceRecord) -> uuid.UUID:
+    """Return the id of a trace's generation event, which follows from time and properties."""
+    return _identify_generation(team_id, record.timestamp, _add_trace_id(record))
+
+
+def identify_stored_generation(team_id: int, timestamp: datetime, properties: str) -> uuid.UUID | None:
+    """Return the id that a stored generation event has if a load made it; None if it is no JSON object."""
+    try:
+        content = json.loads(properties)
+    except (ValueError, RecursionError):
+        return None
+    return _identify_generation(team_id, timestamp, content) if isinstance(content, dict) else None
+
+
+def _identify_generation(team_id: int, timestamp: datetime, properties: dict[str, Any]) -> uuid.UUID:
+    content = f"{format_time(timestamp)}:{json.dumps(properties, sort_keys=True)}"
+    return uuid.uuid5(_TRACE_EVENT_NAMESPACE, f"{team_id}:{GENERATION_EVENT_NAME}:{content}")
+
+
+def _add_trace_id(record: TraceRecord) -> dict[str, Any]:
+    return {**record.properties, "$ai_trace_id": record.trace_id}
+
+
+def _to_json(properties: dict[str, Any]) -> str:
+    return json.dumps(properties, allow_nan=False)
+
+
+def build_document(
+    record: TraceRecord, batch_run_id: str, model_name: str, inserted_at: datetime
+) -> list[Any]:
     """Return the row of a trace's summary as a document with its embedding."""
     return [
         LLMA_TRACE_PRODUCT,
@@ -76,9 +114,34 @@ def build_document(record: TraceRecord, batch_run_id: str, model_name: str) -> l
         batch_run_id,
         record.trace_id,
         record.timestamp,
+        inserted_at,
         _build_document_text(record),
         record.embedding.astype(np.float64),
     ]
+
+
+def digest_document_text(record: TraceRecord) -> str:
+    """Return the MD5 of a document's text, as ClickHouse computes it of a stored one."""
+    return digest_text(_build_document_text(record))
+
+
+def digest_vector(embedding: FloatArray) -> str:
+    """Return the MD5 of an embedding, shape (d,), in ClickHouse's RowBinary format.
+
+    That is its length, 7 bits to a byte, and its numbers in 64 bits.
+    """
+    count, length = len(embedding), bytearray()
+    while count > 127:
+        length.append(count & 127 | 128)
+        count >>= 7
+    length.append(count)
+    content = bytes(length) + embedding.astype("<f8").tobytes()
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def digest_text(text: str) -> str:
+    """Return the MD5 of a text in UTF-8, as ClickHouse computes it."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _build_document_text(record: TraceRecord) -> str:

@@ -1,19 +1,24 @@
 """Loads a file of trace records: checks all of it first, then inserts it in batches."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from trace_clustering.clickhouse.records import insert_records
+from trace_clustering.clickhouse.record_versions import name_batch_run
+from trace_clustering.clickhouse.records import InsertReport, insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.constants import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.files import count_records, digest_file, read_records
 from trace_clustering.sources.parse import BadRecord
+from trace_clustering.text import escape_controls
 from trace_clustering.traces.record import TraceRecord
 
-RECORDS_PER_BATCH = 1000
 _MAX_BAD_RECORDS_LISTED = 20
 _BATCHES_PER_SESSION = 50
 _INSERT_TIMEOUT_SECONDS = 120.0
@@ -27,22 +32,53 @@ class LoadReport:
 
     Attributes
     ----------
-    new, already_there, bad_count : int
-        Number of records that were inserted, were stored before, or are bad.
+    inserted : InsertReport
+        How many traces are new, replaced and unchanged.
+    repeated : int
+        Number of records whose trace comes again later in the file; they are left out.
+    bad_count : int
+        Number of bad records.
     first_bad : list of BadRecord
         The first bad records; a message lists only these.
+    days : set of date
+        UTC days of the traces.
     """
 
-    new: int = 0
-    already_there: int = 0
+    inserted: InsertReport = field(default_factory=InsertReport)
+    repeated: int = 0
     bad_count: int = 0
     first_bad: list[BadRecord] = field(default_factory=list)
+    days: set[date] = field(default_factory=set)
 
     def add_bad_record(self, record: BadRecord) -> None:
         """Count a bad record, and keep it if it is among the first."""
         self.bad_count += 1
         if len(self.first_bad) < _MAX_BAD_RECORDS_LISTED:
             self.first_bad.append(record)
+
+    def describe(self, team_id: int) -> list[str]:
+        """Return what was loaded, and what of it needs attention, as sentences."""
+        found = self.inserted
+        lines = [
+            f"Loaded {found.new + found.replaced} traces for team {team_id}: {found.new} new, "
+            f"{found.replaced} replaced; {found.unchanged} were there unchanged."
+        ]
+        if self.repeated:
+            lines.append(
+                f"{self.repeated} records were left out, because their trace comes again later in the file."
+            )
+        if found.other_models:
+            names = ", ".join(sorted(map(escape_controls, found.other_models)))
+            lines.append(
+                f"Other vectors of these traces are stored too, by the model {names}; choose one model with "
+                "the setting embedding_model."
+            )
+        if found.not_deleted:
+            lines.append(
+                "Older rows of these traces stay until the tables merge them or the file is loaded again; "
+                f"the new ones count. They could not be deleted: {found.not_deleted}"
+            )
+        return lines
 
     def describe_bad_records(self) -> str:
         """Return how many bad records there are, and the first of them, one per line."""
@@ -64,6 +100,9 @@ def load_file(
 ) -> LoadReport:
     """Load the records of a file for a team; loading a file again changes nothing.
 
+    The newest record wins: a record replaces what a load stored of its trace before, and of a trace that
+    comes several times in the file, the last record counts.
+
     Parameters
     ----------
     path : Path
@@ -73,7 +112,8 @@ def load_file(
     on_error : {"stop", "skip"}
         With bad records, load nothing of the file, or leave them out.
     embedding_model : str
-        Name of the model that made the embeddings; by default `unknown-` and their length.
+        Name of the model that made the embeddings; by default the one that is stored with the same
+        embedding, else `unknown-` and their length. Other embeddings by other models stay.
     track : callable
         Shows progress: given the records, their number and a description, returns the records.
 
@@ -83,32 +123,27 @@ def load_file(
         If the file cannot be read, or holds bad records and `on_error` is `stop`.
     """
     total = count_records(path)
-    if on_error == "stop":
-        _require_no_bad_records(track(read_records(path), total, "Checking"), path)
     report = LoadReport()
-    batch_run_id = f"{team_id}_load_{digest_file(path)}"
-    good = _keep_good_records(track(read_records(path), total, "Loading"), report)
-    batches = _take_batches(good)
-    while first := next(batches, None):
-        # One session inserts many batches, because the embedded engine leaks memory each time it is opened.
-        with clickhouse.open_session(team_id, timeout_seconds=_INSERT_TIMEOUT_SECONDS) as session:
-            for records in chain([first], islice(batches, _BATCHES_PER_SESSION - 1)):
-                model_name = embedding_model or f"unknown-{len(records[0].embedding)}"
-                new = insert_records(session, records, batch_run_id=batch_run_id, model_name=model_name)
-                report.new += new
-                report.already_there += len(records) - new
-    return report
-
-
-def _require_no_bad_records(records: Iterable[TraceRecord | BadRecord], path: Path) -> None:
-    report = LoadReport()
-    for _ in _keep_good_records(records, report):
-        pass
-    if report.bad_count:
+    last = _find_last_records(
+        _keep_good_records(track(read_records(path), total, "Checking"), report), report
+    )
+    if report.bad_count and on_error == "stop":
         raise InvalidRecordError(
             f"Nothing of {path} was loaded, it holds {report.describe_bad_records()}\n"
             "Mend them, or leave them out with --on-error skip"
         )
+    batch_run_id = name_batch_run(team_id, digest_file(path))
+    good = _keep_good_records(track(read_records(path), total, "Loading"), LoadReport())
+    batches = _take_batches(_keep_last_records(good, last))
+    while first := next(batches, None):
+        # One session inserts many batches, because the embedded engine leaks memory each time it is opened.
+        with clickhouse.open_session(team_id, timeout_seconds=_INSERT_TIMEOUT_SECONDS) as session:
+            for records in chain([first], islice(batches, _BATCHES_PER_SESSION - 1)):
+                report.inserted.add(
+                    insert_records(session, records, batch_run_id=batch_run_id, model_name=embedding_model)
+                )
+                report.days |= {record.timestamp.astimezone(UTC).date() for record in records}
+    return report
 
 
 def _keep_good_records(
@@ -121,6 +156,40 @@ def _keep_good_records(
             yield record
 
 
-def _take_batches(records: Iterator[TraceRecord]) -> Iterator[list[TraceRecord]]:
-    while batch := list(islice(records, RECORDS_PER_BATCH)):
+def _find_last_records(records: Iterable[TraceRecord], report: LoadReport) -> dict[bytes, int]:
+    """Return by digest of a trace's id the position of its last record, and count the others."""
+    last: dict[bytes, int] = {}
+    for position, record in enumerate(records):
+        digest = _digest_id(record)
+        report.repeated += digest in last
+        last[digest] = position
+    return last
+
+
+def _keep_last_records(records: Iterable[TraceRecord], last: dict[bytes, int]) -> Iterator[TraceRecord]:
+    for position, record in enumerate(records):
+        if last.get(_digest_id(record)) == position:
+            yield record
+
+
+def _digest_id(record: TraceRecord) -> bytes:
+    return hashlib.blake2b(record.trace_id.encode(), digest_size=16).digest()  # ids may be long
+
+
+def _take_batches(records: Iterable[TraceRecord]) -> Iterator[list[TraceRecord]]:
+    batch: list[TraceRecord] = []
+    size = 0
+    for record in records:
+        length = _estimate_bytes(record)
+        if batch and (len(batch) == MAX_BATCH_RECORDS or size + length > MAX_BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(record)
+        size += length
+    if batch:
         yield batch
+
+
+def _estimate_bytes(record: TraceRecord) -> int:
+    texts = [record.title, record.flow_diagram, *record.bullets, *record.interesting_notes]
+    return 8 * len(record.embedding) + sum(map(len, texts)) + len(json.dumps(record.properties))

@@ -31,15 +31,17 @@ def json_lines(path: Path, *lines: dict[str, Any] | str) -> Path:
 def test_json_lines_and_parquet_are_loaded_into_the_default_folder(tmp_path: Path) -> None:
     lines = json_lines(tmp_path / "a.jsonl", *rows(3))
     pq.write_table(pa.Table.from_pylist(rows(4)), tmp_path / "b.parquet")
-    assert output("load", lines, "--team-id", 5) == "Loaded 3 traces for team 5; 0 were there already.\n"
+    assert output("load", lines, "--team-id", 5) == (
+        "Loaded 3 traces for team 5: 3 new, 0 replaced; 0 were there unchanged.\n"
+    )
     assert output("load", tmp_path / "b.parquet", "--team-id", 5, "--embedding-model", "minilm") == (
-        "Loaded 4 traces for team 5; 0 were there already.\n"
+        "Loaded 4 traces for team 5: 1 new, 3 replaced; 0 were there unchanged.\n"
     )
     with engine(tmp_path).open_session(5, timeout_seconds=60) as session:
         models = session.query(
             "SELECT model_name, count() AS n FROM {embeddings:Identifier} GROUP BY model_name"
         )
-    assert {row["model_name"]: row["n"] for row in models} == {"unknown-2": 3, "minilm": 4}
+    assert {row["model_name"]: row["n"] for row in models} == {"minilm": 4}
 
 
 def test_bad_lines_stop_a_load_and_are_listed_without_what_a_terminal_would_obey(tmp_path: Path) -> None:
@@ -56,7 +58,7 @@ def test_bad_lines_are_left_out_and_listed_where_that_is_asked_for(tmp_path: Pat
     path = json_lines(tmp_path / "a.jsonl", *rows(2), "{oops")
     result = run("load", path, "--team-id", 5, "--on-error", "skip")
     assert result.returncode == 0
-    assert result.stdout == "Loaded 2 traces for team 5; 0 were there already.\n"
+    assert result.stdout == "Loaded 2 traces for team 5: 2 new, 0 replaced; 0 were there unchanged.\n"
     assert "Left out 1 bad record:\n  line 3: is not JSON" in result.stderr
 
 

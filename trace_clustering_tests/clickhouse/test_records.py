@@ -32,7 +32,7 @@ def load(
     place: ClickHouse, records: Sequence[TraceRecord], batch_run_id: str = "batch-1", team_id: int = 1
 ) -> int:
     with place.open_session(team_id, timeout_seconds=60) as session:
-        return insert_records(session, records, batch_run_id=batch_run_id, model_name="test-16")
+        return insert_records(session, records, batch_run_id=batch_run_id, model_name="test-16").new
 
 
 def query_team(place: ClickHouse, statement: str, team_id: int = 1) -> list[dict[str, Any]]:
@@ -76,7 +76,8 @@ def test_a_record_becomes_an_embedding_a_summary_event_and_a_generation_event(pl
         place, "SELECT event, distinct_id, timestamp, created_at, properties FROM events ORDER BY event"
     )
     for row in (generation, summary):
-        assert row["timestamp"] == row["created_at"] == RECORD.timestamp
+        assert row["timestamp"] == RECORD.timestamp
+        assert row["created_at"] > RECORD.timestamp  # when it was loaded, so that a correction is newer
     assert (generation["event"], generation["distinct_id"]) == ("$ai_generation", RECORD.trace_id)
     assert json.loads(generation["properties"]) == {**RECORD.properties, "$ai_trace_id": RECORD.trace_id}
     assert (summary["event"], summary["distinct_id"]) == ("$ai_trace_summary", "trace_summary_1")

@@ -30,7 +30,7 @@ from trace_clustering_tests.sources.record_files import write_json_lines
 def test_every_record_is_there_for_the_pipeline(tmp_path: Path, clickhouse: ClickHouse) -> None:
     records = make_rows(50)
     report = load_file(write_json_lines(tmp_path / "a.jsonl", *records), clickhouse, TEAM)
-    assert (report.new, report.already_there, report.bad_count) == (50, 0, 0)
+    assert (report.inserted.new, report.inserted.unchanged, report.bad_count) == (50, 0, 0)
     assert count_stored(clickhouse) == expect_counts(50)
     with clickhouse.open_session(TEAM, timeout_seconds=60) as session:
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
@@ -61,12 +61,12 @@ def test_a_file_is_loaded_for_one_team_only(tmp_path: Path, clickhouse: ClickHou
     path = write_json_lines(tmp_path / "a.jsonl", *make_rows(3))
     load_file(path, clickhouse, 1)
     assert count_stored(clickhouse, 2) == {"vectors": 0, "traces": 0}
-    assert load_file(path, clickhouse, 2).new == 3
+    assert load_file(path, clickhouse, 2).inserted.new == 3
     assert count_stored(clickhouse, 1) == count_stored(clickhouse, 2) == expect_counts(3)
 
 
 def test_a_file_without_records_loads_nothing(tmp_path: Path, clickhouse: ClickHouse) -> None:
-    assert load_file(write_json_lines(tmp_path / "a.jsonl", *[]), clickhouse, TEAM).new == 0
+    assert load_file(write_json_lines(tmp_path / "a.jsonl", *[]), clickhouse, TEAM).inserted.new == 0
     assert count_stored(clickhouse) == {"vectors": 0, "traces": 0}
 
 
@@ -75,7 +75,7 @@ def test_a_trace_that_a_file_holds_twice_counts_once(tmp_path: Path, clickhouse:
         tmp_path / "a.jsonl", *[*make_rows(3), *make_rows(1), *make_rows(1500, first=3), *make_rows(1)]
     )
     report = load_file(path, clickhouse, TEAM)
-    assert (report.new, report.already_there) == (1503, 2)
+    assert (report.inserted.new, report.repeated) == (1503, 2)
     assert count_stored(clickhouse) == expect_counts(1503)
 
 
@@ -99,7 +99,7 @@ def test_loading_a_file_twice_changes_nothing(tmp_path: Path, clickhouse: ClickH
     load_file(path, clickhouse, TEAM)
     before = read_tables(clickhouse)
     report = load_file(path, clickhouse, TEAM)
-    assert (report.new, report.already_there) == (0, 1200)
+    assert (report.inserted.new, report.inserted.unchanged) == (0, 1200)
     assert read_tables(clickhouse) == before
     assert count_stored(clickhouse) == expect_counts(1200)
 
@@ -113,7 +113,7 @@ def test_strange_ids_are_kept_as_they_are_and_loaded_once(tmp_path: Path, clickh
     before = read_tables(clickhouse)
     assert {row["document_id"] for row in before["embeddings"]} == set(ids)
     assert {json.loads(row["properties"])["$ai_trace_id"] for row in before["events"]} == set(ids)
-    assert load_file(path, clickhouse, TEAM).new == 0
+    assert load_file(path, clickhouse, TEAM).inserted.new == 0
     assert read_tables(clickhouse) == before
 
 
@@ -126,7 +126,7 @@ def test_the_earliest_and_latest_times_are_kept_and_loaded_once(
     load_file(path, clickhouse, TEAM)
     before = read_tables(clickhouse)
     assert {row["timestamp"] for row in before["events"]} == {datetime.fromisoformat(t) for t in times}
-    assert load_file(path, clickhouse, TEAM).new == 0
+    assert load_file(path, clickhouse, TEAM).inserted.new == 0
     assert read_tables(clickhouse) == before
 
 
@@ -136,7 +136,8 @@ def test_a_corrected_file_gives_new_summaries_for_the_same_traces(
     records = make_rows(30)
     load_file(write_json_lines(tmp_path / "a.jsonl", *records), clickhouse, TEAM)
     corrected = [record | {"title": f"better {record['title']}"} for record in records]
-    assert load_file(write_json_lines(tmp_path / "b.jsonl", *corrected), clickhouse, TEAM).new == 30
+    report = load_file(write_json_lines(tmp_path / "b.jsonl", *corrected), clickhouse, TEAM)
+    assert report.inserted.replaced == 30
     with clickhouse.open_session(TEAM, timeout_seconds=60) as session:
         found = fetch_trace_embeddings_for_clustering(session, WINDOW)
         summaries = fetch_trace_summaries(session, WINDOW, found.trace_ids, found.batch_run_ids)
@@ -183,6 +184,6 @@ def test_of_many_bad_records_the_first_are_listed_and_all_are_counted(
 def test_bad_records_are_left_out_where_that_is_asked_for(tmp_path: Path, clickhouse: ClickHouse) -> None:
     path = write_json_lines(tmp_path / "a.jsonl", *make_spoiled_rows(1500, 3, 1400))
     report = load_file(path, clickhouse, TEAM, on_error="skip")
-    assert (report.new, report.already_there, report.bad_count) == (1498, 0, 2)
+    assert (report.inserted.new, report.inserted.unchanged, report.bad_count) == (1498, 0, 2)
     assert [record.line for record in report.first_bad] == [3, 1400]
     assert count_stored(clickhouse) == expect_counts(1498)
