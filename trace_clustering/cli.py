@@ -4,12 +4,15 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from trace_clustering.environment import MAX_TEAM_ID
+from trace_clustering.environment import MAX_TEAM_ID, load_env_file
 from trace_clustering.errors import TraceClusteringError
+
+if TYPE_CHECKING:
+    from trace_clustering.clickhouse.resource import ClickHouse
 
 T = TypeVar("T")
 
@@ -29,7 +32,12 @@ class _Commands(click.Group):
 @click.group(cls=_Commands)
 @click.version_option(package_name="trace-clustering")
 def main() -> None:
-    """Clusters of a team's LLM traces: load traces, try the demo, look at results."""
+    """Clusters of a team's LLM traces: load traces, try the demo, look at results.
+
+    Settings are environment variables; those in the file .env of the current folder win, as in Dagster.
+    """
+    if path := load_env_file():
+        click.echo(f"Settings from {path}", err=True)
 
 
 _team_id_option = click.option(
@@ -76,13 +84,15 @@ def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_
     from trace_clustering.clickhouse.resource import ClickHouse
     from trace_clustering.sources.load import load_file
 
+    clickhouse = ClickHouse()
     report = load_file(
-        file, ClickHouse(), team_id, on_error=on_error, embedding_model=embedding_model, track=_track_progress
+        file, clickhouse, team_id, on_error=on_error, embedding_model=embedding_model, track=_track_progress
     )
     if report.bad_count:
         click.echo(f"Left out {report.describe_bad_records()}", err=True)
     for line in report.describe(team_id):
         click.echo(line)
+    _say_place("Into", clickhouse)
 
 
 @main.command()
@@ -94,7 +104,9 @@ def show(team_id: int, run_id: str, as_json: bool) -> None:
     from trace_clustering.clickhouse.resource import ClickHouse
     from trace_clustering.reports.table import build_clustering_table, fetch_clustering
 
-    clustering = fetch_clustering(ClickHouse(), team_id, run_id)
+    clickhouse = ClickHouse()
+    clustering = fetch_clustering(clickhouse, team_id, run_id)
+    _say_place("From", clickhouse)
     if as_json:
         click.echo(json.dumps(clustering.properties, indent=2))
     else:
@@ -106,8 +118,15 @@ def create_tables() -> None:
     """Create the tables on a ClickHouse server, where they do not exist yet."""
     from trace_clustering.clickhouse.resource import ClickHouse
 
-    for name in ClickHouse().create_tables():
+    clickhouse = ClickHouse()
+    for name in clickhouse.create_tables():
         click.echo(f"{name} exists")
+    _say_place("In", clickhouse)
+
+
+def _say_place(preposition: str, clickhouse: "ClickHouse") -> None:
+    # What a program reads of this command stands alone in its standard output.
+    click.echo(f"{preposition} {clickhouse.describe_place()}", err=True)
 
 
 def _make_console() -> Any:  # noqa: ANN401

@@ -2,36 +2,116 @@
 
 import os
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal, cast
 
-from trace_clustering.constants import ALLOWED_TEAM_IDS
+from trace_clustering.constants import ALLOWED_TEAM_IDS, DEFAULT_FIRST_DAY
 from trace_clustering.errors import InvalidSettingsError
 
+HOME = "DAGSTER_HOME"
 CLICKHOUSE_DSN = "TRACE_CLUSTERING_CLICKHOUSE_DSN"
 TEAM_IDS = "TRACE_CLUSTERING_TEAM_IDS"
 STORAGE = "TRACE_CLUSTERING_STORAGE"
+FIRST_DAY = "TRACE_CLUSTERING_FIRST_DAY"
 EXECUTOR = "TRACE_CLUSTERING_EXECUTOR"
 TEAM_SETTINGS = "TRACE_CLUSTERING_TEAM_SETTINGS"
 MAX_TEAM_ID = 2**63 - 1  # Int64 in ClickHouse
+MIN_FIRST_DAY = date(1970, 1, 1)
 
 _POSITIVE_INTEGER = re.compile(r"0*[1-9][0-9]{0,18}")
 
 
+def load_env_file() -> Path | None:
+    """Read `.env` of the current folder as Dagster's commands do, and return it; None if there is none.
+
+    What stands there wins over variables that are already set, as it does in Dagster's commands.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If the file cannot be read.
+    """
+    path = Path.cwd() / ".env"
+    try:
+        os.environ.update(_read_env_file(path))
+    except (OSError, ValueError) as error:  # no text, or a value that no variable can have
+        raise InvalidSettingsError(f"{path} cannot be read ({error}); mend it or remove it") from None
+    return path if path.is_file() else None
+
+
+def is_in_env_file(name: str) -> bool:
+    """Return whether `.env` of the current folder sets a variable; no other value of it counts then."""
+    return name in _read_env_file(Path.cwd() / ".env")
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    import dotenv
+
+    return {name: value for name, value in dotenv.dotenv_values(path).items() if value is not None}
+
+
+def find_home() -> Path:
+    """Return Dagster's home as an absolute folder: `DAGSTER_HOME`, else the current folder."""
+    home = os.environ.get(HOME)
+    return _expand_path(HOME, home, Path.cwd()) if home else Path.cwd()
+
+
 def find_data_folder() -> Path:
-    """Return the folder of data that no setting puts elsewhere, in `DAGSTER_HOME` or the current folder."""
-    home = os.environ.get("DAGSTER_HOME") or Path.cwd()
-    return Path(home).absolute() / "trace_clustering_data"
+    """Return the folder of data that no setting puts elsewhere, in Dagster's home."""
+    return find_home() / "trace_clustering_data"
 
 
 def read_clickhouse_dsn() -> str:
     """Return the address of ClickHouse; by default, that of the engine inside the process."""
-    return os.environ.get(CLICKHOUSE_DSN) or f"chdb://{find_data_folder() / 'clickhouse'}"
+    dsn = os.environ.get(CLICKHOUSE_DSN)
+    if dsn and dsn.startswith("chdb://~"):
+        return f"chdb://{_expand_path(CLICKHOUSE_DSN, dsn.removeprefix('chdb://'), find_home())}"
+    return dsn or f"chdb://{find_data_folder() / 'clickhouse'}"
 
 
-def read_storage_base() -> str:
-    """Return the folder, or the URL in an object store, under which the artifacts are kept."""
-    return os.environ.get(STORAGE) or str(find_data_folder() / "artifacts")
+def read_storage_base(base: str = "") -> str:
+    """Return the folder, or the URL in an object store, under which the artifacts are kept.
+
+    Parameters
+    ----------
+    base : str
+        A folder or URL that wins over `TRACE_CLUSTERING_STORAGE`. A relative folder lies in Dagster's home,
+        so that it is the same wherever a process stands.
+    """
+    base = base or os.environ.get(STORAGE) or str(find_data_folder() / "artifacts")
+    return base if "://" in base else str(_expand_path(STORAGE, base, find_home()))
+
+
+def _expand_path(name: str, text: str, start: Path) -> Path:
+    """Return the absolute path that a variable names; it may begin with ~, or be relative to a folder."""
+    try:
+        return start / Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidSettingsError(f"{name}={text!r}: {error}; give an absolute path") from None
+
+
+def read_first_day() -> date:
+    """Return the first day that has partitions.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If `TRACE_CLUSTERING_FIRST_DAY` is no day such as 2023-01-01, or none between 1970 and yesterday.
+    """
+    text = os.environ.get(FIRST_DAY) or DEFAULT_FIRST_DAY
+    try:
+        day = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise InvalidSettingsError(f"{FIRST_DAY}={text!r}: give a day such as {DEFAULT_FIRST_DAY}") from None
+    if not MIN_FIRST_DAY <= day < datetime.now(UTC).date():
+        raise InvalidSettingsError(
+            f"{FIRST_DAY}={text!r}: give a day from {MIN_FIRST_DAY} to yesterday; "
+            "every day from it on gets a partition for each team"
+        )
+    return day
 
 
 def read_team_ids() -> list[int]:
@@ -67,7 +147,7 @@ def parse_team_id(text: str) -> int | None:
 def find_team_settings_file() -> Path | None:
     """Return the file with the settings of each team's nightly runs; None if no file is named."""
     text = os.environ.get(TEAM_SETTINGS)
-    return Path(text).absolute() if text else None
+    return _expand_path(TEAM_SETTINGS, text, Path.cwd()) if text else None
 
 
 def read_executor_name() -> Literal["multiprocess", "in_process"]:

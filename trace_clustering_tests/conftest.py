@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.environment import CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS, TEAM_SETTINGS
+from trace_clustering.environment import CLICKHOUSE_DSN, EXECUTOR, FIRST_DAY, STORAGE, TEAM_IDS, TEAM_SETTINGS
 from trace_clustering.labeling.resource import API_KEY, BASE_URL
 
 # Real data for acceptance tests; it is no part of the project.
@@ -12,7 +12,7 @@ REAL_DATA = Path(
     os.environ.get("TRACE_CLUSTERING_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data"
 )
 
-VARIABLES = (CLICKHOUSE_DSN, EXECUTOR, STORAGE, TEAM_IDS, TEAM_SETTINGS, API_KEY, BASE_URL)
+VARIABLES = (CLICKHOUSE_DSN, EXECUTOR, FIRST_DAY, STORAGE, TEAM_IDS, TEAM_SETTINGS, API_KEY, BASE_URL)
 # No test may reach, or pay for, what belongs to whoever runs it; module-wide fixtures come before any other.
 for _name in VARIABLES:
     os.environ.pop(_name, None)

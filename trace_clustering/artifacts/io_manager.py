@@ -64,12 +64,12 @@ class ArtifactStorage(dg.ConfigurableIOManagerFactory[ArtifactIOManager]):
     base: str = Field(
         default="",
         description="Folder or URL of an object store (s3://bucket/prefix); empty: "
-        "TRACE_CLUSTERING_STORAGE, else a folder under DAGSTER_HOME.",
+        "TRACE_CLUSTERING_STORAGE, else a folder under DAGSTER_HOME, where relative folders lie too.",
     )
 
     def create_io_manager(self, context: object) -> ArtifactIOManager:  # noqa: ARG002
         """Return the IO manager for the configured place."""
-        return ArtifactIOManager(base_path=UPath(self.base or read_storage_base()))
+        return ArtifactIOManager(base_path=UPath(read_storage_base(self.base)))
 
 
 def _build_failure(context: dg.InputContext, what: str) -> dg.Failure:

@@ -61,7 +61,9 @@ class ClickHouse(dg.ConfigurableResource[Any]):
         return name
 
     @contextmanager
-    def open_session(self, team_id: int, *, timeout_seconds: float | StepClock) -> Iterator[TeamSession]:
+    def open_session(
+        self, team_id: int, *, timeout_seconds: float | StepClock, create: bool = True
+    ) -> Iterator[TeamSession]:
         """Open a session that reads and writes the rows of one team.
 
         Parameters
@@ -70,6 +72,8 @@ class ClickHouse(dg.ConfigurableResource[Any]):
         timeout_seconds : float or StepClock
             Time limit of each statement, in seconds. With a step's clock, each statement and the wait for the
             embedded folder have the time that is left.
+        create : bool
+            Whether the embedded engine creates its tables where they are missing.
 
         Raises
         ------
@@ -78,7 +82,7 @@ class ClickHouse(dg.ConfigurableResource[Any]):
         """
         address = self._parse_address()
         with self._open_client(address, timeout_seconds) as client:
-            if address.folder:
+            if address.folder and create:
                 self._create_tables(client, address)
             yield TeamSession(client, address, team_id, self._resolve_tables(client), timeout_seconds)
 
@@ -89,6 +93,18 @@ class ClickHouse(dg.ConfigurableResource[Any]):
             self._create_tables(client, address)
             tables = self._resolve_tables(client)
             return [f"{tables.database}.{name}" for name in tables.to_parameters().values()]
+
+    def describe_place(self) -> str:
+        """Return where the tables are, in words and without a password."""
+        return self._parse_address().name
+
+    def is_missing(self) -> bool:
+        """Return whether the embedded engine has no folder yet; a session would create it."""
+        folder = self._parse_address().folder
+        try:
+            return folder is not None and not (folder.is_dir() and any(folder.iterdir()))
+        except OSError:  # a session says what is wrong with it
+            return False
 
     def _parse_address(self) -> Address:
         return parse_dsn(self.dsn or read_clickhouse_dsn())

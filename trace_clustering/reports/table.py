@@ -9,9 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from trace_clustering.clickhouse.cluster_events import fetch_cluster_event
+from trace_clustering.clickhouse.newest_day import find_newest_day
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.errors import NoClusteringError
+from trace_clustering.reports.next_steps import describe_first_steps
 from trace_clustering.text import clean_line
 from trace_clustering.traces.window import Window
 
@@ -46,15 +48,22 @@ def fetch_clustering(clickhouse: ClickHouse, team_id: int, run_id: str = "") -> 
     NoClusteringError
         If the team has no clustering, or no such run.
     """
-    with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+    place = clickhouse.describe_place()
+    if clickhouse.is_missing():
+        raise NoClusteringError(
+            f"Team {team_id} has no clustering yet: there is no {place}.\n{describe_first_steps(team_id)}"
+        )
+    with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS, create=False) as session:
         properties = fetch_cluster_event(session, run_id)
+        if properties is None and run_id:
+            raise NoClusteringError(
+                f"Team {team_id} has no run {run_id!r} (looked in: {place}); "
+                "leave out --run-id to see the newest"
+            )
         if properties is None:
             raise NoClusteringError(
-                f"Team {team_id} has no run {run_id!r}; leave out --run-id to see the newest"
-                if run_id
-                else f"Team {team_id} has no clustering yet; materialize one of its days first: "
-                f"dagster asset materialize -m trace_clustering.definitions --select '*' "
-                f"--partition 'YYYY-MM-DD|{team_id}'"
+                f"Team {team_id} has no clustering yet (looked in: {place}).\n"
+                f"{describe_first_steps(team_id, find_newest_day(session))}"
             )
         nearest = [trace for cluster in properties["$ai_clusters"] for trace in _list_nearest(cluster)]
         window = Window(

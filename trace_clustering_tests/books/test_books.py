@@ -48,6 +48,7 @@ COMMANDS = re.compile(r"^(?:\.venv/bin/)?trace-clustering (.+)$", re.MULTILINE)
         environment.TEAM_IDS,
         environment.STORAGE,
         environment.EXECUTOR,
+        environment.FIRST_DAY,
         environment.TEAM_SETTINGS,
         API_KEY,
         BASE_URL,

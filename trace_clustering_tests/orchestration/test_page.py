@@ -45,6 +45,7 @@ def test_every_asset_is_explained_with_its_columns(asset: str, artifact: type[Ar
     "variable",
     [
         *(environment.CLICKHOUSE_DSN, environment.TEAM_IDS, environment.STORAGE, environment.EXECUTOR),
+        environment.FIRST_DAY,
         *(environment.TEAM_SETTINGS, API_KEY, BASE_URL, "NUMBA_CACHE_DIR", "DAGSTER_HOME"),
     ],
 )
