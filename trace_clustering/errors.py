@@ -24,6 +24,7 @@ InternalError                        raised and caught inside one package; no ca
 ├── ToolCallRefusedError
 ├── LimitReachedError
 └── EndpointDownError
+    └── RequestTooLongError
 """
 
 from collections.abc import Callable
@@ -144,6 +145,10 @@ class EndpointDownError(InternalError):
     def __init__(self, reason: str, *, refused: bool) -> None:
         super().__init__(reason)
         self.refused = refused
+
+
+class RequestTooLongError(EndpointDownError):
+    """The endpoint takes only shorter requests; a shorter one can be made (in `labeling/`)."""
 
 
 def explain_validation(

@@ -11,8 +11,8 @@ from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, SecretStr, Va
 
 from trace_clustering import constants
 from trace_clustering.errors import InvalidSettingsError, explain_validation
-from trace_clustering.labeling.endpoint.budget import MIN_ANSWER_TOKENS, Limits, Price
-from trace_clustering.labeling.endpoint.connection import Connection
+from trace_clustering.labeling.endpoint.budget import MIN_ANSWER_TOKENS, MIN_REQUEST_CHARACTERS, Limits, Price
+from trace_clustering.labeling.endpoint.connection import Connection, list_own_parameters
 
 API_KEY = "OPENAI_API_KEY"
 BASE_URL = "OPENAI_BASE_URL"
@@ -63,6 +63,11 @@ class LLM(dg.ConfigurableResource[Any]):
         le=2,
         description="Temperature of the model. None: the endpoint's own, since some models allow no other.",
     )
+    request_parameters: dict[str, Any] = Field(
+        default={},
+        description="Further parameters of each request, as the endpoint names them: "
+        '`{"reasoning_effort": "low"}`. What it refuses is left out.',
+    )
     timeout_seconds: float = Field(
         default=constants.LABELING_AGENT_TIMEOUT,
         gt=0,
@@ -106,7 +111,7 @@ class LLM(dg.ConfigurableResource[Any]):
     )
     max_request_characters: int = Field(
         default=60_000,
-        ge=30_000,
+        ge=MIN_REQUEST_CHARACTERS,
         description="Limit on the characters of one request; the oldest messages are left out.",
     )
     request_timeout_seconds: float = Field(default=120.0, gt=0, description="Time limit of one request.")
@@ -148,6 +153,11 @@ class LLM(dg.ConfigurableResource[Any]):
             llm = validate(values)
         except ValidationError as error:
             raise InvalidSettingsError(f"llm: {explain_validation(error, show=_show_value)}") from None
+        if own := list_own_parameters(llm.request_parameters):
+            raise InvalidSettingsError(
+                f"llm: request_parameters holds {own[0]!r}, which other settings decide; see "
+                "model, temperature and max_answer_tokens"
+            )
         for model in llm.prices:
             llm.price(model)
         unpriced = [name for name in llm._list_models() if llm.price(name) is None]
@@ -191,6 +201,7 @@ class LLM(dg.ConfigurableResource[Any]):
             max_retries=self.max_retries,
             retry_delay_seconds=self.retry_delay_seconds,
             price=self.price(model or self.model),
+            request_parameters=dict(self.request_parameters),
         )
 
     def price(self, model: str) -> Price | None:
@@ -255,5 +266,7 @@ def _check_address(url: str) -> str:
 
 def _show_value(path: tuple[int | str, ...], value: object) -> str:
     """Return a value for an error message; empty if it may be a key, as in unknown fields."""
-    can_be_shown = path and path[0] in LLM.model_fields and path[0] not in ("api_key", "base_url")
+    can_be_shown = (
+        path and path[0] in LLM.model_fields and path[0] not in ("api_key", "base_url", "request_parameters")
+    )
     return repr(value) if can_be_shown else ""

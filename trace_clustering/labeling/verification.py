@@ -2,17 +2,19 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel, ConfigDict, ValidationError
+from langchain_core.messages import HumanMessage, SystemMessage
+from pydantic import BeforeValidator, ValidationError
 
 from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.errors import EndpointDownError, LimitReachedError
 from trace_clustering.labeling.agent.evidence import HeldOutTrace
+from trace_clustering.labeling.endpoint.answers import Answer
 from trace_clustering.labeling.endpoint.client import Endpoint
 from trace_clustering.labeling.endpoint.request_size import measure_text
 from trace_clustering.labeling.json_answers import dump_json, shorten
+from trace_clustering.labeling.reading import Integer, ModelInput, read_list
 from trace_clustering.text import clean_line
 
 VERIFIER = """\
@@ -28,11 +30,13 @@ _MAX_SUMMARY_LENGTH = 200
 _OVERHEAD_CHARACTERS = 2_500  # what a request holds besides its two messages
 
 
-class _Assignment(BaseModel):
-    model_config = ConfigDict(strict=True)
+class _Assignment(ModelInput):
+    trace: Integer
+    cluster_id: Integer
 
-    trace: int
-    cluster_id: int
+
+class _Assignments(ModelInput):
+    assignments: Annotated[list[Any], BeforeValidator(read_list)]
 
 
 _ASSIGN_TRACES = {
@@ -143,12 +147,15 @@ def _split_into_batches(
         yield batch
 
 
-def _read_assignments(answer: AIMessage) -> dict[int, int]:
+def _read_assignments(answer: Answer) -> dict[int, int]:
     """Return the cluster that an answer gives to each number; malformed assignments are skipped."""
     found: dict[int, int] = {}
-    for call in answer.tool_calls:
-        items = call["args"].get("assignments")
-        for item in items if isinstance(items, list) else []:
+    for call in answer.calls:
+        try:
+            items = _Assignments.model_validate(call.arguments).assignments
+        except ValidationError:
+            continue
+        for item in items:
             try:
                 assignment = _Assignment.model_validate(item)
             except ValidationError:

@@ -1,7 +1,7 @@
-"""A small OpenAI-compatible endpoint on loopback: the wire format of chat completions, and scripted models.
+"""A small OpenAI-compatible endpoint on loopback: chat completions, responses, and scripted models.
 
 It is as strict as the real one about what a client may send: every tool call must be answered, arguments
-must be JSON. What breaks these rules gets a 400, and the test that sees it fails.
+must be JSON, roles must alternate. What breaks these rules gets a 400, and the test that sees it fails.
 """
 
 import http.server
@@ -15,16 +15,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+RESPONSES = "/v1/responses"
 KEY = "sk-very-secret-0123456789abcdef"
 
 
 @dataclass(frozen=True)
 class Call:
-    """A tool call of a model; `arguments` that are a text are sent unchanged."""
+    """A tool call of a model; `arguments` that are a text, or are `sent_as_object`, are sent unchanged."""
 
     name: str
     arguments: Any = field(default_factory=dict)
     identity: str | None = "auto"
+    sent_as_object: bool = False
+    fields: dict[str, Any] = field(default_factory=dict)  # what else stands on the call
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ class Says:
     calls: tuple[Call, ...] = ()
     text: str | None = None
     counts_tokens: bool = True
+    usage: dict[str, Any] | None = None
     finish_reason: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)  # what else stands on the message
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,12 @@ class Request:
     body: dict[str, Any]
     characters: int
     authorization: str
+    path: str = "/v1/chat/completions"
 
     @property
     def messages(self) -> list[dict[str, Any]]:
+        if self.path == RESPONSES:
+            return read_items(self.body["input"])
         return self.body["messages"]
 
     @property
@@ -156,13 +164,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if self.path != "/v1/chat/completions":
+        if self.path not in ("/v1/chat/completions", RESPONSES):
             self._send(404, '{"error": {"message": "no such path"}}', {})
             return
-        request = Request(json.loads(raw), len(raw), self.headers["Authorization"] or "")
+        request = Request(json.loads(raw), len(raw), self.headers["Authorization"] or "", self.path)
+        write = write_response if self.path == RESPONSES else completion
         match self.server_state.reply_to(request):
             case Says() as answer:
-                self._send(200, json.dumps(completion(request, answer)), {})
+                self._send(200, json.dumps(write(request, answer)), {})
             case Fails(status, body, headers, content_type):
                 self._send(status, body, headers, content_type)
             case Hangs(drips):
@@ -218,13 +227,14 @@ def completion(request: Request, answer: Says) -> dict[str, Any]:
             "function": {
                 "name": call.name,
                 "arguments": call.arguments
-                if isinstance(call.arguments, str)
+                if isinstance(call.arguments, str) or call.sent_as_object
                 else json.dumps(call.arguments, ensure_ascii=False),
             },
+            **call.fields,
         }
         for number, call in enumerate(answer.calls)
     ]
-    message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text, **answer.fields}
     if calls:
         message["tool_calls"] = calls
     content = {
@@ -248,13 +258,71 @@ def completion(request: Request, answer: Says) -> dict[str, Any]:
             "completion_tokens": completed,
             "total_tokens": prompt + completed,
         }
+    if answer.usage is not None:
+        content["usage"] = answer.usage
+    return content
+
+
+def read_items(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the input of the responses API as messages of chat completions."""
+    messages: list[dict[str, Any]] = []
+    for item in items:
+        kind = item.get("type", "message")
+        if kind == "function_call_output":
+            messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]})
+        elif kind == "message" and item["role"] != "assistant":
+            messages.append({"role": item["role"], "content": item["content"]})
+        else:
+            if not messages or messages[-1]["role"] != "assistant":
+                messages.append({"role": "assistant", "content": None, "reasoning": [], "tool_calls": []})
+            if kind == "message":
+                messages[-1]["content"] = item["content"]
+            elif kind == "reasoning":
+                messages[-1]["reasoning"].append(item)
+            else:
+                function = {"name": item["name"], "arguments": item["arguments"]}
+                messages[-1]["tool_calls"].append({"id": item["call_id"], "function": function})
+    return messages
+
+
+def write_response(request: Request, answer: Says) -> dict[str, Any]:
+    """Return an answer as a response of the responses API, with a thought of the model before it."""
+    chat = completion(request, answer)
+    message = chat["choices"][0]["message"]
+    thought = f"thought {len(request.messages)}"
+    output: list[dict[str, Any]] = [
+        {
+            "type": "reasoning",
+            "id": f"rs_{len(request.messages)}",
+            "summary": [],
+            "encrypted_content": thought,
+        }
+    ]
+    if answer.text:
+        parts = [{"type": "output_text", "text": answer.text, "annotations": []}]
+        output.append({"type": "message", "id": "msg_1", "role": "assistant", "content": parts})
+    output += [
+        {"type": "function_call", "id": f"fc_{call['id']}", "call_id": call["id"], **call["function"]}
+        for call in message.get("tool_calls", [])
+    ]
+    content = {"id": "resp_1", "object": "response", "status": "completed", "output": output, "error": None}
+    if usage := chat.get("usage"):
+        content["usage"] = {
+            "input_tokens": usage["prompt_tokens"],
+            "output_tokens": usage["completion_tokens"],
+            "total_tokens": usage["total_tokens"],
+        }
     return content
 
 
 def broken_rule(messages: Iterable[dict[str, Any]]) -> str:
     """Return the rule of the API that the messages of a request break; empty if they break none."""
     open_calls: set[str] = set()
+    before = ""
     for message in messages:
+        if message["role"] == before == "user":
+            return "conversation roles must alternate user/assistant/user/assistant/..."
+        before = message["role"]
         if message["role"] == "tool":
             if message["tool_call_id"] not in open_calls:
                 return "a tool message must answer a call of the preceding message"

@@ -86,7 +86,7 @@ def test_the_agent_does_not_see_what_is_held_out(labeling: Labeling) -> None:
         says(
             Call(
                 "assign_traces",
-                {"assignments": [7, {"trace": "0", "cluster_id": 1}, {"trace": 999, "cluster_id": 0}]},
+                {"assignments": [7, {"trace": "zero", "cluster_id": 1}, {"trace": 999, "cluster_id": 0}]},
             )
         ),
         says(Call("assign_traces", "{")),

@@ -1,5 +1,6 @@
 """The agent's graph: the model calls tools and reads their answers, until it finalizes or reaches a limit."""
 
+import contextlib
 import json
 import logging
 from collections import Counter
@@ -8,12 +9,13 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall
 from langgraph.graph import END, START, StateGraph
 
-from trace_clustering.errors import LimitReachedError
+from trace_clustering.errors import LimitReachedError, RequestTooLongError
 from trace_clustering.labeling.agent import prompts
 from trace_clustering.labeling.agent.draft import ToolContext
 from trace_clustering.labeling.agent.messages import make_tool_message, normalize_answer, select_messages
 from trace_clustering.labeling.agent.state import AgentState
 from trace_clustering.labeling.agent.tools.registry import FINALIZE, TOOLS, call_tool
+from trace_clustering.labeling.endpoint.answers import Answer
 from trace_clustering.labeling.endpoint.client import Endpoint
 from trace_clustering.labeling.endpoint.request_size import measure_text
 from trace_clustering.labeling.json_answers import write_refusal
@@ -37,11 +39,15 @@ class LabelingGraph:
         self._endpoint = endpoint
         self._log = log
         self._limits = endpoint.budget.limits
-        self._room = self._limits.max_request_characters - _OVERHEAD_CHARACTERS
         self._opening: list[BaseMessage] = [
             SystemMessage(prompts.AGENT),
             HumanMessage(prompts.write_opening(context.evidence, context.draft.labels)),
         ]
+
+    @property
+    def _room(self) -> int:
+        """Characters for messages; less than at first once the endpoint refused a long request."""
+        return self._endpoint.max_request_characters - _OVERHEAD_CHARACTERS
 
     def run(self) -> str:
         """Let the agent work, and return why it ended.
@@ -67,12 +73,17 @@ class LabelingGraph:
             return {"ended": f"it made all its iterations ({limits.describe('max_iterations')})"}
         if state["remaining_steps"] < 3:  # the tools need one, and the end needs one
             return {"ended": f"it made all its steps ({limits.describe('recursion_limit')})"}
-        messages = select_messages(self._opening, state["messages"], self._write_stand_in, self._room)
         try:
-            answer, unreadable = normalize_answer(self._endpoint.ask(messages, _SCHEMAS))
+            answer, unreadable = normalize_answer(self._ask_in_room(state["messages"]))
         except LimitReachedError as limit:
             return {"ended": str(limit)}
         return {"messages": [answer], "iterations": state["iterations"] + 1, "unreadable": unreadable}
+
+    def _ask_in_room(self, messages: list[BaseMessage]) -> Answer:
+        while True:  # until the request fits, or the endpoint takes none; it counts its changes
+            selected = select_messages(self._opening, messages, self._write_stand_in, self._room)
+            with contextlib.suppress(RequestTooLongError):
+                return self._endpoint.ask(selected, _SCHEMAS)
 
     def _answer_calls(self, state: AgentState) -> dict[str, Any]:
         answer = state["messages"][-1]

@@ -1,6 +1,5 @@
 """The messages of the next request: as many as fit, in a form and an order that any endpoint accepts."""
 
-import json
 import re
 import uuid
 from collections.abc import Callable, Sequence
@@ -8,25 +7,32 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 
+from trace_clustering.labeling.agent.tools.registry import find_tool, read_arguments
+from trace_clustering.labeling.endpoint.answers import Answer
 from trace_clustering.labeling.endpoint.request_size import measure_message
+from trace_clustering.labeling.endpoint.wire import CALL_FIELDS, FIELDS, ITEMS
 from trace_clustering.labeling.json_answers import dump_json, replace_surrogates, shorten
 
 MAX_CALLS = 20  # in one answer
 _MAX_TEXT_LENGTH = 2_000
+# Some endpoints put more than an id into it, such as the signature of a thought.
+_VALID_CALL_ID = re.compile(r"[!-~]{1,10000}")
 # What OpenAI allows; other endpoints follow it.
-_MAX_CALL_ID_LENGTH = 64
 _MAX_NAME_LENGTH = 64
+_ID_LENGTH = 9  # the only one that templates of Mistral take
 _FORBIDDEN_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
 # Arguments up to this length are sent again even if the answer as a whole is too long.
 _MAX_KEPT_ARGUMENTS_LENGTH = 200
+NO_OBJECT = "this is not a JSON object; call the tool again with arguments that are a JSON object"
+_RESULT_LEFT_OUT = "this result is too long for the endpoint; call the tool again, and it will be shorter"
 _NO_ANSWER = "(no answer)"  # some endpoints refuse a message without any content
 
 
-def normalize_answer(answer: AIMessage) -> tuple[AIMessage, dict[str, str]]:
+def normalize_answer(answer: Answer) -> tuple[AIMessage, dict[str, str]]:
     """Return an answer in a form that any endpoint takes back, and the faults of its calls.
 
     Every call gets an id, a name of allowed characters and arguments that are a JSON object. Calls beyond
-    the first `MAX_CALLS` are dropped.
+    the first `MAX_CALLS` are dropped. What else the endpoint put on its answer stays on it.
 
     Returns
     -------
@@ -36,21 +42,23 @@ def normalize_answer(answer: AIMessage) -> tuple[AIMessage, dict[str, str]]:
     """
     calls: list[ToolCall] = []
     unreadable: dict[str, str] = {}
-    for call in [*answer.tool_calls, *answer.invalid_tool_calls][:MAX_CALLS]:
-        name = _FORBIDDEN_IN_NAME.sub("_", call["name"] or "")[:_MAX_NAME_LENGTH] or "unknown"
-        call_id = call["id"] or ""
-        if not 0 < len(call_id) <= _MAX_CALL_ID_LENGTH or any(call_id == other["id"] for other in calls):
-            call_id = f"call_{uuid.uuid4().hex[:24]}"
+    fields_of_calls: dict[str, dict[str, Any]] = {}
+    for call in answer.calls[:MAX_CALLS]:
+        name = find_tool(call.name)
+        call_id = call.call_id
+        if not _VALID_CALL_ID.fullmatch(call_id) or any(call_id == other["id"] for other in calls):
+            call_id = uuid.uuid4().hex[:_ID_LENGTH]
+        arguments: dict[str, Any] = {}
         try:
-            arguments = _parse_arguments(call["args"])
+            arguments = read_arguments(name, call.arguments)
         except (ValueError, RecursionError):
-            arguments = None
-        if not isinstance(arguments, dict):
-            unreadable[call_id] = "the arguments are not a JSON object; call the tool again with one"
-            arguments = {}
+            unreadable[call_id] = NO_OBJECT
+        name = _FORBIDDEN_IN_NAME.sub("_", name)[:_MAX_NAME_LENGTH] or "unknown"
         calls.append(ToolCall(name=name, args=arguments, id=call_id))
+        fields_of_calls[call_id] = call.fields
     text = shorten(replace_surrogates(answer.text), _MAX_TEXT_LENGTH) or ("" if calls else _NO_ANSWER)
-    return AIMessage(content=text, tool_calls=calls), unreadable
+    own = {FIELDS: answer.fields, CALL_FIELDS: fields_of_calls, ITEMS: answer.items}
+    return AIMessage(content=text, tool_calls=calls, additional_kwargs=own), unreadable
 
 
 def select_messages(
@@ -62,12 +70,13 @@ def select_messages(
     """Return the opening and the latest turns, as many as fit into `room` characters.
 
     A turn is an answer of the model and the messages that reply to it. It is sent as a whole or not at all,
-    because endpoints refuse a tool call without its answer. The last turn is always sent.
+    because endpoints refuse a tool call without its answer. The last turn is always sent, without its longest
+    results if it is too long.
 
     Parameters
     ----------
     opening : sequence of messages
-        Always sent.
+        Always sent; the last one is the user's.
     messages : sequence of messages
         All that followed; begins with an answer of the model.
     write_stand_in : callable
@@ -80,17 +89,22 @@ def select_messages(
     kept: list[list[BaseMessage]] = []
     turns = _split_into_turns([_drop_long_arguments(message, max_answer) for message in messages])
     for number, turn in enumerate(reversed(turns)):
-        needed = sum(map(measure_message, turn))
+        whole = turn if kept else _drop_long_results(turn, left)
+        needed = sum(map(measure_message, whole))
         stand_in = 0 if number == len(turns) - 1 else max_answer // 2
         if needed > left - stand_in and kept:
             break
-        kept.append(turn)
+        kept.append(whole)
         left -= needed
+        if whole is not turn:
+            break
     latest = [message for turn in reversed(kept) for message in turn]
     if len(kept) == len(turns):
         return [*opening, *latest]
-    # Escaped titles take up to twice their length; the text around them takes less than 200 characters.
-    return [*opening, HumanMessage(write_stand_in(max((left - 200) // 2, 0))), *latest]
+    # Escaped titles take up to twice their length; the text around them takes less than 200 characters. They
+    # stand in the last message of the opening, because some endpoints refuse two of the user in a row.
+    stand_in_text = write_stand_in(max((left - 200) // 2, 0))
+    return [*opening[:-1], HumanMessage(f"{opening[-1].text}\n\n{stand_in_text}"), *latest]
 
 
 def make_tool_message(call: ToolCall, text: str) -> ToolMessage:
@@ -105,6 +119,22 @@ def _split_into_turns(messages: Sequence[BaseMessage]) -> list[list[BaseMessage]
             turns.append([])
         turns[-1].append(message)
     return turns
+
+
+def _drop_long_results(turn: list[BaseMessage], room: int) -> list[BaseMessage]:
+    """Return a turn in at most `room` characters, if that can be done by leaving out results of tools."""
+    excess = sum(map(measure_message, turn)) - room
+    if excess <= 0:
+        return turn
+    kept = list(turn)
+    results = [number for number, message in enumerate(turn) if isinstance(message, ToolMessage)]
+    for number in sorted(results, key=lambda number: measure_message(turn[number]), reverse=True):
+        if excess <= 0:
+            break
+        message = turn[number]
+        kept[number] = message.model_copy(update={"content": dump_json({"error": _RESULT_LEFT_OUT})})
+        excess -= measure_message(message) - measure_message(kept[number])
+    return kept
 
 
 def _drop_long_arguments(message: BaseMessage, max_answer: int) -> BaseMessage:
@@ -122,10 +152,4 @@ def _drop_long_arguments(message: BaseMessage, max_answer: int) -> BaseMessage:
         )
         for call in message.tool_calls
     ]
-    return AIMessage(content=message.content, tool_calls=calls)
-
-
-def _parse_arguments(arguments: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return arguments as JSON that any endpoint can read: no NaN, no lone surrogates."""
-    value = json.loads(arguments) if isinstance(arguments, str) else arguments
-    return json.loads(replace_surrogates(json.dumps(value, ensure_ascii=False, allow_nan=False)))
+    return AIMessage(content=message.content, tool_calls=calls, additional_kwargs=message.additional_kwargs)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.constants import NOISE_CLUSTER_ID
@@ -19,7 +19,11 @@ from trace_clustering.labeling.agent.evidence import Clustering, gather_evidence
 from trace_clustering.labeling.agent.store import LabelStore, StoredLabels
 from trace_clustering.labeling.endpoint.budget import Budget, Usage
 from trace_clustering.labeling.endpoint.connection import Connection
+from trace_clustering.labeling.endpoint.dialect import Dialect
 from trace_clustering.labeling.resource import API_KEY, BASE_URL, LLM
+
+if TYPE_CHECKING:
+    from trace_clustering.labeling.endpoint.client import Endpoint
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,7 @@ class _Run:
         self._draft = Draft(clustering.assignments.cluster_sizes(), self._save)
         self._adopt_labels(stored.labels)
         self.reused = len(self._draft.labels)
+        self._dialects: dict[str, Dialect] = {}  # by model: what the endpoint takes, found once per run
 
     @property
     def has_stored_labels(self) -> bool:
@@ -161,12 +166,11 @@ class _Run:
     def set_labels(self, connection: Connection) -> None:
         """Let the agent set labels until it finishes, reaches a limit or gets no answer."""
         from trace_clustering.labeling.agent.graph import LabelingGraph
-        from trace_clustering.labeling.endpoint.client import Endpoint
 
         context = ToolContext(gather_evidence(self._clustering), self._draft)
         self._outcome, self._reason, self.accuracies = _Outcome.UNFINISHED, "", None
         self._save()
-        with Endpoint(connection, self._budget, self._log) as endpoint:
+        with self._open_endpoint(connection) as endpoint:
             try:
                 self._reason = LabelingGraph(context, endpoint, self._log).run()
                 self._outcome = _Outcome.ENDED
@@ -188,10 +192,9 @@ class _Run:
 
     def verify_labels(self, connection: Connection) -> None:
         """Measure how many held-out traces a model assigns to their own cluster by its label."""
-        from trace_clustering.labeling.endpoint.client import Endpoint
         from trace_clustering.labeling.verification import verify_labels
 
-        with Endpoint(connection, self._budget, self._log) as endpoint:
+        with self._open_endpoint(connection) as endpoint:
             accuracies = verify_labels(endpoint, self._draft.labels, self._clustering.held_out, self._log)
         self.accuracies = accuracies or None  # after no answer at all, the next run tries again
         self._save()
@@ -228,6 +231,12 @@ class _Run:
             reused=self.reused,
             kept=kept,
         )
+
+    def _open_endpoint(self, connection: Connection) -> "Endpoint":
+        from trace_clustering.labeling.endpoint.client import Endpoint
+
+        dialect = self._dialects.setdefault(connection.model, Dialect())
+        return Endpoint(connection, self._budget, self._log, dialect)
 
     def _adopt_labels(self, labels: Mapping[int, ClusterLabel]) -> None:
         """Take stored labels over; they are checked like those that the model sets."""

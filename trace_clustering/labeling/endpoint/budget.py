@@ -9,6 +9,8 @@ CHARACTERS_PER_TOKEN = 4  # a rule of thumb, for endpoints that do not count tok
 _TOKENS_OF_PRICE = 1_000_000
 # A shorter answer would be cut off in the middle of a tool call.
 MIN_ANSWER_TOKENS = 256
+# The rules of the agent and its tools take about 7,000; with less room beside them, nothing could be shown.
+MIN_REQUEST_CHARACTERS = 10_000
 _COST_DECIMALS = 8  # without rounding, sums of costs grow tails of digits
 
 

@@ -9,100 +9,144 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Self
 
 import openai
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_openai import ChatOpenAI
-from pydantic import ValidationError
+from langchain_core.messages import BaseMessage
 
-from trace_clustering.errors import EndpointDownError, LimitReachedError
+from trace_clustering.errors import EndpointDownError, LimitReachedError, RequestTooLongError
+from trace_clustering.labeling.endpoint.answers import Answer, read_answer
 from trace_clustering.labeling.endpoint.budget import CHARACTERS_PER_TOKEN, Budget
 from trace_clustering.labeling.endpoint.connection import Connection
-from trace_clustering.labeling.endpoint.faults import Fault, explain_fault
+from trace_clustering.labeling.endpoint.dialect import Dialect
+from trace_clustering.labeling.endpoint.faults import Fault, explain_fault, hide_key
+from trace_clustering.labeling.endpoint.http import build_client
 from trace_clustering.labeling.endpoint.request_size import measure_message
+from trace_clustering.labeling.endpoint.requests import write_request
+from trace_clustering.labeling.endpoint.wire import list_own_fields
 
 _MAX_DELAY = 60.0  # in seconds, unless the endpoint asks for more
 _SECONDS_TO_CLOSE = 5.0
+# An endpoint that counts less than this share of the estimate has most likely cut the prompt.
+_MIN_SHARE_COUNTED = 0.4
+_MIN_TOKENS_TO_COMPARE = 1_000
 
 
 class Endpoint:
-    """Chat completions of one model, charged to one budget. Use it as a context.
+    """Answers of one model, charged to one budget. Use it as a context.
 
     Requests run on an event loop in a thread of its own. Only that way can a request be stopped in time if
     its answer comes in byte by byte.
+
+    Parameters
+    ----------
+    connection : Connection
+    budget : Budget
+    log : logging.Logger
+    dialect : Dialect, optional
+        What an earlier context found the same endpoint to take.
     """
 
-    def __init__(self, connection: Connection, budget: Budget, log: logging.Logger) -> None:
+    def __init__(
+        self, connection: Connection, budget: Budget, log: logging.Logger, dialect: Dialect | None = None
+    ) -> None:
         self.budget = budget
+        self.dialect = dialect or Dialect()
         self._connection = connection
+        self._key = connection.api_key.get_secret_value()
         self._log = log
+        self._client: openai.AsyncOpenAI | None = None
+        self._warned = False
 
     def __enter__(self) -> Self:
-        connection = self._connection
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="llm-endpoint", daemon=True)
         self._thread.start()
-        # The library's shared client would stay bound to the first loop that used it.
-        self._http = openai.DefaultAsyncHttpxClient()
-        self._model = ChatOpenAI(
-            model=connection.model,
-            base_url=connection.base_url,
-            api_key=connection.api_key,
-            temperature=connection.temperature,
-            timeout=connection.request_timeout_seconds,
-            max_retries=0,  # `ask` retries within the budget, which the library does not know
-            use_responses_api=False,
-            http_async_client=self._http,
-        )
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(TimeoutError):  # connections that are still open end with the loop
-            self._run_on_loop(self._http.aclose(), _SECONDS_TO_CLOSE)
+        if self._client:
+            with contextlib.suppress(TimeoutError):  # connections that are still open end with the loop
+                self._run_on_loop(self._client.close(), _SECONDS_TO_CLOSE)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def ask(self, messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]]) -> AIMessage:
+    @property
+    def max_request_characters(self) -> int:
+        """Limit on the characters of a request: the setting, or less if the endpoint takes less."""
+        setting = self.budget.limits.max_request_characters
+        return min(setting, self.dialect.max_request_characters or setting)
+
+    def ask(self, messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]]) -> Answer:
         """Return the model's answer; failed requests are tried again while the budget allows it.
 
         Raises
         ------
         LimitReachedError
             If a limit does not allow a first or another request.
+        RequestTooLongError
+            If the endpoint takes only shorter requests; `max_request_characters` is lower from then on.
         EndpointDownError
-            If the endpoint still fails at the last attempt, or refuses the request.
+            If the endpoint still fails at the last attempt, refuses the request, or cannot be reached
+            because the environment does not let the client be made.
         """
+        client = self._client = self._client or self._make_client()
         characters = sum(map(measure_message, messages)) + len(str(tools))
         estimate = characters // CHARACTERS_PER_TOKEN
         price = self._connection.price
         attempt = 0
         while True:
             allowed = self.budget.allow(estimate, price)
+            body = write_request(messages, tools, allowed, self._connection, self.dialect)
             self.budget.count_request()
             try:
-                answer = self._send(messages, tools, allowed)
-            except Exception as error:  # the client library raises any error on a malformed answer
-                fault = explain_fault(error, self._connection.api_key.get_secret_value())
+                answer = self._send(client, body)
+            except Exception as error:  # any error on a malformed answer, or of a library below
+                fault = explain_fault(error, self._key)
             else:
                 self._count_tokens(answer, estimate)
                 return answer
             if fault.may_be_billed:
                 self.budget.count_tokens(estimate, 0, price, estimated=True)
-            self._wait_or_give_up(fault, attempt)
-            attempt += 1
+            if not self._adapt(fault, body, messages, characters):
+                self._wait_or_give_up(fault, attempt)
+                attempt += 1
 
-    def _send(
-        self, messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]], allowed: int
-    ) -> AIMessage:
-        seconds = min(self._connection.request_timeout_seconds, self.budget.seconds_left())
-        model = self._model.bind_tools(tools).bind(max_completion_tokens=allowed)
+    def _make_client(self) -> openai.AsyncOpenAI:
         try:
-            answer = self._run_on_loop(model.ainvoke(list(messages)), seconds)
-        except ValidationError:
-            # The library cannot represent tool arguments that are JSON but not an object.
-            return AIMessage("")
-        if not isinstance(answer, AIMessage):
-            raise TypeError(f"the answer is a {type(answer).__name__}")
-        return answer
+            return build_client(self._connection)
+        except Exception as error:  # proxies and certificates of the environment, of many libraries
+            reason = explain_fault(error, self._key).cause
+            raise EndpointDownError(
+                f"no connection to the endpoint can be made: {reason}; look at the variables for proxies "
+                "and certificates, such as ALL_PROXY and SSL_CERT_FILE",
+                refused=True,
+            ) from None
+
+    def _send(self, client: openai.AsyncOpenAI, body: dict[str, Any]) -> Answer:
+        seconds = min(self._connection.request_timeout_seconds, self.budget.seconds_left())
+        more = {name: value for name, value in body.items() if name not in ("model", "messages", "input")}
+        create: Any = client.chat.completions.with_raw_response.create
+        content = {"messages": body.get("messages")}
+        if "input" in body:
+            create, content = client.responses.with_raw_response.create, {"input": body["input"]}
+        response = self._run_on_loop(create(model=body["model"], **content, extra_body=more), seconds)
+        return read_answer(hide_key(response.text, self._key))
+
+    def _adapt(
+        self, fault: Fault, body: dict[str, Any], messages: Sequence[BaseMessage], characters: int
+    ) -> bool:
+        """Return whether the next request will be another one, because of what the endpoint refused."""
+        own_fields = list_own_fields(messages)
+        change = self.dialect.adapt(fault.status, fault.refusal, body, own_fields, characters)
+        if not change:
+            return False
+        self._log.warning(f"Labeling: {fault.reason}; {change}, for the rest of the run")
+        if characters > self.max_request_characters:
+            raise RequestTooLongError(
+                f"{fault.reason} (requests of max_request_characters = "
+                f"{self.budget.limits.max_request_characters} are too long for it)",
+                refused=True,
+            )
+        return True
 
     def _run_on_loop(self, work: Coroutine[Any, Any, Any], seconds: float) -> Any:  # noqa: ANN401 - any result
         async def run_in_time() -> Any:  # noqa: ANN401 - any result
@@ -115,13 +159,21 @@ class Endpoint:
         finally:
             future.cancel()  # no effect, unless the waiting was interrupted
 
-    def _count_tokens(self, answer: AIMessage, estimate: int) -> None:
-        usage, price = answer.usage_metadata, self._connection.price
-        if usage and (usage["input_tokens"] or usage["output_tokens"]):
-            self.budget.count_tokens(usage["input_tokens"], usage["output_tokens"], price, estimated=False)
-        else:
-            characters = len(answer.text) + len(str(answer.tool_calls)) + len(str(answer.invalid_tool_calls))
+    def _count_tokens(self, answer: Answer, estimate: int) -> None:
+        price = self._connection.price
+        if answer.tokens is None:
+            characters = len(answer.text) + sum(len(str(call.arguments)) for call in answer.calls)
             self.budget.count_tokens(estimate, characters // CHARACTERS_PER_TOKEN, price, estimated=True)
+            return
+        prompt, completion = answer.tokens
+        self.budget.count_tokens(prompt, completion, price, estimated=False)
+        if estimate > _MIN_TOKENS_TO_COMPARE and prompt < _MIN_SHARE_COUNTED * estimate and not self._warned:
+            self._warned = True
+            self._log.warning(
+                f"Labeling: the endpoint counted {prompt} prompt tokens of a request of about {estimate}; it "
+                "seems to cut what is longer than its context. Give it a longer one (for Ollama: "
+                "OLLAMA_CONTEXT_LENGTH), or set max_request_characters lower"
+            )
 
     def _wait_or_give_up(self, fault: Fault, attempt: int) -> None:
         connection = self._connection

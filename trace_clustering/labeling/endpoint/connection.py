@@ -1,15 +1,44 @@
 """How an endpoint is reached; apart from the client, whose libraries take seconds to import."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import SecretStr
 
 from trace_clustering.labeling.endpoint.budget import Price
 
+# What a request holds anyhow, and what would change the form of its answer.
+_OWN_PARAMETERS = frozenset(
+    [
+        "model",
+        "messages",
+        "input",
+        "tools",
+        "temperature",
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "stream",
+        "n",
+    ]
+)
+
+
+def list_own_parameters(parameters: Iterable[str]) -> list[str]:
+    """Return those parameters that no setting may name."""
+    return [name for name in parameters if name in _OWN_PARAMETERS]
+
 
 @dataclass(frozen=True)
 class Connection:
-    """Address, model, key and price of an endpoint, and how requests are made; the repr hides the key."""
+    """Address, model, key and price of an endpoint, and how requests are made; the repr hides the key.
+
+    Attributes
+    ----------
+    request_parameters : dict
+        Further parameters of each request.
+    """
 
     model: str
     base_url: str
@@ -19,3 +48,4 @@ class Connection:
     max_retries: int
     retry_delay_seconds: float
     price: Price | None
+    request_parameters: dict[str, Any] = field(default_factory=dict)

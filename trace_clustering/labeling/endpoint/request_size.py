@@ -14,6 +14,6 @@ def measure_text(text: str) -> int:
 
 def measure_message(message: "BaseMessage") -> int:
     """Return the characters that a message takes in a request."""
-    from langchain_core.messages import convert_to_openai_messages
+    from trace_clustering.labeling.endpoint.wire import write_message
 
-    return len(json.dumps(convert_to_openai_messages(message), ensure_ascii=False)) + 1
+    return len(json.dumps(write_message(message), ensure_ascii=False)) + 1

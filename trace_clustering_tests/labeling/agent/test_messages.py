@@ -40,9 +40,10 @@ def test_everything_is_sent_while_it_fits() -> None:
 def test_the_latest_of_many_turns_are_sent_whole_with_the_titles_so_far(count: int) -> None:
     messages = sent([turn(number) for number in range(count)], 30_000)
     assert sum(map(measure_message, messages)) <= 30_000
-    assert messages[:2] == OPENING
-    assert isinstance(messages[2], HumanMessage)
-    assert isinstance(messages[3], AIMessage)
+    assert messages[0] == OPENING[0]
+    assert messages[1].text.startswith("begin\n\nt")
+    assert isinstance(messages[1], HumanMessage)
+    assert isinstance(messages[2], AIMessage)
     kept = ids(messages)
     assert kept[-1] == f"{count - 1}-1"
     assert kept == [f"{n}-{call}" for n in range(count - len(kept) // 2, count) for call in range(2)]
@@ -52,6 +53,8 @@ def test_the_latest_of_many_turns_are_sent_whole_with_the_titles_so_far(count: i
 def test_the_last_turn_is_sent_whatever_its_size() -> None:
     messages = sent([turn(0), turn(1, result=20_000)], 30_000)
     assert ids(messages) == ["1-0", "1-1"]
+    assert sum(map(measure_message, messages)) <= 30_000
+    assert "call the tool again" in messages[-1].text
 
 
 def test_very_long_arguments_are_left_out_but_their_calls_stay() -> None:

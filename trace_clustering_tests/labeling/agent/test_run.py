@@ -133,6 +133,5 @@ def test_the_environment_is_read_when_the_run_starts(
 def test_the_temperature_is_sent_only_if_it_is_set(labeling: Labeling) -> None:
     _, server = labeling.run(in_turn(*EVERYTHING_AND_END))
     assert "temperature" not in server.requests[0].body
-    # The library itself omits it for reasoning models, which refuse it.
     _, server = labeling.run(in_turn(*EVERYTHING_AND_END), model="tiny", temperature=0.0)
     assert server.requests[0].body["temperature"] == 0

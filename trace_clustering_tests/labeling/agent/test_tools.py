@@ -96,7 +96,7 @@ class TestSetting:
         good = {"cluster_id": 0, "title": "Tax rates", "description": "- one\n- two"}
         labels = [
             good,
-            good | {"cluster_id": "1"},
+            good | {"cluster_id": "one"},
             good | {"cluster_id": 9},
             "nonsense",
             good | {"title": " "},

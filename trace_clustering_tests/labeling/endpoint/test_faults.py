@@ -167,7 +167,7 @@ def test_an_endpoint_that_asks_for_more_time_than_is_left_is_not_waited_for(labe
         (Call("set_cluster_label", '{"cluster_id": NaN}'), "not a JSON object"),
         (Call("set_cluster_label", ""), "Field required"),
         (
-            Call("set_cluster_label", {"cluster_id": "1", "title": "Tax", "description": "- x"}),
+            Call("set_cluster_label", {"cluster_id": "one", "title": "Tax", "description": "- x"}),
             "valid integer",
         ),
         (

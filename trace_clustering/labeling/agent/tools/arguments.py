@@ -1,12 +1,13 @@
 """The arguments of the tools. The model reads their descriptions."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from trace_clustering.errors import explain_validation
 from trace_clustering.labeling.agent.draft import MAX_BULLETS
 from trace_clustering.labeling.json_answers import shorten
+from trace_clustering.labeling.reading import Integer, Lines, ModelInput, Text, read_list, read_texts
 from trace_clustering.text import MAX_TITLE_LENGTH
 
 MAX_TITLES = 100
@@ -14,54 +15,70 @@ MAX_DETAILS = 20
 _MAX_LABELS = 500
 
 
-class _Arguments(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class NoArguments(_Arguments):
+class NoArguments(ModelInput):
     """Arguments of a tool that takes none."""
 
 
-class SampleTitles(_Arguments):
+class SampleTitles(ModelInput):
     """Arguments of get_all_clusters_with_sample_titles."""
 
-    titles_per_cluster: int = Field(default=10, ge=1, le=30, description="Titles per cluster (1 to 30).")
+    titles_per_cluster: Integer = Field(default=10, ge=1, le=30, description="Titles per cluster (1 to 30).")
 
 
-class TraceTitles(_Arguments):
+class TraceTitles(ModelInput):
     """Arguments of get_cluster_trace_titles."""
 
-    cluster_id: int = Field(description="Id of the cluster.")
-    limit: int = Field(default=30, ge=1, le=MAX_TITLES, description=f"Most titles (1 to {MAX_TITLES}).")
+    cluster_id: Integer = Field(description="Id of the cluster.")
+    limit: Integer = Field(default=30, ge=1, le=MAX_TITLES, description=f"Most titles (1 to {MAX_TITLES}).")
 
 
-class TraceDetails(_Arguments):
+class TraceDetails(ModelInput):
     """Arguments of get_trace_details."""
 
-    trace_ids: list[str] = Field(
+    trace_ids: Annotated[list[str], BeforeValidator(read_texts)] = Field(
         min_length=1,
         max_length=MAX_DETAILS,
         description=f"Ids of traces (1 to {MAX_DETAILS}), as the tools give them.",
     )
 
 
-class LabelArguments(_Arguments):
+class LabelArguments(ModelInput):
     """A label of one cluster."""  # part of what the model reads
 
-    cluster_id: int = Field(description="Id of the cluster, an integer.")
-    title: str = Field(description=f"3 to 10 words, at most {MAX_TITLE_LENGTH} characters.")
-    description: str = Field(description=f"2 to {MAX_BULLETS} lines, each starting with '- '.")
+    cluster_id: Integer = Field(description="Id of the cluster, an integer.")
+    title: Text = Field(description=f"3 to 10 words, at most {MAX_TITLE_LENGTH} characters.")
+    description: Lines = Field(description=f"2 to {MAX_BULLETS} lines, each starting with '- '.")
 
 
-class BulkLabels(_Arguments):
+def _read_labels(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return labels as a list, also those that are an object by cluster id."""
+    labels = read_list(value)
+    only = labels[0] if isinstance(labels, list) and len(labels) == 1 else None
+    if not isinstance(only, dict) or only.keys() & {"title", "description"}:
+        return labels
+    if not only or not all(isinstance(label, dict) for label in only.values()):
+        return labels
+    return [{"cluster_id": cluster, **label} for cluster, label in only.items()]
+
+
+class BulkLabels(ModelInput):
     """Arguments of bulk_set_labels; each label is checked by itself."""
 
-    labels: list[Any] = Field(
+    labels: Annotated[list[Any], BeforeValidator(_read_labels)] = Field(
         min_length=1,
         max_length=_MAX_LABELS,
         description="The labels.",
         json_schema_extra={"items": LabelArguments.model_json_schema()},
     )
+
+    @classmethod
+    def shape(cls, value: Any) -> Any:  # noqa: ANN401 - any JSON
+        """Return the arguments as an object; labels, or one of them, may stand where it belongs."""
+        shaped = super().shape(value)
+        if isinstance(shaped, dict) and shaped and "labels" not in shaped:
+            is_by_cluster = all(isinstance(label, dict) for label in shaped.values())
+            return {"labels": [shaped]} if is_by_cluster or "title" in shaped else shaped
+        return shaped
 
 
 def explain_arguments(error: ValidationError) -> str:

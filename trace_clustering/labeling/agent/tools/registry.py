@@ -4,6 +4,7 @@ A tool acts on its validated arguments and on nothing else. The answer to a wron
 and what to do; no call raises.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from trace_clustering.labeling.agent.tools.arguments import (
     explain_arguments,
 )
 from trace_clustering.labeling.json_answers import write_refusal
+from trace_clustering.labeling.reading import ModelInput, read_json
 
 FINALIZE = labelling.finalize_labels.__name__
 
@@ -32,7 +34,7 @@ class Tool:
     """A function of the agent and the model of its arguments."""
 
     run: Callable[[ToolContext, Any, int], str]
-    arguments: type[BaseModel]
+    arguments: type[ModelInput]
 
     def schema(self) -> dict[str, Any]:
         """Return the tool as a request for a chat completion declares it."""
@@ -59,6 +61,36 @@ TOOLS: dict[str, Tool] = {
         Tool(labelling.finalize_labels, NoArguments),
     )
 }
+
+
+def find_tool(name: str) -> str:
+    """Return the tool that a name means, such as `functions.finalize_labels:0`; the name itself if none.
+
+    Around the name of a tool there may be what endpoints put there; of the name itself there may be only the
+    end, if it is the end of no other.
+    """
+    if name in TOOLS:
+        return name
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|-|\s+", "_", name).casefold()
+    named = [tool for tool in TOOLS if re.search(rf"(?<![a-z0-9])_*{tool}(?![a-z0-9_])", words)]
+    ends = [tool for tool in TOOLS if words and tool.endswith(f"_{words}")]
+    found = named or ends
+    return found[0] if len(found) == 1 else name
+
+
+def read_arguments(name: str, arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """Return the arguments of a call as an object, in whatever form they came.
+
+    Raises
+    ------
+    ValueError
+        If they are no object.
+    """
+    model = TOOLS[name].arguments if name in TOOLS else ModelInput
+    shaped = model.shape(read_json(arguments) if arguments != "" else None)
+    if not isinstance(shaped, dict):
+        raise ValueError("it is no object")
+    return shaped
 
 
 def call_tool(context: ToolContext, name: str, arguments: Any, room: int) -> str:  # noqa: ANN401 - any JSON
