@@ -7,7 +7,7 @@ as text. What has no reading, or more than one, stays as it is, so that whoever 
 import ast
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
@@ -21,7 +21,7 @@ _FENCED = re.compile(r"```[\w-]*\s*(.*?)\s*```", re.DOTALL)
 _TEXT_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 _WHOLE_NUMBER = re.compile(r"[+-]?\d+(?:\.0*)?")
 _WRAPPERS = frozenset({"arguments", "args", "parameters", "params", "input", "kwargs"})
-_DECODER_OF_SEQUENCE = json.JSONDecoder(strict=False)
+_DECODER_OF_SEQUENCE = json.JSONDecoder(strict=False, object_pairs_hook=lambda pairs: _build_object(pairs))
 
 
 def read_json(value: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -40,12 +40,14 @@ def read_json(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _parse_text(text: str) -> Any:  # noqa: ANN401 - any JSON
-    for candidate in _list_candidates(text.strip().removeprefix("\ufeff")):
+    for candidate in _list_candidates(text.removeprefix("\ufeff").strip()):
         for parse in (_parse_strictly, _parse_without_trailing_commas, _parse_python, _parse_sequence):
             try:
                 return parse(candidate)
             except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
                 continue
+            except LookupError as ambiguous:
+                raise ValueError(str(ambiguous)) from None
     raise ValueError("it is not JSON")
 
 
@@ -100,7 +102,7 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     built: dict[str, Any] = {}
     for name, value in pairs:
         if name in built and built[name] != value:
-            raise ValueError(f"{name} stands twice in one object")
+            raise LookupError("a name stands twice in one object, with two values")
         built[name] = value
     return built
 
@@ -216,6 +218,20 @@ def read_texts(value: Any) -> Any:  # noqa: ANN401 - any JSON
 Integer = Annotated[int, BeforeValidator(read_integer)]
 Text = Annotated[str, BeforeValidator(read_text)]
 Lines = Annotated[str, BeforeValidator(read_lines)]
+
+
+def match_name(name: str, names: Iterable[str]) -> str:
+    """Return the one of some names that a name means, such as `functions.look:0` for `look`; else itself.
+
+    Around the name that is meant there may be what endpoints put there; of the name itself there may be only
+    the end, if it is the end of no other.
+    """
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|-|\s+", "_", name.strip()).casefold()
+    known = list(names)
+    named = [one for one in known if re.search(rf"(?<![a-z0-9_]){one}(?![a-z0-9_])|__{one}$", words)]
+    ends = [one for one in known if words and one.endswith(f"_{words}")]
+    found = [one for one in known if one == name] or named or ends
+    return found[0] if len(found) == 1 else name
 
 
 def _try(read: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -15,6 +15,7 @@ from trace_clustering.labeling.endpoint.client import Endpoint
 from trace_clustering.labeling.endpoint.request_size import measure_text
 from trace_clustering.labeling.json_answers import dump_json, shorten
 from trace_clustering.labeling.reading import Integer, ModelInput, read_list
+from trace_clustering.labeling.text_calls import find_calls
 from trace_clustering.text import clean_line
 
 VERIFIER = """\
@@ -39,10 +40,11 @@ class _Assignments(ModelInput):
     assignments: Annotated[list[Any], BeforeValidator(read_list)]
 
 
+_TOOL = "assign_traces"
 _ASSIGN_TRACES = {
     "type": "function",
     "function": {
-        "name": "assign_traces",
+        "name": _TOOL,
         "description": "Assign every trace to one cluster.",
         "parameters": {
             "type": "object",
@@ -99,7 +101,10 @@ def verify_labels(
         except (LimitReachedError, EndpointDownError) as end:
             log.warning(f"Labeling: verifying labels ended early: {end}")
             break
-        for number, cluster in _read_assignments(answer).items():
+        assignments = _read_assignments(answer)
+        if unread := len(batch) - len(assignments.keys() & batch.keys()):
+            log.warning(f"Labeling: {unread} of {len(batch)} traces got no assignment that can be read")
+        for number, cluster in assignments.items():
             if number in batch:
                 own = batch[number][1].cluster_id
                 hits.setdefault(own, []).append(cluster == own)
@@ -150,7 +155,7 @@ def _split_into_batches(
 def _read_assignments(answer: Answer) -> dict[int, int]:
     """Return the cluster that an answer gives to each number; malformed assignments are skipped."""
     found: dict[int, int] = {}
-    for call in answer.calls:
+    for call in answer.calls or find_calls(answer.text, [_TOOL]):
         try:
             items = _Assignments.model_validate(call.arguments).assignments
         except ValidationError:

@@ -1,6 +1,7 @@
 """The labels while the agent works on them: each is checked before it is taken."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from trace_clustering.text import MAX_TITLE_LENGTH, clean_line
 
 MAX_BULLETS = 5
 MAX_BULLET_LENGTH = 240
+MAX_REASONS = 3  # for refusals, in the report
 
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s*")
 _MEANINGLESS_TITLE = re.compile(r"(cluster|group|topic|category)?[\s#:_-]*-?\d*", re.IGNORECASE)
@@ -43,6 +45,8 @@ class Draft:
         self.labels: dict[int, ClusterLabel] = {}
         self.refused_endings = 0
         self.finalized = False
+        self.accepted_calls = 0
+        self.refusals: Counter[str] = Counter()
 
     def set_label(self, cluster_id: int, title: str, description: str) -> ClusterLabel:
         """Take a label as plain text, and return it as it was taken.
@@ -59,6 +63,16 @@ class Draft:
         )
         self.labels[cluster_id] = label
         return label
+
+    def note_refusal(self, reason: str) -> None:
+        """Count why a call, or one label of many, was not taken; the reason holds no text of a model."""
+        self.refusals[reason] += 1
+
+    def describe_refusals(self) -> str:
+        """Return what was refused, the most frequent reasons first; empty if nothing was."""
+        shown = [f"{count} x {reason}" for reason, count in self.refusals.most_common(MAX_REASONS)]
+        others = self.refusals.total() - sum(n for _, n in self.refusals.most_common(MAX_REASONS))
+        return "; ".join([*shown, *([f"{others} others"] if others else [])])
 
     def list_unlabelled(self) -> list[int]:
         """Return the clusters that have no label yet."""

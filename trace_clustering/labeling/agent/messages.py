@@ -7,11 +7,13 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 
-from trace_clustering.labeling.agent.tools.registry import find_tool, read_arguments
+from trace_clustering.labeling.agent.tools.registry import TOOLS, read_arguments
 from trace_clustering.labeling.endpoint.answers import Answer
 from trace_clustering.labeling.endpoint.request_size import measure_message
 from trace_clustering.labeling.endpoint.wire import CALL_FIELDS, FIELDS, ITEMS
 from trace_clustering.labeling.json_answers import dump_json, replace_surrogates, shorten
+from trace_clustering.labeling.reading import match_name
+from trace_clustering.labeling.text_calls import find_calls
 
 MAX_CALLS = 20  # in one answer
 _MAX_TEXT_LENGTH = 2_000
@@ -43,8 +45,9 @@ def normalize_answer(answer: Answer) -> tuple[AIMessage, dict[str, str]]:
     calls: list[ToolCall] = []
     unreadable: dict[str, str] = {}
     fields_of_calls: dict[str, dict[str, Any]] = {}
-    for call in answer.calls[:MAX_CALLS]:
-        name = find_tool(call.name)
+    in_text = [] if answer.calls else find_calls(answer.text, TOOLS)
+    for call in [*answer.calls, *in_text][:MAX_CALLS]:
+        name = match_name(call.name, TOOLS)
         call_id = call.call_id
         if not _VALID_CALL_ID.fullmatch(call_id) or any(call_id == other["id"] for other in calls):
             call_id = uuid.uuid4().hex[:_ID_LENGTH]
@@ -56,7 +59,8 @@ def normalize_answer(answer: Answer) -> tuple[AIMessage, dict[str, str]]:
         name = _FORBIDDEN_IN_NAME.sub("_", name)[:_MAX_NAME_LENGTH] or "unknown"
         calls.append(ToolCall(name=name, args=arguments, id=call_id))
         fields_of_calls[call_id] = call.fields
-    text = shorten(replace_surrogates(answer.text), _MAX_TEXT_LENGTH) or ("" if calls else _NO_ANSWER)
+    said = "" if in_text else shorten(replace_surrogates(answer.text), _MAX_TEXT_LENGTH)
+    text = said or ("" if calls else _NO_ANSWER)
     own = {FIELDS: answer.fields, CALL_FIELDS: fields_of_calls, ITEMS: answer.items}
     return AIMessage(content=text, tool_calls=calls, additional_kwargs=own), unreadable
 

@@ -171,8 +171,9 @@ class _Run:
         self._outcome, self._reason, self.accuracies = _Outcome.UNFINISHED, "", None
         self._save()
         with self._open_endpoint(connection) as endpoint:
+            graph = LabelingGraph(context, endpoint, self._log)
             try:
-                self._reason = LabelingGraph(context, endpoint, self._log).run()
+                self._reason = graph.run()
                 self._outcome = _Outcome.ENDED
             except EndpointDownError as down:
                 self._outcome, self._reason = _Outcome.ENDPOINT_DOWN, str(down)
@@ -183,7 +184,15 @@ class _Run:
                         "in the llm resource"
                     ) from None
             finally:
+                self._tell_troubles(graph.list_troubles())
                 self._save()
+
+    def _tell_troubles(self, troubles: list[str]) -> None:
+        """Add what kept the model from setting labels to how it ended."""
+        if troubles and self._reason:
+            self._reason = "; ".join([self._reason, *troubles])
+            if not self._draft.list_unlabelled():  # otherwise the result warns
+                self._log.warning(f"Labeling: {self._reason}")
 
     def end_without_model(self) -> None:
         """Note that there is no endpoint to ask."""

@@ -17,7 +17,7 @@ class AgentState(TypedDict):
     iterations : int
         Answers of the model so far.
     idle : int
-        Answers in a row that called no tool.
+        Answers in a row of which no call was taken.
     unreadable : dict
         Calls of the last answer whose arguments could not be read, and why.
     ended : str

@@ -81,6 +81,11 @@ class BulkLabels(ModelInput):
         return shaped
 
 
-def explain_arguments(error: ValidationError) -> str:
-    """Return the first faults of a call's arguments as a sentence that tells the model what to mend."""
-    return explain_validation(error, show=lambda _, value: shorten(repr(value), 60), max_faults=5)
+def explain_arguments(error: ValidationError, *, shows_values: bool = True) -> str:
+    """Return the first faults of a call's arguments as a sentence that tells the model what to mend.
+
+    For the log, `shows_values` is off, since the values may repeat what traces say.
+    """
+    return explain_validation(
+        error, show=lambda _, value: shorten(repr(value), 60) if shows_values else "", max_faults=5
+    )

@@ -39,10 +39,14 @@ def bulk_set_labels(context: ToolContext, arguments: BulkLabels, room: int) -> s
             done.append(label.cluster_id)
         except ValidationError as error:
             refused.append({"item": number, "error": shorten(explain_arguments(error), 300)})
+            context.draft.note_refusal(f"a label: {explain_arguments(error, shows_values=False)}")
         except ToolCallRefusedError as error:
             refused.append({"item": number, "error": shorten(str(error), 300)})
+            context.draft.note_refusal(f"a label: {error}")
     if done:
         context.draft.save()
+    else:
+        context.draft.accepted_calls -= 1  # a call of which nothing was taken is none
     summary = [{"set": len(set(done)), "without_label": context.draft.list_unlabelled()[:50]}]
     return fit_rows(lambda _: [*summary, *refused], (0,), room)
 

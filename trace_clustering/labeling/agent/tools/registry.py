@@ -4,7 +4,6 @@ A tool acts on its validated arguments and on nothing else. The answer to a wron
 and what to do; no call raises.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -63,21 +62,6 @@ TOOLS: dict[str, Tool] = {
 }
 
 
-def find_tool(name: str) -> str:
-    """Return the tool that a name means, such as `functions.finalize_labels:0`; the name itself if none.
-
-    Around the name of a tool there may be what endpoints put there; of the name itself there may be only the
-    end, if it is the end of no other.
-    """
-    if name in TOOLS:
-        return name
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])|-|\s+", "_", name).casefold()
-    named = [tool for tool in TOOLS if re.search(rf"(?<![a-z0-9])_*{tool}(?![a-z0-9_])", words)]
-    ends = [tool for tool in TOOLS if words and tool.endswith(f"_{words}")]
-    found = named or ends
-    return found[0] if len(found) == 1 else name
-
-
 def read_arguments(name: str, arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     """Return the arguments of a call as an object, in whatever form they came.
 
@@ -94,16 +78,22 @@ def read_arguments(name: str, arguments: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def call_tool(context: ToolContext, name: str, arguments: Any, room: int) -> str:  # noqa: ANN401 - any JSON
-    """Answer any call that the model makes, within `room` characters."""
+    """Answer any call that the model makes, within `room` characters; the draft counts what is refused."""
+    draft = context.draft
     tool = TOOLS.get(name)
     if tool is None:
+        draft.note_refusal("there is no such tool")
         return write_refusal(f"there is no such tool; there are {', '.join(TOOLS)}", room)
     try:
-        return tool.run(context, tool.arguments.model_validate(arguments), room)
+        text = tool.run(context, tool.arguments.model_validate(arguments), room)
     except ValidationError as error:
+        draft.note_refusal(f"{name}: {explain_arguments(error, shows_values=False)}")
         return write_refusal(explain_arguments(error), room)
     except ToolCallRefusedError as error:
+        draft.note_refusal(f"{name}: {error}")
         return write_refusal(str(error), room)
+    draft.accepted_calls += 1
+    return text
 
 
 def _make_schema(model: type[BaseModel]) -> dict[str, Any]:
