@@ -1,14 +1,14 @@
 """Measure how good labels are: a model that sees nothing else of the clusters assigns traces to them."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BeforeValidator, ValidationError
 
 from trace_clustering.artifacts.clusters import ClusterLabel
-from trace_clustering.errors import EndpointDownError, LimitReachedError
+from trace_clustering.errors import EndpointDownError, LimitReachedError, RequestTooLongError
 from trace_clustering.labeling.agent.evidence import HeldOutTrace
 from trace_clustering.labeling.endpoint.answers import Answer
 from trace_clustering.labeling.endpoint.client import Endpoint
@@ -84,30 +84,33 @@ def verify_labels(
         Traces that the agent has not seen.
     log : logging.Logger
     """
-    traces = [trace for trace in held_out if trace.cluster_id in labels]
-    room = endpoint.budget.limits.max_request_characters - _OVERHEAD_CHARACTERS - measure_text(VERIFIER)
-    options = _list_options(labels, room // 2)
+    waiting = list(enumerate(trace for trace in held_out if trace.cluster_id in labels))
     hits: dict[int, list[bool]] = {}
-    batches = _split_into_batches(traces, room - _measure_element(options))
-    for count, batch in enumerate(batches):
-        if count == MAX_REQUESTS:
+    answers = 0
+    while waiting:
+        if answers == MAX_REQUESTS:
             log.info(
                 f"Labeling: {MAX_REQUESTS} requests were made to verify labels; the rest stays unverified"
             )
             break
+        room = endpoint.max_request_characters - _OVERHEAD_CHARACTERS - measure_text(VERIFIER)
+        options = _list_options(labels, room // 2)
+        batch = _take_batch(waiting, room - _measure_element(options))
         message = HumanMessage(_write_question(options, [row for row, _ in batch.values()]))
         try:
             answer = endpoint.ask([SystemMessage(VERIFIER), message], [_ASSIGN_TRACES])
+        except RequestTooLongError:
+            continue  # there is less room now
         except (LimitReachedError, EndpointDownError) as end:
             log.warning(f"Labeling: verifying labels ended early: {end}")
             break
+        waiting, answers = waiting[len(batch) :], answers + 1
         assignments = _read_assignments(answer)
         if unread := len(batch) - len(assignments.keys() & batch.keys()):
             log.warning(f"Labeling: {unread} of {len(batch)} traces got no assignment that can be read")
-        for number, cluster in assignments.items():
-            if number in batch:
-                own = batch[number][1].cluster_id
-                hits.setdefault(own, []).append(cluster == own)
+        for number in assignments.keys() & batch.keys():
+            own = batch[number][1].cluster_id
+            hits.setdefault(own, []).append(assignments[number] == own)
     return {cluster: sum(found) / len(found) for cluster, found in sorted(hits.items())}
 
 
@@ -131,25 +134,23 @@ def _list_options(labels: Mapping[int, ClusterLabel], room: int) -> list[Any]:
     return [{"cluster_id": cluster, "title": shorten(label.title, 40)} for cluster, label in labels.items()]
 
 
-def _split_into_batches(
-    traces: Iterable[HeldOutTrace], room: int
-) -> Iterator[dict[int, tuple[dict[str, Any], HeldOutTrace]]]:
-    """Yield the traces in groups that fit into one request each: by number, what the model reads of each."""
+def _take_batch(
+    traces: Iterable[tuple[int, HeldOutTrace]], room: int
+) -> dict[int, tuple[dict[str, Any], HeldOutTrace]]:
+    """Return the first traces, as many as fit, at least one: by number, what the model reads of each."""
     batch: dict[int, tuple[dict[str, Any], HeldOutTrace]] = {}
     left = room
-    for number, trace in enumerate(traces):
+    for number, trace in traces:
         row = {
             "trace": number,
             "title": clean_line(trace.summary["title"]),
             "summary": clean_line(" / ".join(trace.summary["bullets"]), _MAX_SUMMARY_LENGTH),
         }
-        if _measure_element(row) > left and batch:
-            yield batch
-            batch, left = {}, room
-        batch[number] = row, trace
         left -= _measure_element(row)
-    if batch:
-        yield batch
+        if left < 0 and batch:
+            break
+        batch[number] = row, trace
+    return batch
 
 
 def _read_assignments(answer: Answer) -> dict[int, int]:

@@ -94,7 +94,7 @@ class Endpoint:
         price = self._connection.price
         attempt = 0
         while True:
-            allowed = self.budget.allow(estimate, price)
+            allowed = self.dialect.limit_answer(self.budget.allow(estimate, price), characters)
             body = write_request(messages, tools, allowed, self._connection, self.dialect)
             self.budget.count_request()
             try:

@@ -31,8 +31,7 @@ _NO_EMPTY_CONTENT = re.compile(r"content\b.{0,60}(?:null|none|string)|(?:null|no
 _NO_AUTOMATIC_CHOICE = re.compile(r"auto.{0,3} tool choice")
 # What counting by characters may miss, and what a template puts between messages.
 _MARGIN_TOKENS = 64
-# With less than this share of the context for the answer, the requests become shorter instead.
-_MIN_SHARE_OF_ANSWER = 0.1
+_MIN_CHARACTERS_PER_TOKEN = 0.5
 _SHARE_OF_PROMPT = 0.6
 
 
@@ -54,8 +53,10 @@ class Dialect:
         Parameters, and fields of the endpoint's own messages, that it refused.
     added : dict
         Parameters that it demanded.
-    max_answer_tokens, max_request_characters : int or None
-        What fits into its context; None until it refused more.
+    max_answer_tokens, max_request_characters, max_total_tokens : int or None
+        What it takes: of an answer, of a request, of both together; None until it refused more.
+    characters_per_token : float
+        As it counts.
     changes : int
     """
 
@@ -67,6 +68,8 @@ class Dialect:
     added: dict[str, Any] = field(default_factory=dict)
     max_answer_tokens: int | None = None
     max_request_characters: int | None = None
+    max_total_tokens: int | None = None
+    characters_per_token: float = CHARACTERS_PER_TOKEN
     changes: int = 0
 
     def adapt(
@@ -103,28 +106,49 @@ class Dialect:
         self.changes += bool(change)
         return change
 
+    def limit_answer(self, allowed: int, characters: int) -> int:
+        """Return how many of the allowed tokens an answer to so many characters can have."""
+        limits = [allowed, self.max_answer_tokens or allowed]
+        if self.max_total_tokens:
+            prompt = int(characters / self.characters_per_token)
+            limits.append(max(self.max_total_tokens - prompt - _MARGIN_TOKENS, MIN_ANSWER_TOKENS))
+        return min(limits)
+
     def _ask_for_less(self, overrun: Overrun, asked: int, characters: int) -> str:
-        """Ask for a shorter answer, or send a shorter request, if the context is too small for both."""
-        prompt = overrun.prompt or characters // CHARACTERS_PER_TOKEN * 5 // 4
+        """Ask for a shorter answer, or send shorter requests, or both where the context is known."""
+        before = (self.max_answer_tokens, self.max_request_characters, self.max_total_tokens)
+        is_new = False
+        known = (self.max_total_tokens, self.characters_per_token)
         if overrun.max_total:
-            allowed = overrun.max_total - prompt - _MARGIN_TOKENS
-            least = max(int(overrun.max_total * _MIN_SHARE_OF_ANSWER), MIN_ANSWER_TOKENS)
-        else:
-            allowed = 0 if overrun.is_of_prompt else overrun.max_answer or asked // 2
-            least = MIN_ANSWER_TOKENS
-        if least <= allowed < asked:
-            self.max_answer_tokens = allowed
-            return f"it is asked for at most {allowed} tokens per answer (max_answer_tokens)"
-        share = min(overrun.max_total / prompt, 1.0) if overrun.max_total else 1.0
-        shorter = max(int(characters * _SHARE_OF_PROMPT * share), MIN_REQUEST_CHARACTERS)
-        if characters <= shorter:
-            return ""
-        self.max_request_characters = shorter
-        if overrun.max_total:
-            self.max_answer_tokens = min(
-                max(overrun.max_total // 4, MIN_ANSWER_TOKENS), asked or overrun.max_total
-            )
-        return f"it gets at most {shorter} characters per request (max_request_characters)"
+            self._keep_to_context(overrun, characters)
+            is_new = known != (self.max_total_tokens, self.characters_per_token)
+        if not is_new:
+            answer = 0 if overrun.is_of_prompt else overrun.max_answer or asked // 2
+            if MIN_ANSWER_TOKENS <= answer < asked:
+                self.max_answer_tokens = answer
+            elif (shorter := max(int(characters * _SHARE_OF_PROMPT), MIN_REQUEST_CHARACTERS)) < characters:
+                self.max_request_characters = shorter
+        return self._describe_limits(before) or ("answers get less (max_answer_tokens)" if is_new else "")
+
+    def _keep_to_context(self, overrun: Overrun, characters: int) -> None:
+        if overrun.prompt:
+            found = min(max(characters / overrun.prompt, _MIN_CHARACTERS_PER_TOKEN), CHARACTERS_PER_TOKEN)
+            self.characters_per_token = min(self.characters_per_token, found)
+        self.max_total_tokens = min(overrun.max_total, self.max_total_tokens or overrun.max_total)
+        room = int(self.max_total_tokens * _SHARE_OF_PROMPT * self.characters_per_token)
+        room = min(room, self.max_request_characters or room)
+        self.max_request_characters = max(room, MIN_REQUEST_CHARACTERS)
+
+    def _describe_limits(self, before: tuple[int | None, ...]) -> str:
+        answer, characters, total = self.max_answer_tokens, self.max_request_characters, self.max_total_tokens
+        parts = []
+        if total != before[2]:
+            parts.append(f"answers get what its context of {total} tokens leaves (max_answer_tokens)")
+        if answer != before[0]:
+            parts.append(f"it is asked for at most {answer} tokens per answer (max_answer_tokens)")
+        if characters != before[1]:
+            parts.append(f"it gets at most {characters} characters per request (max_request_characters)")
+        return ", ".join(parts)
 
     def _go_where_tools_are(self, text: str, body: Mapping[str, Any]) -> str:
         """Go where tools are allowed: without reasoning, or at the responses API."""

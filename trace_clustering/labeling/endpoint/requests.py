@@ -18,7 +18,6 @@ def write_request(
     dialect: Dialect,
 ) -> dict[str, Any]:
     """Return the body of a request; `allowed` limits the tokens of its answer."""
-    allowed = min(allowed, dialect.max_answer_tokens or allowed)
     parameters: dict[str, Any] = {**connection.request_parameters, **dialect.added}
     if connection.temperature is not None:
         parameters["temperature"] = connection.temperature

@@ -105,6 +105,25 @@ def test_nobody_listening_is_an_endpoint_that_is_down(labeling: Labeling) -> Non
         )
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/v1", "http://no-such-host.invalid:{port}/v1"])
+def test_no_tokens_are_counted_for_requests_that_never_connected(labeling: Labeling, address: str) -> None:
+    server = labeling.serve(finalizes_at_once())
+    server._server.server_close()
+    port = server._server.server_port
+    result = labeling.run_with(labeling.llm(server, base_url=address.format(port=port), max_retries=2))
+    assert result is not None
+    assert result.report["requests"] == 3
+    assert result.report["prompt_tokens"] == result.report["completion_tokens"] == 0
+    assert not result.report["tokens_estimated"]
+
+
+@pytest.mark.parametrize("fault", [Drops(), HTML], ids=["dropped", "HTML"])
+def test_tokens_are_estimated_for_requests_that_were_sent(labeling: Labeling, fault: Reply) -> None:
+    result, _ = labeling.run(in_turn(fault), max_retries=0)
+    assert result.report["prompt_tokens"] > 0
+    assert result.report["tokens_estimated"]
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [
