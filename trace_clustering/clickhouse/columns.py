@@ -7,8 +7,8 @@ as Nullable.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from trace_clustering.errors import ClickHouseSetupError
 from trace_clustering.text import escape_controls
@@ -38,6 +38,10 @@ class TableColumns:
     def has(self, name: str) -> bool:
         """Return whether the table has a column."""
         return name in self.types
+
+    def has_json(self) -> bool:
+        """Return whether a column is of type JSON, which may hold times and writes them in a time zone."""
+        return any(kind.startswith("JSON") for kind in self.types.values())
 
     def write_text(self, name: str) -> str:
         """Return a column as text that is UTF-8 and not null."""
@@ -106,6 +110,12 @@ class TableColumns:
         if kind == "String":
             return f"toUUIDOrZero({self._fill_null(name, name, repr(''))})"
         raise self._explain(name, "a UUID")
+
+    def convert(self, name: str, value: Any) -> Any:  # noqa: ANN401 - any value of a row
+        """Return a value of a row to insert, in the type that the column needs."""
+        if not self.holds_plain_text(name):
+            return value
+        return value.isoformat(" ") if isinstance(value, datetime) else str(value)
 
     def holds_plain_text(self, name: str) -> bool:
         """Return whether a column gives back every text exactly as it was written."""

@@ -146,6 +146,7 @@ def fetch_trace_embeddings_for_clustering(
     blocks = session.stream(
         statement,
         as_bytes=["vector"],
+        in_utc=bool(filters) and session.events.has_json(),
         **selection,
         **condition.parameters,
         model=usable.model,

@@ -34,8 +34,9 @@ SELECT
     JSONExtractString(properties_text, 'trace_timestamp') AS trace_timestamp
 FROM {events:Identifier}
 WHERE team_id = {team_id:Int64}
-    AND event = {event:String}
-    AND timestamp >= {window_start:DateTime64(6, 'UTC')} AND timestamp < {window_end:DateTime64(6, 'UTC')}
+    AND /* event */ = {event:String}
+    AND /* timestamp */ >= {window_start:DateTime64(6, 'UTC')}
+    AND /* timestamp */ < {window_end:DateTime64(6, 'UTC')}
     AND (empty({trace_ids:Array(String)}) OR trace_id IN {trace_ids:Array(String)})
 """
 
@@ -102,11 +103,14 @@ def _fetch_best_rows(
         ("/* moment */", columns.write_moment("timestamp", 6)),
         ("/* created */", columns.write_moment("created_at", 6)),
         ("/* identity */", columns.write_identity("uuid")),
+        ("/* event */", columns.write_comparable("event")),
+        ("/* timestamp */", columns.write_ordered_moment("timestamp", 6)),
     ):
         sql = sql.replace(mark, written)
     best: dict[str, tuple[Any, dict[str, Any]]] = {}
     for block in session.stream(
         sql,
+        in_utc=columns.has_json(),
         event=SUMMARY_EVENT_NAME,
         window_start=window.start,
         window_end=window.end,
