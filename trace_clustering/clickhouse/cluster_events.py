@@ -95,6 +95,11 @@ def emit_cluster_events(
     )
 
 
+def is_emitted(session: TeamSession, event: ClusterEvent) -> bool:
+    """Return whether the event of a run is in the table, in whatever version."""
+    return bool(fetch_versions(session, EventIdentity(event.event_uuid, event.provenance.window.end)))
+
+
 def fetch_cluster_event(session: TeamSession, run_id: str = "") -> dict[str, Any] | None:
     """Return the properties of a team's newest cluster event, or of the named run; None if there is none.
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -13,7 +13,7 @@ from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import SUMMARY_EVENT_NAME
 from trace_clustering.traces.arrays import StringArray, TimeArray
 from trace_clustering.traces.summary import TraceSummary
-from trace_clustering.traces.window import Window
+from trace_clustering.traces.window import Window, parse_time
 
 _TEXTS = """
     JSONExtractString(properties_text, '$ai_summary_title') AS title,
@@ -130,11 +130,8 @@ def _fetch_best_rows(
 
 def _parse_time(text: str) -> datetime | None:
     """Return a time in UTC without a zone, as numpy needs it; None if the text is not ISO 8601."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    except (ValueError, OverflowError):
-        return None
+    moment = parse_time(text)
+    return moment.replace(tzinfo=None) if moment else None
 
 
 def _build_summary(row: dict[str, Any]) -> TraceSummary:
