@@ -13,6 +13,8 @@ DEFAULT_LOOKBACK_DAYS: Final = 7
 DEFAULT_MAX_SAMPLES: Final = 1000
 MAX_SAMPLES: Final = 100_000
 MIN_TRACES_FOR_CLUSTERING: Final = 20
+# Share of a window's traces that may be left out because they have no usable vector.
+MAX_UNUSABLE_SHARE: Final = 0.1
 LLMA_TRACE_PRODUCT: Final = "llm-analytics"
 LLMA_TRACE_DOCUMENT_TYPE: Final = "llm-trace-summary-detailed"
 LLMA_TRACE_DOCUMENT_TYPE_LEGACY: Final = "llm-trace-summary"

@@ -44,11 +44,17 @@ class Provenance:
         """Return the provenance of an artifact that is made from this one with further settings."""
         return dataclasses.replace(self, settings=self.settings | settings)
 
-    def with_shortage(self, traces: int, traces_in_window: int) -> Self:
-        """Return the provenance of an empty artifact, for a window with too few (matching) traces."""
+    def with_shortage(self, traces: int, traces_in_window: int, *, left_out: int = 0) -> Self:
+        """Return the provenance of an empty artifact, for a window with too few (matching) traces.
+
+        `left_out` is the number of traces without a usable vector.
+        """
         found = f"{traces} traces in the window"
+        if left_out:
+            found = f"{traces} of {traces_in_window} traces in the window have a usable vector"
         if self.settings.get("trace_filters"):
             found = f"{traces} of {traces_in_window} traces in the window satisfy trace_filters"
+            found += f", {left_out} have no usable vector" if left_out else ""
         reason = f"{found}, fewer than the {MIN_TRACES_FOR_CLUSTERING} that clustering needs"
         return dataclasses.replace(self, shortage=reason)
 

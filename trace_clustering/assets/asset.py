@@ -21,6 +21,7 @@ THREE_ATTEMPTS = dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPON
 TWO_ATTEMPTS = dg.RetryPolicy(max_retries=1, delay=5, backoff=dg.Backoff.EXPONENTIAL)  # after 5 s
 
 Check = Callable[[Any], dg.AssetCheckResult]
+OnShortage = Callable[..., dg.MaterializeResult[Any]]
 
 
 def clustering_asset(
@@ -30,6 +31,7 @@ def clustering_asset(
     code_version: str,
     retry_policy: dg.RetryPolicy,
     checks: Sequence[Check] = (),
+    on_shortage: OnShortage | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare an asset of the pipeline.
 
@@ -48,6 +50,9 @@ def clustering_asset(
         are `retryable`, and for any other exception.
     checks : sequence of callable
         Each is given the artifact and returns an `AssetCheckResult`. A check is named as its function.
+    on_shortage : callable
+        Called instead of the function if every artifact upstream is empty, with the context, the empty
+        artifact and the resources of the asset; returns the result.
 
     Returns
     -------
@@ -64,12 +69,17 @@ def clustering_asset(
             partitions_def=TEAM_DAY,
             retry_policy=retry_policy,
             check_specs=[dg.AssetCheckSpec(check.__name__, asset=function.__name__) for check in checks],
-        )(_wrap(function, makes, checks))
+        )(_wrap(function, makes, checks, on_shortage))
 
     return declare
 
 
-def _wrap(function: Callable[..., Any], makes: type[Artifact], checks: Sequence[Check]) -> Callable[..., Any]:
+def _wrap(
+    function: Callable[..., Any],
+    makes: type[Artifact],
+    checks: Sequence[Check],
+    on_shortage: OnShortage | None,
+) -> Callable[..., Any]:
     """Return the function as Dagster calls it, with what all assets have in common around it."""
 
     @functools.wraps(function)
@@ -79,7 +89,13 @@ def _wrap(function: Callable[..., Any], makes: type[Artifact], checks: Sequence[
         try:
             with end_run_on_interrupt(context.run.run_id):
                 empty = _make_empty_artifact(makes, function.__name__, inputs)
-                result = function(context, **inputs) if empty is None else dg.MaterializeResult(value=empty)
+                if empty is None:
+                    result = function(context, **inputs)
+                elif on_shortage is None:
+                    result = dg.MaterializeResult(value=empty)
+                else:
+                    resources = {n: v for n, v in inputs.items() if not isinstance(v, Artifact)}
+                    result = on_shortage(context, empty, **resources)
         except TraceClusteringError as error:
             raise dg.Failure(str(error), allow_retries=error.retryable) from error
         return _complete_result(result, checks, seconds=time.perf_counter() - started)

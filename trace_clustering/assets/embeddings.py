@@ -1,9 +1,12 @@
+from typing import Any
+
 import dagster as dg
 
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.traces import Embeddings
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
-from trace_clustering.clickhouse.embeddings import DocumentSelection, fetch_trace_embeddings_for_clustering
+from trace_clustering.clickhouse.documents import DocumentSelection
+from trace_clustering.clickhouse.embeddings import TraceEmbeddings, fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_times
 from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
@@ -27,19 +30,26 @@ def embeddings(
             session,
             window,
             max_samples=settings.max_samples,
-            documents=DocumentSelection(settings.document_type, settings.rendering, settings.embedding_model),
+            documents=DocumentSelection(
+                settings.document_type, settings.rendering, settings.embedding_model, settings.job_id
+            ),
             filters=settings.property_filters(),
             random_state=settings.random_state,
         )
         trace_times = fetch_trace_times(session, window, found.trace_ids, found.batch_run_ids)
     metadata = {
-        "traces": len(found.trace_ids),
-        "traces_in_window": found.traces_in_window,
+        **_count_traces(found),
         **({"traces_matching": found.traces_matching} if settings.trace_filters else {}),
     }
+    if lost := found.without_vector + found.unusable:
+        context.log.warning(
+            f"{lost} of {found.traces_in_window} traces of team {team_id} are left out: "
+            f"{found.without_vector} have no vector, {found.unusable} an unusable one; "
+            f"among them {', '.join(found.examples)}"
+        )
     provenance = Provenance(team_id, window, settings.of_stage("embeddings"))
     if len(found.trace_ids) < MIN_TRACES_FOR_CLUSTERING:
-        short = provenance.with_shortage(len(found.trace_ids), found.traces_in_window)
+        short = provenance.with_shortage(len(found.trace_ids), found.traces_in_window, left_out=lost)
         context.log.warning(f"Team {team_id} has too few traces: {short.shortage}")
         empty = Embeddings.empty(short, traces_in_window=found.traces_in_window)
         return dg.MaterializeResult(value=empty, metadata=metadata)
@@ -56,3 +66,17 @@ def embeddings(
         ),
         metadata={**metadata, "dimensions": found.embeddings.shape[1]},
     )
+
+
+def _count_traces(found: TraceEmbeddings) -> dict[str, Any]:
+    """Return the number of traces that are clustered, and of all that are not, by reason."""
+    examples = {"left_out_examples": list(found.examples)} if found.examples else {}
+    return {
+        "traces": len(found.trace_ids),
+        "traces_in_window": found.traces_in_window,
+        "without_vector": found.without_vector,
+        "unusable": found.unusable,
+        "not_matching": found.not_matching,
+        "not_sampled": found.not_sampled,
+        **examples,
+    }

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import dagster as dg
 import numpy as np
@@ -8,22 +9,49 @@ from trace_clustering.artifacts.receipt import EventReceipt
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import event_reads_back
 from trace_clustering.assets.consistency import require_same_clusters
-from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event
+from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event, is_emitted
 from trace_clustering.clickhouse.json_columns import hold_same_values
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT
 from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
-from trace_clustering.posthog.cluster_event import build_cluster_event
+from trace_clustering.posthog.cluster_event import ClusterEvent, build_cluster_event
 from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.stopping import require_live_run
+
+
+def replace_former_event(
+    context: dg.AssetExecutionContext,
+    receipt: EventReceipt,
+    *,
+    settings: ClusteringSettings,  # noqa: ARG001 - all resources of the asset are given
+    clickhouse: ClickHouse,
+) -> dg.MaterializeResult[EventReceipt]:
+    """Replace an earlier event of the run by one without clusters, because there is nothing to cluster now.
+
+    Without an earlier event, none is written.
+    """
+    provenance = receipt.provenance
+    event = ClusterEvent(provenance, select_reported(provenance.settings), clusters=[], labeling={})
+    clock = StepClock(EMIT_ACTIVITY_TIMEOUT)
+    with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
+        if not is_emitted(session, event):
+            return dg.MaterializeResult(value=receipt)
+    result = _emit(context, clickhouse, event, clock)
+    if result.value.outcomes[0] != "unchanged":
+        context.log.warning(
+            f"The earlier event of run {provenance.run_id} is replaced by one without clusters: "
+            f"{provenance.shortage}"
+        )
+    return result
 
 
 @clustering_asset(
     makes=EventReceipt,
     kinds={"clickhouse"},
-    code_version="4",
+    code_version="5",
     retry_policy=THREE_ATTEMPTS,
     checks=[event_reads_back],
+    on_shortage=replace_former_event,
 )
 def emitted_cluster_event(
     context: dg.AssetExecutionContext,
@@ -47,6 +75,14 @@ def emitted_cluster_event(
         params=select_reported(provenance.settings),
         max_traces_per_cluster=settings.max_traces_per_cluster,
     )
+    return _emit(context, clickhouse, replace(event, provenance=provenance), clock)
+
+
+def _emit(
+    context: dg.AssetExecutionContext, clickhouse: ClickHouse, event: ClusterEvent, clock: StepClock
+) -> dg.MaterializeResult[EventReceipt]:
+    """Write an event, read it back, and return the receipt."""
+    provenance = event.provenance
     notes: list[str] = []
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         require_live_run(context.instance, context.run.run_id)
@@ -70,7 +106,7 @@ def emitted_cluster_event(
             "outcome": outcome,
             "payload_bytes": payload_bytes,
             "clusters": len(event.clusters),
-            "traces": len(cluster_assignments),
+            "traces": sum(cluster.size for cluster in event.clusters),
             "labeler": event.labeler,
             **({"not_cleaned_up": notes} if notes else {}),
         },

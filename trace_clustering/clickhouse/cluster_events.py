@@ -35,10 +35,10 @@ _MAX_INSERTS: Final = 3
 _NEWEST_EVENT = """
 SELECT {properties_text} AS properties_text
 FROM {{events:Identifier}}
-WHERE team_id = {{team_id:Int64}} AND event = {{event:String}}
+WHERE team_id = {{team_id:Int64}} AND {event} = {{event:String}}
     AND ({{run_id:String}} = ''
          OR JSONExtractString(properties_text, '$ai_clustering_run_id') = {{run_id:String}})
-ORDER BY timestamp DESC, created_at DESC
+ORDER BY {timestamp} DESC, {created_at} DESC
 LIMIT 1
 """
 
@@ -95,6 +95,11 @@ def emit_cluster_events(
     )
 
 
+def is_emitted(session: TeamSession, event: ClusterEvent) -> bool:
+    """Return whether the event of a run is in the table, in whatever version."""
+    return bool(fetch_versions(session, EventIdentity(event.event_uuid, event.provenance.window.end)))
+
+
 def fetch_cluster_event(session: TeamSession, run_id: str = "") -> dict[str, Any] | None:
     """Return the properties of a team's newest cluster event, or of the named run; None if there is none.
 
@@ -103,8 +108,14 @@ def fetch_cluster_event(session: TeamSession, run_id: str = "") -> dict[str, Any
     ClickHouseQueryError
         If the event's properties are not a JSON object.
     """
-    statement = _NEWEST_EVENT.format(properties_text=session.events.write_text("properties"))
-    rows = session.query(statement, event=EVENT_NAME, run_id=run_id)
+    columns = session.events
+    statement = _NEWEST_EVENT.format(
+        properties_text=columns.write_text("properties"),
+        event=columns.write_comparable("event"),
+        timestamp=columns.write_ordered_moment("timestamp", 6),
+        created_at=columns.write_ordered_moment("created_at", 6),
+    )
+    rows = session.query(statement, in_utc=columns.has_json(), event=EVENT_NAME, run_id=run_id)
     if not rows:
         return None
     try:
@@ -129,9 +140,9 @@ def _insert_newer(
         newest = versions[0].created_at
         created_at = max(created_at, newest + step) if newest <= MAX_MOMENT - step else created_at
     before = {(version.created_at, version.digest) for version in versions}
-    session.insert(
-        "events",
-        [
+    values = dict(
+        zip(
+            EVENT_COLUMNS,
             [
                 identity.event_uuid,
                 EVENT_NAME,
@@ -139,10 +150,14 @@ def _insert_newer(
                 identity.timestamp,
                 f"clustering_trace_{session.team_id}",
                 created_at,
-            ]
-        ],
-        EVENT_COLUMNS,
+            ],
+            strict=True,
+        )
     )
+    if not session.events.has("distinct_id") or not session.events.holds_plain_text("distinct_id"):
+        del values["distinct_id"]  # a table without distinct ids, or with those of another type, gets none
+    row = [session.events.convert(name, value) for name, value in values.items()]
+    session.insert("events", [row], list(values))
     for pause in (0.0, *_READ_BACK_PAUSES):
         time.sleep(pause)
         for version in fetch_versions(session, identity):

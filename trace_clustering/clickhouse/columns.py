@@ -7,13 +7,16 @@ as Nullable.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from trace_clustering.errors import ClickHouseSetupError
+from trace_clustering.text import escape_controls
 
 _WRAPPER: Final = re.compile(r"^(?:LowCardinality|Nullable|SimpleAggregateFunction)\((?:\w+, )?(.*)\)$")
 _DIGITS: Final = re.compile(r"^DateTime64\((\d+)")
+_VECTOR: Final = re.compile(r"^Array\((?P<null>Nullable\()?(?:B?Float|U?Int|Decimal)")
+_INTEGER: Final = re.compile(r"^U?Int\d+$")
 _NUMBERS: Final = re.compile(r"^(?:U?Int\d+|Bool|Enum\d*\(.*)$")
 
 
@@ -36,6 +39,10 @@ class TableColumns:
         """Return whether the table has a column."""
         return name in self.types
 
+    def has_json(self) -> bool:
+        """Return whether a column is of type JSON, which may hold times and writes them in a time zone."""
+        return any(kind.startswith("JSON") for kind in self.types.values())
+
     def write_text(self, name: str) -> str:
         """Return a column as text that is UTF-8 and not null."""
         kind = self._unwrap(name, "a String")
@@ -53,6 +60,34 @@ class TableColumns:
         if not self.holds_plain_text(name):
             return self.write_text(name)
         return self._fill_null(name, name, "''")
+
+    def write_comparable(self, name: str) -> str:
+        """Return a column as text for conditions; where it holds text, as it is, so that its index serves."""
+        return name if self.holds_plain_text(name) else self.write_text(name)
+
+    def write_json(self, name: str) -> str:
+        """Return a column that holds an object as JSON text."""
+        if self._unwrap(name, "a String with JSON").startswith(("Map(", "Tuple(")):
+            return f"toValidUTF8(toJSONString({name}))"
+        return self.write_text(name)
+
+    def write_vector(self, name: str) -> str:
+        """Return a column of vectors as an array of numbers; a number that is null is NaN."""
+        kind = self._unwrap(name, "an Array(Float32) or Array(Float64)")
+        numbers = _VECTOR.match(kind)
+        if not numbers:
+            raise self._explain(name, "an Array(Float32) or Array(Float64)")
+        return f"arrayMap(number -> ifNull(number, nan), {name})" if numbers["null"] else name
+
+    def require_integer(self, name: str) -> None:
+        """Check that a column holds integers."""
+        if not _INTEGER.match(self._unwrap(name, "an Int64")):
+            raise self._explain(name, "an Int64")
+
+    def write_ordered_moment(self, name: str, digits: int) -> str:
+        """Return a column to compare with moments: as it is if it can be, so that its index serves."""
+        kind = self._unwrap(name, f"a DateTime64({digits}, 'UTC')")
+        return name if kind.startswith("DateTime") else self.write_moment(name, digits)
 
     def write_moment(self, name: str, digits: int) -> str:
         """Return a column as a DateTime64 in UTC; what is null or cannot be read is 1970."""
@@ -76,6 +111,12 @@ class TableColumns:
             return f"toUUIDOrZero({self._fill_null(name, name, repr(''))})"
         raise self._explain(name, "a UUID")
 
+    def convert(self, name: str, value: Any) -> Any:  # noqa: ANN401 - any value of a row
+        """Return a value of a row to insert, in the type that the column needs."""
+        if not self.holds_plain_text(name):
+            return value
+        return value.isoformat(" ") if isinstance(value, datetime) else str(value)
+
     def holds_plain_text(self, name: str) -> bool:
         """Return whether a column gives back every text exactly as it was written."""
         return self._unwrap(name, "a String") == "String"
@@ -86,7 +127,9 @@ class TableColumns:
         digits = _DIGITS.match(kind)
         if digits:
             return timedelta(microseconds=10 ** max(6 - int(digits[1]), 0))
-        return timedelta(microseconds=1) if kind == "String" else timedelta(seconds=1)
+        if kind.startswith("DateTime"):
+            return timedelta(seconds=1)
+        return timedelta(microseconds=1) if kind == "String" else timedelta(days=1)
 
     def _unwrap(self, name: str, wanted: str) -> str:
         if name not in self.types:
@@ -100,13 +143,14 @@ class TableColumns:
         return kind
 
     def _is_nullable(self, name: str) -> bool:
-        return "Nullable(" in self.types[name].partition("Array(")[0]
+        kind = self.types[name].partition("Array(")[0]
+        return "Nullable(" in kind or kind.startswith(("Variant(", "Dynamic"))
 
     def _fill_null(self, name: str, value: str, filler: str) -> str:
         return f"ifNull({value}, {filler})" if self._is_nullable(name) else value
 
     def _explain(self, name: str, wanted: str) -> ClickHouseSetupError:
         return ClickHouseSetupError(
-            f"The column {name} of the table {self.table} is {self.types[name]}, from which no value can be "
-            f"read; it must be {wanted}. Name another table, or a view that casts it"
+            f"The column {name} of the table {self.table} is {escape_controls(self.types[name])}, from which "
+            f"no value can be read; it must be {wanted}. Name another table, or a view that casts it"
         )

@@ -16,7 +16,7 @@ _MAX_VERSIONS: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _IS_EVENT = """
-event = {{event:String}} AND timestamp = {{timestamp:DateTime64(6, 'UTC')}}
+{event} = {{event:String}} AND {timestamp} = {{timestamp:DateTime64(6, 'UTC')}}
 AND {identity} = {{uuid:UUID}}
 """
 
@@ -107,6 +107,7 @@ def fetch_properties(session: TeamSession, identity: EventIdentity, version: Ver
     """
     rows = session.query(
         _write(session, _PROPERTIES),
+        in_utc=session.events.has_json(),
         **identity.to_parameters(),
         created_microseconds=version.created_microseconds,
         digest=version.digest,
@@ -134,7 +135,11 @@ def delete_versions(
 def _write(session: TeamSession, statement: str) -> str:
     """Return a statement with the columns as this table needs them."""
     columns = session.events
-    is_event = _IS_EVENT.format(identity=columns.write_identity("uuid"))
+    is_event = _IS_EVENT.format(
+        identity=columns.write_identity("uuid"),
+        event=columns.write_comparable("event"),
+        timestamp=columns.write_ordered_moment("timestamp", 6),
+    )
     # The digest is of the bytes: what repairs text would change it.
     properties = columns.write_bytes("properties")
     created_at = columns.write_moment("created_at", 6)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from trace_clustering.clickhouse.batches import split_for_parameters
+from trace_clustering.clickhouse.columns import TableColumns
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import TRACE_EVENT_NAMES, TRACE_FILTER_MARGIN
 from trace_clustering.errors import InvalidPatternError
@@ -16,18 +17,20 @@ from trace_clustering.traces.window import Window
 _MAX_NEEDLES: Final = 255  # limit of ClickHouse's multiSearch functions
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
-# Columns as JSON text, so that the rules for properties also hold for columns.
-_COLUMNS: Final = {
-    "event": "toJSONString(event)",
-    "distinct_id": "toJSONString(distinct_id)",
-    "timestamp": "toJSONString(toTimeZone(timestamp, 'UTC'))",
-}
+# The types of PostHog's own table.
+POSTHOG_EVENTS: Final = TableColumns(
+    "events",
+    {
+        **dict.fromkeys(("event", "distinct_id", "properties"), "String"),
+        "timestamp": "DateTime64(6, 'UTC')",
+    },
+)
 
 _COMPARISONS: Final = {"gt": ">", "gte": ">=", "min": ">=", "lt": "<", "lte": "<=", "max": "<="}
 # A denial is true where the operator it denies is false, and also where the property is missing.
 _DENIALS: Final = {"is_not": "exact", "not_in": "in", "not_icontains": "icontains", "not_regex": "regex"}
 
-_MATCHING_TRACES: Final = """document_id IN (
+_MATCHING_TRACES: Final = """trace_id IN (
     WITH
         {properties} AS properties_text,
         JSONExtractString(properties_text, '$ai_trace_id') AS filtered_trace_id,
@@ -35,9 +38,9 @@ _MATCHING_TRACES: Final = """document_id IN (
     SELECT filtered_trace_id
     FROM {{events:Identifier}}
     WHERE team_id = {{team_id:Int64}}
-        AND event IN {{filtered_events:Array(String)}}
-        AND timestamp >= {{filtered_start:DateTime64(6, 'UTC')}}
-        AND timestamp < {{filtered_end:DateTime64(6, 'UTC')}}
+        AND {event} IN {{filtered_events:Array(String)}}
+        AND {timestamp} >= {{filtered_start:DateTime64(6, 'UTC')}}
+        AND {timestamp} < {{filtered_end:DateTime64(6, 'UTC')}}
         AND filtered_trace_id != ''
         AND {conditions}
 )"""
@@ -50,20 +53,20 @@ _COMPILE_PATTERNS: Final = (
 
 @dataclass(frozen=True)
 class TraceCondition:
-    """A condition on `document_id`, and its bound parameters."""
+    """A condition on `trace_id`, and its bound parameters."""
 
     sql: str = "1"
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
 def build_trace_condition(
-    filters: Sequence[PropertyFilter], window: Window, *, properties: str = "properties"
+    filters: Sequence[PropertyFilter], window: Window, *, columns: TableColumns = POSTHOG_EVENTS
 ) -> TraceCondition:
     """Return the condition that at least one event of a trace satisfies all filters by itself.
 
     The events are those from `TRACE_FILTER_MARGIN` before the window to its end, because a trace's events
-    precede its summary. Without filters the condition is always true. `properties` is the SQL that reads the
-    events' properties as text.
+    precede its summary. Without filters the condition is always true. `columns` are those of the table of
+    events.
     """
     if not filters:
         return TraceCondition()
@@ -72,9 +75,13 @@ def build_trace_condition(
         "filtered_start": window.start - TRACE_FILTER_MARGIN,
         "filtered_end": window.end,
     }
-    compilers = [_FilterCompiler(f"filter_{number}", item, window.end) for number, item in enumerate(filters)]
+    compilers = [
+        _FilterCompiler(f"filter_{number}", item, window.end, columns) for number, item in enumerate(filters)
+    ]
     sql = _MATCHING_TRACES.format(
-        properties=properties,
+        properties=columns.write_text("properties"),
+        event=columns.write_comparable("event"),
+        timestamp=columns.write_ordered_moment("timestamp", 6),
         definitions=", ".join(compiler.compile_definitions() for compiler in compilers),
         conditions=" AND ".join(compiler.compile_condition() for compiler in compilers),
     )
@@ -108,7 +115,8 @@ class _FilterCompiler:
     `name` comes from the filter's position, so the SQL holds no text of the filter.
     """
 
-    def __init__(self, name: str, item: PropertyFilter, window_end: datetime) -> None:
+    def __init__(self, name: str, item: PropertyFilter, window_end: datetime, columns: TableColumns) -> None:
+        self._columns = columns
         self._name = name
         self._filter = item
         self._window_end = window_end
@@ -118,7 +126,7 @@ class _FilterCompiler:
         """Return the columns that the condition uses: the property as JSON and as text, and if it is set."""
         n = self._name
         if self._filter.type == "event_metadata":
-            json_text = _COLUMNS[self._filter.key]
+            json_text = self._write_column(self._filter.key)
         else:
             json_text = f"JSONExtractRaw(properties_text, {self._bind('key', 'String', self._filter.key)})"
         return (
@@ -126,6 +134,12 @@ class _FilterCompiler:
             f"startsWith({n}_json, '\"') AS {n}_is_text, "
             f"if({n}_is_text, JSONExtractString({n}_json), {n}_json) AS {n}_text"
         )
+
+    def _write_column(self, name: str) -> str:
+        """Return a column as JSON text, so that the rules for properties also hold for columns."""
+        if name == "timestamp":
+            return f"toJSONString({self._columns.write_moment(name, 6)})"
+        return f"toJSONString({self._columns.write_text(name)})"
 
     def compile_condition(self) -> str:
         """Return the condition that one event satisfies the filter."""

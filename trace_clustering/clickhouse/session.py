@@ -26,6 +26,9 @@ T = TypeVar("T")
 # swap, and do not know the setting.
 _KEEP_JOIN_ORDER = {"query_plan_join_swap_table": "false"}
 
+# A column of type JSON would otherwise take text that looks like a time for a time, and write it differently.
+_KEEP_TIMES_AS_TEXT = {"input_format_try_infer_dates": 0, "input_format_try_infer_datetimes": 0}
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -71,8 +74,10 @@ class TeamSession:
         self._permitted.learn_from_server(client)
         self.team_id = team_id
 
-    def query(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    def query(self, sql: str, *, in_utc: bool = False, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401
         """Return the rows of a statement as dictionaries; times are aware.
+
+        With `in_utc`, times that the statement writes as text are in UTC, not in the server's zone.
 
         Raises
         ------
@@ -89,7 +94,7 @@ class TeamSession:
             )
             return list(result.named_results()), bool(result.column_names)
 
-        rows, has_header = self._call(call, self._build_settings())
+        rows, has_header = self._call(call, self._build_settings(in_utc=in_utc))
         if not has_header:
             self._require_no_rows(sql, parameters)
         return rows
@@ -99,12 +104,13 @@ class TeamSession:
         sql: str,
         *,
         as_bytes: Sequence[str] = (),
+        in_utc: bool = False,
         **parameters: Any,  # noqa: ANN401
     ) -> Iterator[dict[str, list[Any]]]:
         """Yield the rows of a statement in blocks, as columns by name, and keep none of them.
 
-        Times are aware. `as_bytes` names the String columns that hold bytes instead of text. The time limit
-        holds for the whole answer.
+        Times are aware; `in_utc` is as in `query`. `as_bytes` names the String columns that hold bytes
+        instead of text. The time limit holds for the whole answer.
 
         Raises
         ------
@@ -122,7 +128,7 @@ class TeamSession:
             )
 
         end = time.monotonic() + resolve_seconds(self._timeout_seconds)
-        blocks = self._call(call, self._build_settings())
+        blocks = self._call(call, self._build_settings(in_utc=in_utc))
         names = cast("QueryResult", blocks.source).column_names
         if not names:
             self._require_no_rows(sql, parameters)
@@ -163,7 +169,11 @@ class TeamSession:
                 settings=settings,
             ),
             # The default allows 100 partitions; a file of many years has more, as a partition is a week.
-            {**self._build_limits(), "max_partitions_per_insert_block": 0},
+            {
+                **self._build_limits(),
+                "max_partitions_per_insert_block": 0,
+                **(_KEEP_TIMES_AS_TEXT if getattr(self, table).has_json() else {}),
+            },
         )
 
     @cached_property
@@ -260,13 +270,14 @@ class TeamSession:
             "log_comment": json.dumps({"program": "trace_clustering", "team_id": self.team_id}),
         }
 
-    def _build_settings(self) -> dict[str, Any]:
+    def _build_settings(self, *, in_utc: bool = False) -> dict[str, Any]:
         team_filters = {
             f"{self._tables.database}.{name}": f"team_id = {self.team_id:d}"
             for name in self._tables.to_parameters().values()
         }
         joins = {name: v for name, v in _KEEP_JOIN_ORDER.items() if name in self._client.server_settings}
-        return {**self._build_limits(), **joins, TEAM_FILTER: str(team_filters)}
+        zone = {"session_timezone": "UTC"} if in_utc else {}
+        return {**self._build_limits(), **joins, **zone, TEAM_FILTER: str(team_filters)}
 
 
 @lru_cache(maxsize=16)

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from trace_clustering.clickhouse.batches import split_for_parameters
 from trace_clustering.clickhouse.session import TeamSession
@@ -91,7 +91,7 @@ class TimeSpan:
     first: datetime
     last: datetime
 
-    def to_parameters(self) -> dict[str, datetime]:
+    def to_parameters(self) -> dict[str, Any]:
         """Return the bound parameters of the statements here."""
         return {"first": self.first, "last": self.last}
 

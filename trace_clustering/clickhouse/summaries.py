@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -13,7 +13,7 @@ from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import SUMMARY_EVENT_NAME
 from trace_clustering.traces.arrays import StringArray, TimeArray
 from trace_clustering.traces.summary import TraceSummary
-from trace_clustering.traces.window import Window
+from trace_clustering.traces.window import Window, parse_time
 
 _TEXTS = """
     JSONExtractString(properties_text, '$ai_summary_title') AS title,
@@ -34,8 +34,9 @@ SELECT
     JSONExtractString(properties_text, 'trace_timestamp') AS trace_timestamp
 FROM {events:Identifier}
 WHERE team_id = {team_id:Int64}
-    AND event = {event:String}
-    AND timestamp >= {window_start:DateTime64(6, 'UTC')} AND timestamp < {window_end:DateTime64(6, 'UTC')}
+    AND /* event */ = {event:String}
+    AND /* timestamp */ >= {window_start:DateTime64(6, 'UTC')}
+    AND /* timestamp */ < {window_end:DateTime64(6, 'UTC')}
     AND (empty({trace_ids:Array(String)}) OR trace_id IN {trace_ids:Array(String)})
 """
 
@@ -102,11 +103,14 @@ def _fetch_best_rows(
         ("/* moment */", columns.write_moment("timestamp", 6)),
         ("/* created */", columns.write_moment("created_at", 6)),
         ("/* identity */", columns.write_identity("uuid")),
+        ("/* event */", columns.write_comparable("event")),
+        ("/* timestamp */", columns.write_ordered_moment("timestamp", 6)),
     ):
         sql = sql.replace(mark, written)
     best: dict[str, tuple[Any, dict[str, Any]]] = {}
     for block in session.stream(
         sql,
+        in_utc=columns.has_json(),
         event=SUMMARY_EVENT_NAME,
         window_start=window.start,
         window_end=window.end,
@@ -126,11 +130,8 @@ def _fetch_best_rows(
 
 def _parse_time(text: str) -> datetime | None:
     """Return a time in UTC without a zone, as numpy needs it; None if the text is not ISO 8601."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    except (ValueError, OverflowError):
-        return None
+    moment = parse_time(text)
+    return moment.replace(tzinfo=None) if moment else None
 
 
 def _build_summary(row: dict[str, Any]) -> TraceSummary:

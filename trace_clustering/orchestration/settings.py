@@ -103,6 +103,13 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     embedding_model: str = setting(
         "Read only embeddings of this model. Empty: of any.", stages=["embeddings"], default=""
     )
+    job_id: str = setting(
+        "Read only documents of this clustering job of PostHog. Empty: of any, and one embedding per trace.",
+        stages=["embeddings"],
+        reported="if_set",
+        default="",
+        max_length=200,
+    )
     trace_filters: list[Any] = setting(
         "Cluster only traces with an event that satisfies all these property filters, written as in PostHog: "
         "[{key, value, operator, type}].",
@@ -259,7 +266,8 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
 def select_reported(settings: dict[str, Any]) -> dict[str, Any]:
     """Return what the event reports of the recorded settings that made a clustering."""
     always = list_reported_settings(ClusteringSettings, True)
-    if_set = [name for name in list_reported_settings(ClusteringSettings, "if_set") if settings[name]]
+    # Artifacts that are older than a setting do not record it.
+    if_set = [name for name in list_reported_settings(ClusteringSettings, "if_set") if settings.get(name)]
     return {name: settings[name] for name in always + if_set}
 
 

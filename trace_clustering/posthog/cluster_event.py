@@ -88,13 +88,14 @@ class ClusterEvent:
 
     @property
     def labeler(self) -> str:
-        """The labeler of most clusters; on ties, the first in the alphabet."""
+        """The labeler of most clusters; on ties, the first in the alphabet; empty without clusters."""
         labelers = [cluster.labeler for cluster in self.clusters]
-        return max(sorted(set(labelers)), key=labelers.count)
+        return max(sorted(set(labelers)), key=labelers.count, default="")
 
     @cached_property
     def json_text(self) -> str:
         """The event's properties as JSON, without NaN or infinity; up to 16 MB, so it is written once."""
+        shortage = self.provenance.shortage
         return json.dumps(
             {
                 "$ai_clustering_run_id": self.provenance.run_id,
@@ -105,6 +106,7 @@ class ClusterEvent:
                 "$ai_clustering_params": self.params,
                 "$ai_clustering_labeler": self.labeler,
                 "$ai_clustering_labeling": self.labeling,
+                **({"$ai_clustering_shortage": shortage} if shortage else {}),
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
             },
             allow_nan=False,

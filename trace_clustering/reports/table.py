@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from rich.table import Table
@@ -14,8 +13,9 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.errors import NoClusteringError
 from trace_clustering.reports.next_steps import describe_first_steps
+from trace_clustering.reports.stored_clusters import StoredCluster, count_traces, read_clusters
 from trace_clustering.text import clean_line
-from trace_clustering.traces.window import Window
+from trace_clustering.traces.window import Window, parse_time
 
 MAX_NEAREST_TRACES = 3
 _TIMEOUT_SECONDS = 60.0
@@ -65,13 +65,17 @@ def fetch_clustering(clickhouse: ClickHouse, team_id: int, run_id: str = "") -> 
                 f"Team {team_id} has no clustering yet (looked in: {place}).\n"
                 f"{describe_first_steps(team_id, find_newest_day(session))}"
             )
-        nearest = [trace for cluster in properties["$ai_clusters"] for trace in _list_nearest(cluster)]
-        window = Window(
-            datetime.fromisoformat(properties["$ai_window_start"]),
-            datetime.fromisoformat(properties["$ai_window_end"]),
-        )
-        summaries = fetch_trace_summaries(session, window, nearest, [""] * len(nearest))
+        nearest = [trace for cluster in read_clusters(properties) for trace in _list_nearest(cluster)]
+        window = _read_window(properties)
+        # Without the window, in which the summaries are, traces are shown by their ids.
+        summaries = fetch_trace_summaries(session, window, nearest, [""] * len(nearest)) if window else {}
     return StoredClustering(properties, {trace: summary["title"] for trace, summary in summaries.items()})
+
+
+def _read_window(properties: dict[str, Any]) -> Window | None:
+    """Return the window of an event in UTC, None if it does not tell it."""
+    start, end = (parse_time(properties.get(key)) for key in ("$ai_window_start", "$ai_window_end"))
+    return Window(start, end) if start and end and start < end else None
 
 
 def build_clustering_table(clustering: StoredClustering) -> Table:
@@ -80,12 +84,13 @@ def build_clustering_table(clustering: StoredClustering) -> Table:
     If stability was measured or labels were verified, columns show the stability and the label accuracy.
     """
     properties, titles = clustering.properties, clustering.titles
-    total = properties["$ai_total_items_analyzed"]
-    run_id = properties["$ai_clustering_run_id"]
-    window = f"{properties['$ai_window_start']} to {properties['$ai_window_end']}"
+    clusters = read_clusters(properties)
+    total = count_traces(properties, clusters)
+    run_id = properties.get("$ai_clustering_run_id", "A run without an id")
+    window = " to ".join(str(properties.get(key, "?")) for key in ("$ai_window_start", "$ai_window_end"))
     table = Table(
         title=Text(clean_line(f"{run_id}: {total} traces from {window}", _MAX_TITLE_LINE)),
-        caption=Text(_write_caption(properties)),
+        caption=Text(_write_caption(properties, clusters)),
         title_justify="left",
         caption_justify="left",
         show_lines=True,
@@ -98,36 +103,41 @@ def build_clustering_table(clustering: StoredClustering) -> Table:
     measured_columns = {
         key: header
         for key, header in (("stability", "Stability"), ("label_accuracy", "Verified"))
-        if any(cluster.get(key) is not None for cluster in properties["$ai_clusters"])
+        if any(key in cluster.measures for cluster in clusters)
     }
     for header in measured_columns.values():
         table.add_column(header, justify="right")
     table.add_column("Nearest traces", ratio=3, no_wrap=True, overflow="ellipsis")
-    for cluster in sorted(properties["$ai_clusters"], key=lambda c: (c["cluster_id"] < 0, -c["size"])):
+    for cluster in clusters:
         nearest = [clean_line(titles.get(trace) or trace) for trace in _list_nearest(cluster)]
         table.add_row(
-            str(cluster["cluster_id"]),
-            Text(clean_line(cluster["title"])),
-            str(cluster["size"]),
-            f"{cluster['size'] / total:.1%}",
-            *(_format_share(cluster.get(key)) for key in measured_columns),
+            Text(clean_line(cluster.cluster_id)),
+            Text(clean_line(cluster.title)),
+            str(cluster.size),
+            f"{cluster.size / total:.1%}" if total else "",
+            *(_format_share(cluster.measures.get(key)) for key in measured_columns),
             Text("\n".join(nearest)),
         )
     return table
 
 
-def _write_caption(properties: dict[str, Any]) -> str:
-    lines = [clean_line(f"{_describe_labeling(properties)} Shares are of all traces.", _MAX_CAPTION_LINE)]
-    if filters := properties.get("$ai_clustering_params", {}).get("trace_filters"):
+def _write_caption(properties: dict[str, Any], clusters: list[StoredCluster]) -> str:
+    if not clusters:
+        reason = properties.get("$ai_clustering_shortage") or "the event lists none that can be read"
+        return clean_line(f"No clusters: {reason}.", _MAX_CAPTION_LINE)
+    words = f"{_describe_labeling(properties, clusters)} Shares are of all traces."
+    lines = [clean_line(words, _MAX_CAPTION_LINE)]
+    params = properties.get("$ai_clustering_params")
+    if filters := isinstance(params, dict) and params.get("trace_filters"):
         filters_in_words = _describe_filters(filters)
         lines.append(clean_line(f"Only traces with an event where {filters_in_words}.", _MAX_CAPTION_LINE))
     return "\n".join(lines)
 
 
-def _describe_labeling(properties: dict[str, Any]) -> str:
+def _describe_labeling(properties: dict[str, Any], clusters: list[StoredCluster]) -> str:
     """Return what made the titles, and what that cost; events of other programs may not say it."""
     labeler = properties.get("$ai_clustering_labeler", "another program")
-    fallbacks = sum(cluster.get("labeler") == "fallback" for cluster in properties["$ai_clusters"])
+    fallbacks = sum(cluster.labeler == "fallback" for cluster in clusters)
     and_fallbacks = f", {fallbacks} by fallback" if fallbacks and labeler != "fallback" else ""
     labeling = properties.get("$ai_clustering_labeling")
     if not isinstance(labeling, dict) or not labeling.get("requests"):
@@ -141,13 +151,12 @@ def _describe_labeling(properties: dict[str, Any]) -> str:
     )
 
 
-def _format_share(share: Any) -> str:  # noqa: ANN401 - any JSON
-    return f"{share:.0%}" if isinstance(share, (int, float)) else ""
+def _format_share(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
 
 
-def _list_nearest(cluster: dict[str, Any]) -> list[str]:
-    ranked = sorted(cluster["traces"], key=lambda trace: cluster["traces"][trace]["rank"])
-    return ranked[:MAX_NEAREST_TRACES]
+def _list_nearest(cluster: StoredCluster) -> list[str]:
+    return cluster.ranked_traces[:MAX_NEAREST_TRACES]
 
 
 def _describe_filters(filters: Any) -> str:  # noqa: ANN401 - another program may have written anything

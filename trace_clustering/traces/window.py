@@ -15,3 +15,12 @@ class Window:
 def format_time(moment: datetime) -> str:
     """Return an aware time as ISO 8601 text in UTC with a `Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: object) -> datetime | None:
+    """Return ISO 8601 text as a time in UTC, which it also is without an offset; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return None

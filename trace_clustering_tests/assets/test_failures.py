@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trace_clustering_tests.assets.conftest import Graph, list_event_types, read_failure
+from trace_clustering_tests.assets.conftest import Graph, list_event_types, read_failure, read_metadata
 from trace_clustering_tests.examples import DAY, themed_records
 
 PARTITION = f"{DAY}|1"
@@ -22,11 +22,28 @@ def test_mixed_dimensions_fail_at_once_and_name_the_setting(graph: Graph) -> Non
     assert "STEP_UP_FOR_RETRY" not in list_event_types(result)
 
 
-def test_a_vector_with_nan_fails_at_once_and_names_the_trace(graph: Graph) -> None:
+@pytest.mark.parametrize(
+    ("broken", "traces"), [(np.full(16, np.nan), 36), (np.ones(3), 36), (np.full(16, 1e300), 36)]
+)
+def test_a_few_unusable_vectors_are_left_out_and_named(graph: Graph, broken: np.ndarray, traces: int) -> None:
     records = themed_records()
-    broken = np.full(16, np.nan, dtype=np.float32)
-    graph.load(1, [*records[:30], replace(records[30], embedding=broken)])
+    graph.load(1, records[:traces])
+    graph.load(1, [replace(r, embedding=broken) for r in records[traces : traces + 4]])
+    result = graph.materialize(PARTITION, ["embeddings"], max_samples=1000)
+    assert result.success
+    metadata = read_metadata(result, "embeddings")
+    assert (metadata["traces"], metadata["traces_in_window"], metadata["unusable"]) == (36, 40, 4)
+    assert metadata["left_out_examples"] == [f"'trace-{number:03d}'" for number in range(36, 40)]
+    assert metadata["without_vector"] == metadata["not_matching"] == metadata["not_sampled"] == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_many_unusable_vectors_fail_at_once_with_counts_and_ids(graph: Graph, value: float) -> None:
+    records = themed_records()
+    broken = np.full(16, value, dtype=np.float32)
+    graph.load(1, [*records[:30], *(replace(record, embedding=broken) for record in records[30:34])])
     result = graph.materialize(PARTITION)
+    assert "4 traces with NaN or infinity in the vector: 12% of the 34 traces" in read_failure(result)
     assert "'trace-030'" in read_failure(result)
     assert "STEP_UP_FOR_RETRY" not in list_event_types(result)
 

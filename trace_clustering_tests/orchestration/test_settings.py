@@ -13,6 +13,7 @@ DEFAULTS = {
     "document_type": ("llm-trace-summary-detailed", "LLMA_TRACE_DOCUMENT_TYPE"),
     "rendering": ("", None),
     "embedding_model": ("", None),
+    "job_id": ("", None),
     "trace_filters": ([], None),
     "run_label": ("", None),
     "embedding_normalization": ("l2", "DEFAULT_EMBEDDING_NORMALIZATION"),

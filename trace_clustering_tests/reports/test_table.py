@@ -1,12 +1,15 @@
 """The table of a clustering is readable whatever the length of what it shows."""
 
 import io
+import json
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from trace_clustering.reports.table import StoredClustering, build_clustering_table
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.reports.table import StoredClustering, build_clustering_table, fetch_clustering
+from trace_clustering_tests.clickhouse.rows import NOON, insert_events, insert_summaries
 
 TRACE = {"distance_to_centroid": 0.0, "rank": 0, "x": 0.0, "y": 0.0, "timestamp": ""}
 
@@ -42,3 +45,48 @@ def test_what_was_measured_is_a_column_and_what_was_not_is_none(key: str, header
     (measured,) = [line for line in lines if "86%" in line]
     assert measured.split("│")[5].strip() == "86%"
     assert not any(header in line for line in print_table({key: None}, {}))
+
+
+FOREIGN = {
+    "$ai_clustering_run_id": "theirs",
+    "$ai_window_start": "2025-01-16T00:00:00",
+    "$ai_window_end": "2025-01-23T00:00:00",
+    "$ai_total_items_analyzed": 3,
+    "$ai_clusters": [
+        {"cluster_id": 0, "title": "Late parcels", "traces": {"a": {"rank": 1}, "b": {"rank": 0}}},
+        {"cluster_id": -1, "title": "Noise", "traces": {"c": {}}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ["Late parcels", "66.7%", "About b", "Noise"]),
+        ({"$ai_clusters": json.dumps(FOREIGN["$ai_clusters"])}, ["Late parcels", "66.7%", "About b"]),
+        ({"$ai_clusters": "not JSON"}, ["No clusters"]),
+        ({"$ai_clusters": None}, ["No clusters"]),
+        ({"$ai_clusters": []}, ["No clusters"]),
+        ({"$ai_clusters": [None, "text", {"title": None}, {"size": "many"}]}, ["0.0%"]),
+        ({"$ai_clusters": [{"cluster_id": "x", "traces": ["a", {"trace_id": "b"}]}]}, ["About a", "2"]),
+        ({"$ai_clusters": [{"title": "T", "size": 2, "traces": json.dumps({"b": {}})}]}, ["About b"]),
+        ({"$ai_total_items_analyzed": 0}, ["Late parcels"]),
+        ({"$ai_total_items_analyzed": "3"}, ["66.7%"]),
+        ({"$ai_window_start": None}, ["Late parcels", "│ b"]),
+        ({"$ai_window_end": "yesterday"}, ["Late parcels", "│ b"]),
+        ({"$ai_clustering_params": "text"}, ["Late parcels"]),
+        ({"$ai_clustering_run_id": None}, ["Late parcels"]),
+    ],
+    ids=str,
+)
+def test_events_of_other_programs_are_shown_as_far_as_they_can_be_read(
+    clickhouse: ClickHouse, changes: dict[str, Any], expected: list[str]
+) -> None:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
+        insert_summaries(session, *({"id": trace, "title": f"About {trace}"} for trace in "abc"))
+        text = json.dumps({key: v for key, v in (FOREIGN | changes).items() if v is not None})
+        insert_events(session, {"event": "$ai_trace_clusters", "properties": text, "timestamp": NOON})
+    console = Console(file=io.StringIO(), width=140)
+    console.print(build_clustering_table(fetch_clustering(clickhouse, 1)))
+    printed = console.file.getvalue()
+    assert [text for text in expected if text not in printed] == []
