@@ -10,6 +10,16 @@ from typing import IO
 
 from upath import UPath
 
+from trace_clustering.folders import make_private_folder
+
+
+def make_folder(path: UPath) -> None:
+    """Create a folder; on disk, for its owner alone."""
+    if _is_local(path):
+        make_private_folder(Path(path.path))
+    else:
+        path.mkdir(parents=True, exist_ok=True)
+
 
 def write_whole(path: UPath, content: bytes) -> None:
     """Write a small file so that a crash leaves the old content or the new."""
@@ -37,7 +47,7 @@ def open_replacement(path: UPath) -> Iterator[IO[bytes]]:
 @contextmanager
 def _open_local_replacement(path: Path) -> Iterator[IO[bytes]]:
     """Replace a file on disk in one step, after the new content has reached the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with unfinished.open("wb") as file:

@@ -7,7 +7,7 @@ from pydantic import Field
 from upath import UPath
 
 from trace_clustering.artifacts.fields import Artifact
-from trace_clustering.artifacts.files import open_for_reading, open_replacement
+from trace_clustering.artifacts.files import make_folder, open_for_reading, open_replacement
 from trace_clustering.artifacts.parquet import from_parquet, to_parquet
 from trace_clustering.environment import read_storage_base
 from trace_clustering.processes.stopping import end_run_on_interrupt, require_live_run
@@ -33,6 +33,10 @@ class ArtifactIOManager(dg.UPathIOManager):
         """Read the artifact of an asset upstream."""
         with end_run_on_interrupt(context.step_context.run_id):
             return super().load_input(context)
+
+    def make_directory(self, path: UPath) -> None:
+        """Create the folder of an artifact, for its owner alone."""
+        make_folder(path)
 
     def dump_to_path(self, context: dg.OutputContext, obj: Artifact, path: UPath) -> None:
         """Write an artifact so that a crash leaves the old file or the new one."""
