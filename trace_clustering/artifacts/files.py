@@ -1,10 +1,12 @@
 """Reads files on disk or in an object store, and writes them whole or not at all."""
 
+import fcntl
+import glob
 import os
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -18,7 +20,8 @@ def make_folder(path: UPath) -> None:
     if _is_local(path):
         make_private_folder(Path(path.path))
     else:
-        path.mkdir(parents=True, exist_ok=True)
+        with _name_store_faults():
+            path.mkdir(parents=True, exist_ok=True)
 
 
 def write_whole(path: UPath, content: bytes) -> None:
@@ -41,22 +44,51 @@ def open_replacement(path: UPath) -> Iterator[IO[bytes]]:
             copy = Path(folder) / path.name
             with copy.open("wb") as file:
                 yield file
-            path.fs.put_file(str(copy), path.path)  # an object store shows only complete uploads
+            with _name_store_faults():
+                path.fs.put_file(str(copy), path.path)  # an object store shows only complete uploads
 
 
 @contextmanager
 def _open_local_replacement(path: Path) -> Iterator[IO[bytes]]:
     """Replace a file on disk in one step, after the new content has reached the disk."""
     make_private_folder(path.parent)
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    _remove_leftovers(path)
+    unfinished, file = _create_unfinished(path)
     try:
-        with unfinished.open("wb") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
+            unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _create_unfinished(path: Path) -> tuple[Path, IO[bytes]]:
+    """Create an empty file beside `path`, locked until it is closed, and return its name and the file."""
+    while True:
+        unfinished = path.with_name(f"{_prefix_unfinished(path)}{uuid.uuid4().hex}")
+        file = unfinished.open("xb")
+        with suppress(OSError):  # some network disks have no locks; leftovers stay there
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if unfinished.exists():  # else another run took it for a leftover before it was locked
+            return unfinished, file
+        file.close()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the unfinished files that killed processes left beside `path`.
+
+    The kernel unlocks the files of a process that ends, however it ends. What is locked is being written.
+    """
+    for leftover in path.parent.glob(f"{glob.escape(_prefix_unfinished(path))}*"):
+        with suppress(OSError), leftover.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leftover.unlink()
+
+
+def _prefix_unfinished(path: Path) -> str:
+    return f".{path.name}."
 
 
 @contextmanager
@@ -68,9 +100,21 @@ def open_for_reading(path: UPath) -> Iterator[IO[bytes]]:
     else:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / path.name
-            path.fs.get_file(path.path, str(copy))
+            with _name_store_faults():
+                path.fs.get_file(path.path, str(copy))
             with copy.open("rb") as file:
                 yield file
+
+
+@contextmanager
+def _name_store_faults() -> Iterator[None]:
+    """Turn whatever the library of an object store raises into an OSError; many have types of their own."""
+    try:
+        yield
+    except (OSError, ImportError):
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def _is_local(path: UPath) -> bool:
