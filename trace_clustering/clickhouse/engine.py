@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _SECONDS_BETWEEN_LOOKS: Final = 0.1
+_MAX_SECONDS_TO_START: Final = 2.0
 _MAX_SECONDS_TO_CLOSE: Final = 5.0
 # Two processes that work side by side for long would take turns until their descriptors are used up. After
 # the quick openings, each turn is therefore a bit longer than the one before.
@@ -158,13 +159,20 @@ def _start_engine(folder: Path) -> "Client":
     import clickhouse_connect
     from clickhouse_connect.driver.exceptions import ClickHouseError
 
-    try:
-        return clickhouse_connect.get_client(interface="chdb", path=str(folder))
-    except ClickHouseError as error:
-        raise ClickHouseUnavailableError(
-            f"The embedded ClickHouse in {folder} does not start; end other programs that have this folder "
-            f"open, or look for damaged files, a full disk, or too many open files (`ulimit -n`): {error}"
-        ) from error
+    # The engine has a lock of its own in the folder; that of a killed process may outlast ours by a moment.
+    deadline = time.monotonic() + _MAX_SECONDS_TO_START
+    while True:
+        try:
+            return clickhouse_connect.get_client(interface="chdb", path=str(folder))
+        except ClickHouseError as error:
+            if time.monotonic() < deadline:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                continue
+            raise ClickHouseUnavailableError(
+                f"The embedded ClickHouse in {folder} does not start; end other programs that have this "
+                "folder open, or look for damaged files, a full disk, or too many open files "
+                f"(`ulimit -n`): {error}"
+            ) from error
 
 
 def _close() -> None:
