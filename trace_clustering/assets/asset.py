@@ -81,17 +81,17 @@ def _wrap(
     @functools.wraps(function)
     def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> Any:  # noqa: ANN401
         started = time.perf_counter()
-        require_live_run(context.instance, context.run.run_id)
-        try:
-            with end_run_on_interrupt(context.run.run_id):
+        with end_run_on_interrupt(context.run.run_id):
+            require_live_run(context.instance, context.run.run_id)
+            try:
                 empty = _make_empty_artifact(makes, function.__name__, inputs)
                 result = function(context, **inputs) if empty is None else dg.MaterializeResult(value=empty)
-        except dg.Failure:
-            raise
-        except Exception as error:
-            is_last = context.retry_number >= retry_policy.max_retries
-            raise _build_failure(error, is_last=is_last) from error
-        return _complete_result(result, checks, seconds=time.perf_counter() - started)
+            except dg.Failure:
+                raise
+            except Exception as error:
+                is_last = context.retry_number >= retry_policy.max_retries
+                raise _build_failure(error, is_last=is_last) from error
+            return _complete_result(result, checks, seconds=time.perf_counter() - started)
 
     # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
     signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
