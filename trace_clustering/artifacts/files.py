@@ -1,5 +1,6 @@
 """Reads files on disk or in an object store, and writes them whole or not at all."""
 
+import errno
 import fcntl
 import glob
 import os
@@ -40,10 +41,9 @@ def open_replacement(path: UPath) -> Iterator[IO[bytes]]:
         with _open_local_replacement(Path(path.path)) as file:
             yield file
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / path.name
-            with copy.open("wb") as file:
-                yield file
+        with _open_copy() as (copy, file):
+            yield file
+            file.flush()
             with _name_store_faults():
                 path.fs.put_file(str(copy), path.path)  # an object store shows only complete uploads
 
@@ -98,12 +98,27 @@ def open_for_reading(path: UPath) -> Iterator[IO[bytes]]:
         with Path(path.path).open("rb") as file:
             yield file
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / path.name
+        with _open_copy() as (copy, _):
             with _name_store_faults():
                 path.fs.get_file(path.path, str(copy))
             with copy.open("rb") as file:
                 yield file
+
+
+@contextmanager
+def _open_copy() -> Iterator[tuple[Path, IO[bytes]]]:
+    """Open an empty file for the copy of one in an object store; the copies of killed runs are removed."""
+    folder = Path(tempfile.gettempdir()) / f"trace_clustering_copies-{os.getuid()}"
+    make_private_folder(folder)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(errno.EACCES, "belongs to another user", str(folder))
+    _remove_leftovers(folder / "copy")
+    copy, file = _create_unfinished(folder / "copy")
+    try:
+        with file:
+            yield copy, file
+    finally:
+        copy.unlink(missing_ok=True)
 
 
 @contextmanager

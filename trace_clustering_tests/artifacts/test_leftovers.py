@@ -1,5 +1,6 @@
 """Unfinished files of killed runs are removed by the next run; those that are being written stay."""
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from trace_clustering.artifacts.files import open_replacement, write_whole
+from trace_clustering.artifacts.files import open_for_reading, open_replacement, write_whole
 from trace_clustering_tests.artifacts.test_io_manager import list_files, made, materialize
 from trace_clustering_tests.examples import DAY
 
@@ -24,7 +25,7 @@ with open_replacement(UPath(sys.argv[1])) as file:
 """
 
 
-def start_writer(path: Path) -> subprocess.Popen[bytes]:
+def start_writer(path: Path | str) -> subprocess.Popen[bytes]:
     writer = subprocess.Popen(
         [sys.executable, "-c", HALF, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -57,6 +58,22 @@ def test_the_next_run_of_a_partition_removes_what_a_killed_one_left(tmp_path: Pa
     other, artifact = list_files(folder)
     assert other.startswith(".2.parquet.")  # of another team, whose next run removes it
     assert artifact == "1.parquet"
+
+
+def test_copies_for_an_object_store_are_removed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)  # TMPDIR is read anew
+    with start_writer("memory://bucket/1.parquet") as writer:
+        writer.kill()
+    (folder,) = tmp_path.iterdir()
+    assert len(list_files(folder)) == 1
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    path = UPath("memory://bucket") / "2.parquet"
+    write_whole(path, b"whole")
+    with open_for_reading(path) as file:
+        assert file.read() == b"whole"
+        assert len(list_files(folder)) == 1
+    assert list_files(folder) == []
 
 
 def test_a_file_that_is_being_written_stays(tmp_path: Path) -> None:
