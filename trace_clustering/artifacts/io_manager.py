@@ -6,10 +6,12 @@ import dagster as dg
 from pydantic import Field
 from upath import UPath
 
+from trace_clustering.artifacts.faults import explain_storage_faults
 from trace_clustering.artifacts.fields import Artifact
-from trace_clustering.artifacts.files import open_for_reading, open_replacement
+from trace_clustering.artifacts.files import make_folder, open_for_reading, open_replacement
 from trace_clustering.artifacts.parquet import from_parquet, to_parquet
-from trace_clustering.environment import read_storage_base
+from trace_clustering.environment import STORAGE, read_storage_base
+from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.processes.stopping import end_run_on_interrupt, require_live_run
 
 
@@ -27,12 +29,20 @@ class ArtifactIOManager(dg.UPathIOManager):
         """Store an artifact, unless its run was stopped or has ended."""
         with end_run_on_interrupt(context.run_id):
             require_live_run(context.step_context.instance, context.run_id)
-            super().handle_output(context, obj)
+            with explain_storage_faults(str(self.base)):
+                super().handle_output(context, obj)
 
     def load_input(self, context: dg.InputContext) -> Any:  # noqa: ANN401 - an artifact, or several by partition
         """Read the artifact of an asset upstream."""
-        with end_run_on_interrupt(context.step_context.run_id):
+        with (
+            end_run_on_interrupt(context.step_context.run_id),
+            explain_storage_faults(str(self.base)),
+        ):
             return super().load_input(context)
+
+    def make_directory(self, path: UPath) -> None:
+        """Create the folder of an artifact, for its owner alone."""
+        make_folder(path)
 
     def dump_to_path(self, context: dg.OutputContext, obj: Artifact, path: UPath) -> None:
         """Write an artifact so that a crash leaves the old file or the new one."""
@@ -69,7 +79,14 @@ class ArtifactStorage(dg.ConfigurableIOManagerFactory[ArtifactIOManager]):
 
     def create_io_manager(self, context: object) -> ArtifactIOManager:  # noqa: ARG002
         """Return the IO manager for the configured place."""
-        return ArtifactIOManager(base_path=UPath(read_storage_base(self.base)))
+        base = read_storage_base(self.base)
+        try:
+            return ArtifactIOManager(base_path=UPath(base))
+        except ValueError as error:
+            raise InvalidSettingsError(
+                f"Artifacts cannot be kept at {base!r} ({error}); "
+                f"name a folder, or a URL such as s3://bucket/prefix, in {STORAGE}"
+            ) from error
 
 
 def _build_failure(context: dg.InputContext, what: str) -> dg.Failure:

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from trace_clustering.artifacts.faults import describe_storage_fault, is_permanent
 from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.errors import TraceClusteringError
 from trace_clustering.orchestration.jobs import ASSET_GROUP
@@ -69,7 +70,7 @@ def clustering_asset(
             partitions_def=TEAM_DAY,
             retry_policy=retry_policy,
             check_specs=[dg.AssetCheckSpec(check.__name__, asset=function.__name__) for check in checks],
-        )(_wrap(function, makes, checks, on_shortage))
+        )(_wrap(function, makes, checks, retry_policy, on_shortage))
 
     return declare
 
@@ -78,6 +79,7 @@ def _wrap(
     function: Callable[..., Any],
     makes: type[Artifact],
     checks: Sequence[Check],
+    retry_policy: dg.RetryPolicy,
     on_shortage: OnShortage | None,
 ) -> Callable[..., Any]:
     """Return the function as Dagster calls it, with what all assets have in common around it."""
@@ -85,9 +87,9 @@ def _wrap(
     @functools.wraps(function)
     def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> Any:  # noqa: ANN401
         started = time.perf_counter()
-        require_live_run(context.instance, context.run.run_id)
-        try:
-            with end_run_on_interrupt(context.run.run_id):
+        with end_run_on_interrupt(context.run.run_id):
+            require_live_run(context.instance, context.run.run_id)
+            try:
                 empty = _make_empty_artifact(makes, function.__name__, inputs)
                 if empty is None:
                     result = function(context, **inputs)
@@ -96,14 +98,30 @@ def _wrap(
                 else:
                     resources = {n: v for n, v in inputs.items() if not isinstance(v, Artifact)}
                     result = on_shortage(context, empty, **resources)
-        except TraceClusteringError as error:
-            raise dg.Failure(str(error), allow_retries=error.retryable) from error
-        return _complete_result(result, checks, seconds=time.perf_counter() - started)
+            except dg.Failure:
+                raise
+            except Exception as error:
+                is_last = context.retry_number >= retry_policy.max_retries
+                raise _build_failure(error, is_last=is_last) from error
+            return _complete_result(result, checks, seconds=time.perf_counter() - started)
 
     # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
     signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
     materialize.__signature__ = signature  # type: ignore[attr-defined]
     return materialize
+
+
+def _build_failure(error: Exception, *, is_last: bool) -> dg.Failure:
+    """Return the failure of an attempt whose first words are the cause.
+
+    If the last attempt allowed another one, Dagster would begin with "Exceeded max_retries" in place of it.
+    """
+    if isinstance(error, TraceClusteringError):
+        return dg.Failure(str(error), allow_retries=error.retryable and not is_last)
+    if isinstance(error, OSError) and is_permanent(error):
+        place = str(error.filename or "a folder of this step")
+        return dg.Failure(describe_storage_fault(error, place), allow_retries=False)
+    return dg.Failure(f"{type(error).__name__}: {error}", allow_retries=not is_last)
 
 
 def _make_empty_artifact(makes: type[Artifact], name: str, inputs: dict[str, Any]) -> Artifact | None:

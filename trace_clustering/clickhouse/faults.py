@@ -24,6 +24,8 @@ _WRONG_USER: Final = {192, 193, 194, 516}
 _MISSING_GRANT: Final = {291, 497}
 _READ_ONLY: Final = {164, 242}
 _UNSUITABLE_SETTING: Final = {115, 452}
+_DISK_FULL: Final = 243
+_NO_SPACE: Final = "No space left on device"
 _TOO_SLOW: Final = {159, 160, 209}
 _BUSY: Final = {202, 203, 210, 241, 439}
 # The statement does not fit the tables or the server's version, so another attempt fails as well.
@@ -72,6 +74,11 @@ def _explain_error(error: Exception, address: Address) -> TraceClusteringError:
     if code == _CANNOT_COMPILE_REGEXP:
         reason = message.split("cannot compile re2: ")[-1].split(". Look at")[0]
         return InvalidPatternError(f"ClickHouse cannot compile the regular expression {reason}")
+    if code == _DISK_FULL or _NO_SPACE in message:
+        return ClickHouseSetupError(
+            f"{_NO_SPACE}: the disk of {address.name} is full; free some space there, "
+            f"and run the partition again: {message}"
+        )
     if setup := _explain_setup(code):
         return ClickHouseSetupError(f"{address.name} {setup}: {message}")
     if code in _TOO_SLOW | _BUSY:

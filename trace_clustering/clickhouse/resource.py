@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from trace_clustering.clickhouse.address import Address, parse_dsn
 from trace_clustering.clickhouse.deadline import call_within
+from trace_clustering.clickhouse.engine import name_lock_file, use_engine
 from trace_clustering.clickhouse.faults import explain_errors
 from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREATE_EVENTS
 from trace_clustering.clickhouse.session import Tables, TeamSession
@@ -29,8 +30,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class ClickHouse(LaunchpadResource):
     """Access to the events and embeddings of one team at a time.
 
-    Only one process at a time can open the folder of the embedded engine. Each session therefore holds a file
-    lock, for which other steps and runs wait, and should be short.
+    Only one process at a time can open the folder of the embedded engine. Others wait while it has a session,
+    so a session should be short.
     """
 
     dsn: str = optional(
@@ -133,10 +134,9 @@ class ClickHouse(LaunchpadResource):
             finally:
                 client.close()
             return
-        # Imported this late because the embedded engine starts threads: no process may fork after that.
         import clickhouse_connect
 
-        with self._lock_folder(address.folder, timeout_seconds):
+        with self._hold_engine(address.folder, timeout_seconds):
             with explain_errors(address):
                 client = clickhouse_connect.get_client(interface="chdb", path=str(address.folder))
                 if self.database:
@@ -169,30 +169,25 @@ class ClickHouse(LaunchpadResource):
             ) from error
 
     @contextmanager
-    def _lock_folder(self, folder: Path, timeout_seconds: float | StepClock) -> Iterator[None]:
+    def _hold_engine(self, folder: Path, timeout_seconds: float | StepClock) -> Iterator[None]:
         import filelock
 
         seconds = self.lock_timeout_seconds
         if isinstance(timeout_seconds, StepClock):
             seconds = min(seconds, timeout_seconds.seconds_left())
         folder = folder.resolve()  # so that two links to one folder share its lock
-        lock_file = folder.with_name(f"{folder.name}.lock")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(lock_file, timeout=seconds)
-            lock.acquire()
-        except filelock.Timeout:
-            raise ClickHouseFolderLockedError(
-                f"Another process has held {folder} for more than {seconds:g} s "
-                f"(its lock is {lock_file}); wait until it ends, raise lock_timeout_seconds of the "
-                "clickhouse resource, or use a ClickHouse server"
-            ) from None
-        except OSError as error:
-            raise ClickHouseSetupError(
-                f"The folder of the embedded ClickHouse cannot be used ({error}); "
-                "choose another in TRACE_CLUSTERING_CLICKHOUSE_DSN"
-            ) from error
-        try:
+        with ExitStack() as held:
+            try:
+                held.enter_context(use_engine(folder, seconds))
+            except filelock.Timeout:
+                raise ClickHouseFolderLockedError(
+                    f"Another process has held {folder} for more than {seconds:g} s "
+                    f"(its lock is {name_lock_file(folder)}); wait until it ends, raise lock_timeout_seconds "
+                    "of the clickhouse resource, or use a ClickHouse server"
+                ) from None
+            except OSError as error:
+                raise ClickHouseSetupError(
+                    f"The folder of the embedded ClickHouse cannot be used ({error}); "
+                    "choose another in TRACE_CLUSTERING_CLICKHOUSE_DSN"
+                ) from error
             yield
-        finally:
-            lock.release()

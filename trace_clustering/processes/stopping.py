@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Final
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 _INTERRUPTS: Final = (KeyboardInterrupt, dg.DagsterExecutionInterruptedError)
 _LIVE: Final = frozenset(
@@ -92,7 +93,7 @@ def require_live_run(instance: dg.DagsterInstance, run_id: str) -> None:
     Raises
     ------
     dagster.Failure
-        If the run is being canceled, or has already ended; it is not retried.
+        If the run is being canceled, was interrupted, or has already ended; it is not retried.
     """
     run = instance.get_run_by_id(run_id)
     if run is not None and run.status not in _LIVE:
@@ -101,6 +102,23 @@ def require_live_run(instance: dg.DagsterInstance, run_id: str) -> None:
             "a later run of the partition makes it again",
             allow_retries=False,
         )
+    if _was_interrupted(instance, run_id):
+        raise _build_failure()
+
+
+def _was_interrupted(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Return whether Dagster counted an interrupt as a failed attempt of a step.
+
+    That happens where an interrupt arrives in Dagster's own code, outside of all `end_run_on_interrupt`.
+    """
+    names = {kind.__name__ for kind in _INTERRUPTS}
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_UP_FOR_RETRY):
+        error: SerializableErrorInfo | None = entry.get_dagster_event().step_retry_data.error
+        while error is not None:
+            if error.cls_name in names:
+                return True
+            error = error.cause
+    return False
 
 
 def _build_failure() -> dg.Failure:

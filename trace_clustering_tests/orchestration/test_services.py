@@ -62,6 +62,8 @@ mutation($runId: String!) { terminateRun(runId: $runId) { __typename } }
 class Services:
     """Web server, daemon and code server of one home."""
 
+    model: socket.socket  # where the language model of the runs would be, if there is one
+
     def __init__(self, home: Path) -> None:
         self.home = home
         self.environment = {

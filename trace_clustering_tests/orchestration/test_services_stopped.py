@@ -1,6 +1,7 @@
 """Runs under `dagster dev` that are terminated, take too long, or whose machine crashes."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -20,8 +21,11 @@ TEAMS = (1, 2, 112495)
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """Services with three teams, and a language model that never answers: every run waits in its labels."""
+def services(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Services]:
+    """Services with three teams, and a language model that never answers: every run waits in its labels.
+
+    The parameter, if there is one, is the executor.
+    """
     configuration = (PROJECT / "dagster.yaml").read_text()
     (tmp_path / "dagster.yaml").write_text(
         configuration.replace("poll_interval_seconds: 30", "poll_interval_seconds: 5")
@@ -31,7 +35,9 @@ def services(tmp_path: Path) -> Iterator[Services]:
         with clickhouse.open_session(team, timeout_seconds=60) as session:
             insert_records(session, themed_records(), batch_run_id="batch-1", model_name="test-16")
     services = Services(tmp_path)
+    services.environment["TRACE_CLUSTERING_EXECUTOR"] = getattr(request, "param", "")
     with socket.create_server(("127.0.0.1", 0)) as silent:
+        services.model = silent
         services.environment["OPENAI_BASE_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         services.start()
         try:
@@ -98,6 +104,41 @@ def test_after_a_crash_of_the_machine_the_queue_moves(services: Services) -> Non
 
     wait_until(lambda: all(map(has_succeeded, TEAMS)), 300, "the runs to be made again")
     assert len(find_events_of_teams(services)) == len(TEAMS)
+
+
+@pytest.mark.parametrize("services", ["in_process", "multiprocess"], indirect=True)
+def test_a_step_whose_run_was_killed_stores_nothing(services: Services) -> None:
+    run_id = services.launch(f"{DAY}|1", **{"dagster/max_retries": "0"})
+    wait_for_labels(services, run_id)
+    started = [
+        re.search(r"Started process for run \(pid: (\d+)\)", e["message"]) for e in services.events(run_id)
+    ]
+    (worker,) = [int(found[1]) for found in started if found]
+    descendants = find_descendants(worker)
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: services.status(run_id) == "FAILURE", 60, "the run to fail")
+    services.model.close()  # an orphaned step waits for it no longer, and would store its labels
+    wait_until(lambda: not any(map(is_alive, descendants)), 120, "the processes of the run to end")
+    stored = (services.home / "trace_clustering_data" / "artifacts").rglob("*.*")
+    assert not [path for path in stored if "cluster_labels" in path.parts]
+    assert find_events_of_teams(services) == []
+    assert services.status(run_id) == "FAILURE"
+
+
+def find_descendants(process: int) -> list[int]:
+    children = [
+        int(child)
+        for thread in Path(f"/proc/{process}/task").iterdir()
+        for child in (thread / "children").read_text().split()
+    ]
+    return [*children, *(descendant for child in children for descendant in find_descendants(child))]
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def find_processes_of(home: Path) -> list[int]:

@@ -16,7 +16,7 @@ import pytest
 from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.processes.stopping import end_run_on_interrupt
+from trace_clustering.processes.stopping import end_run_on_interrupt, require_live_run
 from trace_clustering_tests.artifacts.test_io_manager import list_files, made, make_points
 from trace_clustering_tests.examples import ASSETS, DAY, themed_records
 
@@ -131,6 +131,25 @@ def test_an_interrupt_that_a_library_swallows_ends_the_block_all_the_same(goes_o
     assert not failure.value.allow_retries
     assert len(raised) == 1
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, dg.DagsterExecutionInterruptedError])
+def test_an_interrupt_in_code_of_dagster_is_no_attempt_either(kind: type[BaseException]) -> None:
+    attempts = []
+
+    @dg.asset(retry_policy=dg.RetryPolicy(max_retries=2))
+    def step(context: dg.AssetExecutionContext) -> None:
+        attempts.append("started")
+        with end_run_on_interrupt(context.run.run_id):
+            require_live_run(context.instance, context.run.run_id)
+            attempts.append("worked")
+        raise kind  # outside of the block, as if the signal had arrived a moment later
+
+    instance = dg.DagsterInstance.ephemeral()
+    result = dg.materialize([step], instance=instance, raise_on_error=False)
+    assert not result.success
+    assert attempts == ["started", "worked", "started"]
+    assert sum(event.is_step_failure for event in result.all_events) == 1
 
 
 @pytest.mark.parametrize("status", ["CANCELING", "FAILURE"])

@@ -109,7 +109,6 @@ class LabelStore:
             **asdict(stored),
             "labels_by_members": {digest: asdict(label) for digest, label in {**earlier, **mine}.items()},
         }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._path, json.dumps(content, ensure_ascii=False).encode())
 
     @cached_property
