@@ -1,14 +1,16 @@
 """What all assets have in common: partitions, retries, errors, too little data, checks and metadata."""
 
+import dataclasses
 import functools
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from trace_clustering.artifacts.fields import Artifact
+from trace_clustering.assets.consistency import require_one_origin, trace_lineage
 from trace_clustering.errors import TraceClusteringError
 from trace_clustering.orchestration.jobs import ASSET_GROUP
 from trace_clustering.orchestration.partitions import TEAM_DAY
@@ -34,7 +36,8 @@ def clustering_asset(
     """Declare an asset of the pipeline.
 
     The decorated function returns a `MaterializeResult` whose value is the asset's artifact. It is not called
-    if every artifact upstream is empty: then the asset is an empty artifact with the same reason.
+    if the artifacts upstream do not belong together, and then the asset fails; nor if all of them are empty:
+    then the asset is an empty artifact with the same reason. What it was made from is recorded in it.
 
     Parameters
     ----------
@@ -71,17 +74,21 @@ def clustering_asset(
 
 def _wrap(function: Callable[..., Any], makes: type[Artifact], checks: Sequence[Check]) -> Callable[..., Any]:
     """Return the function as Dagster calls it, with what all assets have in common around it."""
+    parameters = inspect.signature(function).parameters
 
     @functools.wraps(function)
     def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> Any:  # noqa: ANN401
         started = time.perf_counter()
+        upstream = {name: inputs[name] for name in parameters if isinstance(inputs.get(name), Artifact)}
         require_live_run(context.instance, context.run.run_id)
         try:
             with end_run_on_interrupt(context.run.run_id):
+                require_one_origin(upstream)
                 empty = _make_empty_artifact(makes, function.__name__, inputs)
                 result = function(context, **inputs) if empty is None else dg.MaterializeResult(value=empty)
         except TraceClusteringError as error:
             raise dg.Failure(str(error), allow_retries=error.retryable) from error
+        result = _record_origin(result, upstream)
         return _complete_result(result, checks, seconds=time.perf_counter() - started)
 
     # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
@@ -102,6 +109,15 @@ def _make_empty_artifact(makes: type[Artifact], name: str, inputs: dict[str, Any
     return makes.empty(provenance)
 
 
+def _record_origin(
+    result: dg.MaterializeResult[Any], upstream: Mapping[str, Artifact]
+) -> dg.MaterializeResult[Any]:
+    """Record in the artifact of a result which artifacts it was made from."""
+    artifact = result.value
+    provenance = dataclasses.replace(artifact.provenance, made_from=trace_lineage(upstream))
+    return result._replace(value=dataclasses.replace(artifact, provenance=provenance))
+
+
 def _complete_result(
     result: dg.MaterializeResult[Any], checks: Sequence[Check], *, seconds: float
 ) -> dg.MaterializeResult[Any]:
@@ -114,8 +130,14 @@ def _complete_result(
             "seconds": round(seconds, 3),
             **_describe_origin(artifact),
         },
-        check_results=[check(artifact)._replace(check_name=check.__name__) for check in checks],
+        check_results=[_evaluate_check(check, artifact) for check in checks],
     )
+
+
+def _evaluate_check(check: Check, artifact: Artifact) -> dg.AssetCheckResult:
+    result = check(artifact)
+    run_id = dg.MetadataValue.text(artifact.provenance.run_id)
+    return result._replace(check_name=check.__name__, metadata={**result.metadata, "run_id": run_id})
 
 
 def _describe_status(artifact: Artifact) -> dict[str, Any]:
@@ -126,8 +148,10 @@ def _describe_status(artifact: Artifact) -> dict[str, Any]:
 
 def _describe_origin(artifact: Artifact) -> dict[str, Any]:
     provenance = artifact.provenance
+    label = {"run_label": provenance.run_label} if provenance.run_label else {}
     return {
         "run_id": provenance.run_id,
+        **label,
         "window": f"{format_time(provenance.window.start)} to {format_time(provenance.window.end)}",
         "settings": provenance.settings,
     }

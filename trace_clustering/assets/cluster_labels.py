@@ -5,24 +5,25 @@ from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.io_manager import ArtifactIOManager
 from trace_clustering.assets.asset import TWO_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_named, titles_distinct
-from trace_clustering.assets.consistency import require_same_clusters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.labeling.agent.run import Attempt
 from trace_clustering.labeling.label import label_clusters
 from trace_clustering.labeling.resource import LLM
+from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.clock import StepClock
 
 
 @clustering_asset(
     makes=ClusterLabels,
     kinds={"python", "clickhouse", "openai"},
-    code_version="4",
+    code_version="5",
     retry_policy=TWO_ATTEMPTS,
     checks=[titles_distinct, clusters_named],
 )
 def cluster_labels(
     context: dg.AssetExecutionContext,
+    settings: ClusteringSettings,  # noqa: ARG001 - its run_label says which artifacts are read
     clickhouse: ClickHouse,
     llm: LLM,
     io_manager: dg.ResourceParam[ArtifactIOManager],
@@ -34,7 +35,6 @@ def cluster_labels(
     Without a model, a title is the words that set the cluster apart from the others.
     """
     clock = StepClock(llm.step_timeout())
-    require_same_clusters(cluster_assignments, projection_2d)
     provenance = projection_2d.provenance
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         summaries = fetch_trace_summaries(

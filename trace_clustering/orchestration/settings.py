@@ -15,6 +15,7 @@ from trace_clustering.orchestration.declaration import (
     describe_fields,
     list_reported_settings,
     list_settings_of_stage,
+    list_stages,
     setting,
 )
 from trace_clustering.posthog.filters import PropertyFilter, parse_filters
@@ -254,6 +255,11 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         if "clustering_method_params" in used:
             used["clustering_method_params"] = self.method_params().model_dump()
         return used
+
+
+def list_settings_of_several_stages() -> set[str]:
+    """Return the names of the settings that more than one asset records, each with a value of its own."""
+    return {name for name, field in ClusteringSettings.model_fields.items() if len(list_stages(field)) > 1}
 
 
 def select_reported(settings: dict[str, Any]) -> dict[str, Any]:
