@@ -84,7 +84,8 @@ class Artifact:
 
         A stored artifact keeps the digest that it was stored with.
         """
-        origin = {k: v for k, v in self.provenance.to_json().items() if k != "dagster_run_id"}
+        who = ("dagster_run_id", "settings_from")  # who stored it and set it, not what it is
+        origin = {name: value for name, value in self.provenance.to_json().items() if name not in who}
         hashed = hashlib.blake2b(digest_size=16)
         hashed.update(_to_bytes([type(self).__name__, origin]))
         for declared in dataclasses.fields(self):

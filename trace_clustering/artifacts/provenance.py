@@ -25,6 +25,8 @@ class Provenance:
     made_from : mapping
         By asset, the digest of every artifact that this one was made from, directly or through others. Empty
         in files of earlier versions.
+    settings_from : mapping
+        By setting, where a value that is not the default was named: in the team's file, or for a run.
     dagster_run_id : str
         The run of Dagster that stored the artifact. Empty before it is stored, and in files of earlier
         versions.
@@ -35,6 +37,7 @@ class Provenance:
     settings: dict[str, Any]
     shortage: str = ""
     made_from: Mapping[str, str] = field(default_factory=dict)
+    settings_from: Mapping[str, str] = field(default_factory=dict)
     dagster_run_id: str = ""
 
     @property
@@ -74,6 +77,7 @@ class Provenance:
             "settings": self.settings,
             "shortage": self.shortage,
             "made_from": dict(self.made_from),
+            "settings_from": dict(self.settings_from),
             "dagster_run_id": self.dagster_run_id,
         }
 
@@ -89,5 +93,6 @@ class Provenance:
             header["settings"],
             header["shortage"],
             header.get("made_from", {}),
+            header.get("settings_from", {}),
             header.get("dagster_run_id", ""),
         )

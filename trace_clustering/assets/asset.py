@@ -88,7 +88,7 @@ def _wrap(function: Callable[..., Any], makes: type[Artifact], checks: Sequence[
                 result = function(context, **inputs) if empty is None else dg.MaterializeResult(value=empty)
         except TraceClusteringError as error:
             raise dg.Failure(str(error), allow_retries=error.retryable) from error
-        result = _record_origin(result, upstream)
+        result = _record_origin(result, upstream, _find_origins(function.__name__, inputs, upstream))
         return _complete_result(result, checks, seconds=time.perf_counter() - started)
 
     # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
@@ -109,12 +109,23 @@ def _make_empty_artifact(makes: type[Artifact], name: str, inputs: dict[str, Any
     return makes.empty(provenance)
 
 
+def _find_origins(name: str, inputs: dict[str, Any], upstream: Mapping[str, Artifact]) -> dict[str, str]:
+    """Return where the settings of an asset, and of those before it, were named."""
+    origins: dict[str, str] = {}
+    for artifact in upstream.values():
+        origins |= artifact.provenance.settings_from
+    settings = inputs.get("settings")
+    return origins | settings.origins_of_stage(name) if settings else origins
+
+
 def _record_origin(
-    result: dg.MaterializeResult[Any], upstream: Mapping[str, Artifact]
+    result: dg.MaterializeResult[Any], upstream: Mapping[str, Artifact], settings_from: Mapping[str, str]
 ) -> dg.MaterializeResult[Any]:
-    """Record in the artifact of a result which artifacts it was made from."""
+    """Record in the artifact of a result which artifacts it was made from, and who chose its settings."""
     artifact = result.value
-    provenance = dataclasses.replace(artifact.provenance, made_from=trace_lineage(upstream))
+    provenance = dataclasses.replace(
+        artifact.provenance, made_from=trace_lineage(upstream), settings_from=settings_from
+    )
     return result._replace(value=dataclasses.replace(artifact, provenance=provenance))
 
 
@@ -154,4 +165,5 @@ def _describe_origin(artifact: Artifact) -> dict[str, Any]:
         **label,
         "window": f"{format_time(provenance.window.start)} to {format_time(provenance.window.end)}",
         "settings": provenance.settings,
+        "settings_from": dict(provenance.settings_from),
     }

@@ -9,10 +9,8 @@ from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME
 from trace_clustering.environment import read_team_ids
 from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.partitions import TEAM_DAY
-from trace_clustering.orchestration.team_settings import build_run_config, load_team_settings
-
-# Read when the code location loads, so that a mistake is reported then, and not at night.
-SETTINGS_BY_TEAM = load_team_settings()
+from trace_clustering.orchestration.run_settings import SETTINGS_BY_TEAM
+from trace_clustering.orchestration.team_settings import build_run_config
 
 
 @dg.schedule(
