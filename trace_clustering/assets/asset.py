@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -66,7 +67,14 @@ def clustering_asset(
             code_version=code_version,
             partitions_def=TEAM_DAY,
             retry_policy=retry_policy,
-            check_specs=[dg.AssetCheckSpec(check.__name__, asset=function.__name__) for check in checks],
+            # Dagster would show the sections of a docstring as headlines.
+            description=_read_introduction(function),
+            check_specs=[
+                dg.AssetCheckSpec(
+                    check.__name__, asset=function.__name__, description=_read_introduction(check)
+                )
+                for check in checks
+            ],
         )(_wrap(function, makes, checks))
 
     return declare
@@ -95,6 +103,11 @@ def _wrap(function: Callable[..., Any], makes: type[Artifact], checks: Sequence[
     signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
     materialize.__signature__ = signature  # type: ignore[attr-defined]
     return materialize
+
+
+def _read_introduction(function: Callable[..., Any]) -> str:
+    """Return what stands in a docstring before its first section."""
+    return re.split(r"\n\n\w+\n---", inspect.getdoc(function) or "")[0]
 
 
 def _make_empty_artifact(makes: type[Artifact], name: str, inputs: dict[str, Any]) -> Artifact | None:

@@ -61,7 +61,7 @@ def cluster_labels(
     return dg.MaterializeResult(
         value=labels,
         metadata={
-            "clusters": len(labels.cluster_ids),
+            "clusters": labels.n_clusters,
             "labels": _tabulate_labels(labels, cluster_assignments),
             "summaries": len(summaries),
             "labelers": labelers,

@@ -67,7 +67,7 @@ def emitted_cluster_event(
             "event_uuid": str(event.event_uuid),
             "outcome": outcome,
             "payload_bytes": payload_bytes,
-            "clusters": len(event.clusters),
+            "clusters": cluster_labels.n_clusters,
             "traces": len(cluster_assignments),
             "labeler": event.labeler,
             **({"not_cleaned_up": notes} if notes else {}),

@@ -18,6 +18,8 @@ from trace_clustering.orchestration.team_settings import build_run_config
     cron_schedule="15 0 * * *",  # summaries of the last minutes of a day need a moment to arrive
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night, clusters the day that has just ended: one run per team of "
+    "TRACE_CLUSTERING_TEAM_IDS, with the team's settings.",
     tags={"workflow": COORDINATOR_WORKFLOW_NAME},
 )
 def trace_clustering_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:

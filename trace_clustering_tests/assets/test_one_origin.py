@@ -144,6 +144,14 @@ def test_an_asset_that_is_made_again_in_the_same_way_still_belongs_to_the_others
             assert after.digest == before.digest
 
 
+def test_noise_is_no_cluster_in_any_metadata(graph: Graph) -> None:
+    graph.load(1, themed_records(outliers=6))
+    result = graph.materialize(PARTITION, **QUICK)
+    assert read_metadata(result, "cluster_assignments")["noise"] > 0
+    of_assets = ("cluster_assignments", "cluster_labels", "emitted_cluster_event")
+    assert {read_metadata(result, asset)["clusters"] for asset in of_assets} == {3}
+
+
 def test_an_artifact_names_all_that_it_was_made_from(night: Graph) -> None:
     digests = {asset: read(night, asset).digest for asset in ASSETS}
     assert len(set(digests.values())) == 6
