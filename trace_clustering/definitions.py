@@ -13,8 +13,8 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.labeling.resource import LLM
 from trace_clustering.orchestration.executors import build_executor
 from trace_clustering.orchestration.jobs import trace_clustering_job
+from trace_clustering.orchestration.run_settings import RunSettings
 from trace_clustering.orchestration.schedules import trace_clustering_daily_schedule
-from trace_clustering.orchestration.settings import ClusteringSettings
 
 llm = LLM()
 llm.resolve()  # so that a mistake in the environment is reported now, and not at night
@@ -31,7 +31,7 @@ defs = dg.Definitions(
     jobs=[trace_clustering_job],
     schedules=[trace_clustering_daily_schedule],
     resources={
-        "settings": ClusteringSettings(),
+        "settings": RunSettings(),
         "clickhouse": ClickHouse(),
         "llm": llm,
         "io_manager": ArtifactStorage(),

@@ -145,7 +145,7 @@ def parse_team_id(text: str) -> int | None:
 
 
 def find_team_settings_file() -> Path | None:
-    """Return the file with the settings of each team's nightly runs; None if no file is named."""
+    """Return the file with the settings of each team's runs; None if no file is named."""
     text = os.environ.get(TEAM_SETTINGS)
     return _expand_path(TEAM_SETTINGS, text, Path.cwd()) if text else None
 

@@ -60,6 +60,22 @@ def test_every_asset_has_a_description_an_owner_and_a_retry_policy(asset: str) -
     assert attempts == (2 if asset == "cluster_labels" else 3)
 
 
+def test_everything_that_dagster_shows_is_described_without_headlines() -> None:
+    resources = {name: r.get_resource_definition() for name, r in (defs.resources or {}).items()}
+    assets = list(defs.assets or [])
+    described = {
+        **{name: resource.description for name, resource in resources.items()},
+        **{f"config of {name}": r.config_schema.description for name, r in resources.items()},
+        **{str(spec.key): spec.description for asset in assets for spec in asset.specs},
+        **{str(spec.key): spec.description for asset in assets for spec in asset.check_specs},
+        **{job.name: job.description for job in defs.jobs or []},
+        **{schedule.name: schedule.description for schedule in defs.schedules or []},
+    }
+    assert len(described) == 2 * 4 + 6 + 4 + 1 + 1
+    assert [name for name, text in described.items() if not text] == []
+    assert [name for name, text in described.items() if re.search("---|===|Raises|Parameters", text)] == []
+
+
 def test_loading_the_code_location_imports_nothing_heavy() -> None:
     program = "import sys, trace_clustering.definitions; print(*{m.split('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

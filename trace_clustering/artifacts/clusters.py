@@ -132,6 +132,11 @@ class ClusterLabels(Artifact):
     accuracies: FloatArray = column("accuracy", "float32", fill=np.nan)
     labeling: dict[str, Any] = entry({})
 
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters; noise is none."""
+        return int((self.cluster_ids != NOISE_CLUSTER_ID).sum())
+
     def cluster_sizes(self) -> dict[int, int]:
         """Return the number of traces of every cluster at the time when the labels were made."""
         return dict(zip(self.cluster_ids.tolist(), self.sizes.tolist(), strict=True))

@@ -4,8 +4,11 @@ Fields made with `column()` become columns of the file; all other fields go into
 """
 
 import dataclasses
+import hashlib
+import json
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -75,6 +78,29 @@ class Artifact:
 
     provenance: Provenance
 
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the content: equal for artifacts of equal fields, whichever run made them.
+
+        A stored artifact keeps the digest that it was stored with.
+        """
+        who = ("dagster_run_id", "settings_from")  # who stored it and set it, not what it is
+        origin = {name: value for name, value in self.provenance.to_json().items() if name not in who}
+        hashed = hashlib.blake2b(digest_size=16)
+        hashed.update(_to_bytes([type(self).__name__, origin]))
+        for declared in dataclasses.fields(self):
+            value = getattr(self, declared.name)
+            if isinstance(value, np.ndarray):
+                hashed.update(_to_bytes([declared.name, value.dtype.str, value.shape]))
+                hashed.update(_to_bytes(value.tolist()) if value.dtype == object else _view_bytes(value))
+            elif declared.name != "provenance":
+                hashed.update(_to_bytes([declared.name, value]))
+        return hashed.hexdigest()
+
+    def keep_digest(self, digest: str) -> None:
+        """Set the digest that the artifact was stored with; another version may hash other fields."""
+        vars(self)["digest"] = digest
+
     @classmethod
     def empty(cls, provenance: Provenance, **header: Any) -> Self:  # noqa: ANN401
         """Return the artifact for too little data: no rows, and the reason in the provenance."""
@@ -84,3 +110,11 @@ class Artifact:
             if (how := get_storage(declared)).dtype
         }
         return cls(provenance=provenance, **arrays, **header)
+
+
+def _to_bytes(value: Any) -> bytes:  # noqa: ANN401 - any JSON
+    return json.dumps(value, sort_keys=True).encode()
+
+
+def _view_bytes(values: np.ndarray) -> memoryview:
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data

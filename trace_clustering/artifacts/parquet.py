@@ -51,6 +51,7 @@ def to_parquet(artifact: Artifact, file: IO[bytes]) -> None:
     header: dict[str, Any] = {
         "format": FORMAT,
         "kind": type(artifact).__name__,
+        "digest": artifact.digest,
         "provenance": artifact.provenance.to_json(),
     }
     columns = {}
@@ -108,7 +109,26 @@ def from_parquet(file: IO[bytes]) -> Artifact:
                 values[f.name] = _from_json(header[name], get_storage(f))
     except (pa.ArrowException, OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(_explain_unreadable_file(error, file_format)) from error
-    return kind(**values)
+    artifact = kind(**values)
+    if digest := header.get("digest"):
+        artifact.keep_digest(digest)
+    return artifact
+
+
+def read_identity(file: IO[bytes]) -> tuple[str, Provenance] | None:
+    """Return the digest and the provenance of a stored artifact from the end of its file.
+
+    None if the file is no artifact, is damaged there, or has no digest because it is older.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(file) as stored:
+            header = json.loads(stored.schema_arrow.metadata[HEADER_KEY])
+        return header["digest"], Provenance.from_json(header["provenance"])
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def _choose_name(stored: FieldStorage, file_format: int) -> str:

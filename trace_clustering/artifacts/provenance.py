@@ -1,7 +1,8 @@
-"""The origin of an artifact: team, window and settings."""
+"""The origin of an artifact: team, window, settings, what it was made from, and the run that stored it."""
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ from trace_clustering.traces.window import Window, format_time
 
 @dataclass(frozen=True)
 class Provenance:
-    """Team, window and settings of an artifact, and the reason if it is empty.
+    """Team, window, settings and inputs of an artifact, and the reason if it is empty.
 
     Attributes
     ----------
@@ -21,12 +22,23 @@ class Provenance:
         The settings that the asset that made the artifact, and all assets before it, used.
     shortage : str
         Why there was too little to cluster; empty if there was enough.
+    made_from : mapping
+        By asset, the digest of every artifact that this one was made from, directly or through others. Empty
+        in files of earlier versions.
+    settings_from : mapping
+        By setting, where a value that is not the default was named: in the team's file, or for a run.
+    dagster_run_id : str
+        The run of Dagster that stored the artifact. Empty before it is stored, and in files of earlier
+        versions.
     """
 
     team_id: int
     window: Window
     settings: dict[str, Any]
     shortage: str = ""
+    made_from: Mapping[str, str] = field(default_factory=dict)
+    settings_from: Mapping[str, str] = field(default_factory=dict)
+    dagster_run_id: str = ""
 
     @property
     def status(self) -> str:
@@ -37,8 +49,12 @@ class Provenance:
     def run_id(self) -> str:
         """Identity of the clustering run: team, end of the window, and `run_label` if it is set."""
         run_id = f"{self.team_id}_trace_{self.window.end:%Y%m%d_%H%M%S}"
-        run_label = self.settings["run_label"]
-        return f"{run_id}_{run_label}" if run_label else run_id
+        return f"{run_id}_{self.run_label}" if self.run_label else run_id
+
+    @property
+    def run_label(self) -> str:
+        """The setting that sets an experiment apart from the nightly run; empty for the nightly run."""
+        return str(self.settings.get("run_label", ""))
 
     def with_settings(self, settings: dict[str, Any]) -> Self:
         """Return the provenance of an artifact that is made from this one with further settings."""
@@ -66,6 +82,9 @@ class Provenance:
             "window_end": format_time(self.window.end),
             "settings": self.settings,
             "shortage": self.shortage,
+            "made_from": dict(self.made_from),
+            "settings_from": dict(self.settings_from),
+            "dagster_run_id": self.dagster_run_id,
         }
 
     @classmethod
@@ -74,4 +93,12 @@ class Provenance:
         window = Window(
             datetime.fromisoformat(header["window_start"]), datetime.fromisoformat(header["window_end"])
         )
-        return cls(header["team_id"], window, header["settings"], header["shortage"])
+        return cls(
+            header["team_id"],
+            window,
+            header["settings"],
+            header["shortage"],
+            header.get("made_from", {}),
+            header.get("settings_from", {}),
+            header.get("dagster_run_id", ""),
+        )

@@ -1,15 +1,18 @@
 """What all assets have in common: partitions, retries, errors, too little data, checks and metadata."""
 
+import dataclasses
 import functools
 import inspect
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from trace_clustering.artifacts.faults import describe_storage_fault, is_permanent
 from trace_clustering.artifacts.fields import Artifact
+from trace_clustering.assets.consistency import require_one_origin, trace_lineage
 from trace_clustering.errors import TraceClusteringError
 from trace_clustering.orchestration.jobs import ASSET_GROUP
 from trace_clustering.orchestration.partitions import TEAM_DAY
@@ -37,7 +40,8 @@ def clustering_asset(
     """Declare an asset of the pipeline.
 
     The decorated function returns a `MaterializeResult` whose value is the asset's artifact. It is not called
-    if every artifact upstream is empty: then the asset is an empty artifact with the same reason.
+    if the artifacts upstream do not belong together, and then the asset fails; nor if all of them are empty:
+    then the asset is an empty artifact with the same reason. What it was made from is recorded in it.
 
     Parameters
     ----------
@@ -69,7 +73,14 @@ def clustering_asset(
             code_version=code_version,
             partitions_def=TEAM_DAY,
             retry_policy=retry_policy,
-            check_specs=[dg.AssetCheckSpec(check.__name__, asset=function.__name__) for check in checks],
+            # Dagster would show the sections of a docstring as headlines.
+            description=_read_introduction(function),
+            check_specs=[
+                dg.AssetCheckSpec(
+                    check.__name__, asset=function.__name__, description=_read_introduction(check)
+                )
+                for check in checks
+            ],
         )(_wrap(function, makes, checks, retry_policy, on_shortage))
 
     return declare
@@ -83,13 +94,16 @@ def _wrap(
     on_shortage: OnShortage | None,
 ) -> Callable[..., Any]:
     """Return the function as Dagster calls it, with what all assets have in common around it."""
+    parameters = inspect.signature(function).parameters
 
     @functools.wraps(function)
     def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> Any:  # noqa: ANN401
         started = time.perf_counter()
+        upstream = {name: inputs[name] for name in parameters if isinstance(inputs.get(name), Artifact)}
         with end_run_on_interrupt(context.run.run_id):
             require_live_run(context.instance, context.run.run_id)
             try:
+                require_one_origin(upstream)
                 empty = _make_empty_artifact(makes, function.__name__, inputs)
                 if empty is None:
                     result = function(context, **inputs)
@@ -103,12 +117,18 @@ def _wrap(
             except Exception as error:
                 is_last = context.retry_number >= retry_policy.max_retries
                 raise _build_failure(error, is_last=is_last) from error
+            result = _record_origin(result, upstream, _find_origins(function.__name__, inputs, upstream))
             return _complete_result(result, checks, seconds=time.perf_counter() - started)
 
     # Dagster 1.13 reads a result annotation on an asset with checks as "has no value to store".
     signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
     materialize.__signature__ = signature  # type: ignore[attr-defined]
     return materialize
+
+
+def _read_introduction(function: Callable[..., Any]) -> str:
+    """Return what stands in a docstring before its first section."""
+    return re.split(r"\n\n\w+\n---", inspect.getdoc(function) or "")[0]
 
 
 def _build_failure(error: Exception, *, is_last: bool) -> dg.Failure:
@@ -136,6 +156,26 @@ def _make_empty_artifact(makes: type[Artifact], name: str, inputs: dict[str, Any
     return makes.empty(provenance)
 
 
+def _find_origins(name: str, inputs: dict[str, Any], upstream: Mapping[str, Artifact]) -> dict[str, str]:
+    """Return where the settings of an asset, and of those before it, were named."""
+    origins: dict[str, str] = {}
+    for artifact in upstream.values():
+        origins |= artifact.provenance.settings_from
+    settings = inputs.get("settings")
+    return origins | settings.origins_of_stage(name) if settings else origins
+
+
+def _record_origin(
+    result: dg.MaterializeResult[Any], upstream: Mapping[str, Artifact], settings_from: Mapping[str, str]
+) -> dg.MaterializeResult[Any]:
+    """Record in the artifact of a result which artifacts it was made from, and who chose its settings."""
+    artifact = result.value
+    provenance = dataclasses.replace(
+        artifact.provenance, made_from=trace_lineage(upstream), settings_from=settings_from
+    )
+    return result._replace(value=dataclasses.replace(artifact, provenance=provenance))
+
+
 def _complete_result(
     result: dg.MaterializeResult[Any], checks: Sequence[Check], *, seconds: float
 ) -> dg.MaterializeResult[Any]:
@@ -148,8 +188,14 @@ def _complete_result(
             "seconds": round(seconds, 3),
             **_describe_origin(artifact),
         },
-        check_results=[check(artifact)._replace(check_name=check.__name__) for check in checks],
+        check_results=[_evaluate_check(check, artifact) for check in checks],
     )
+
+
+def _evaluate_check(check: Check, artifact: Artifact) -> dg.AssetCheckResult:
+    result = check(artifact)
+    run_id = dg.MetadataValue.text(artifact.provenance.run_id)
+    return result._replace(check_name=check.__name__, metadata={**result.metadata, "run_id": run_id})
 
 
 def _describe_status(artifact: Artifact) -> dict[str, Any]:
@@ -160,8 +206,11 @@ def _describe_status(artifact: Artifact) -> dict[str, Any]:
 
 def _describe_origin(artifact: Artifact) -> dict[str, Any]:
     provenance = artifact.provenance
+    label = {"run_label": provenance.run_label} if provenance.run_label else {}
     return {
         "run_id": provenance.run_id,
+        **label,
         "window": f"{format_time(provenance.window.start)} to {format_time(provenance.window.end)}",
         "settings": provenance.settings,
+        "settings_from": dict(provenance.settings_from),
     }

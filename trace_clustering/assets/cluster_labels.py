@@ -5,12 +5,12 @@ from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.io_manager import ArtifactIOManager
 from trace_clustering.assets.asset import TWO_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_named, titles_distinct
-from trace_clustering.assets.consistency import require_same_clusters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.labeling.agent.run import Attempt
 from trace_clustering.labeling.label import label_clusters
 from trace_clustering.labeling.resource import LLM
+from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.team_settings import load_llm_of_team
 from trace_clustering.processes.clock import StepClock
 
@@ -18,12 +18,13 @@ from trace_clustering.processes.clock import StepClock
 @clustering_asset(
     makes=ClusterLabels,
     kinds={"python", "clickhouse", "openai"},
-    code_version="4",
+    code_version="5",
     retry_policy=TWO_ATTEMPTS,
     checks=[titles_distinct, clusters_named],
 )
 def cluster_labels(
     context: dg.AssetExecutionContext,
+    settings: ClusteringSettings,  # noqa: ARG001 - its run_label says which artifacts are read
     clickhouse: ClickHouse,
     llm: LLM,
     io_manager: dg.ResourceParam[ArtifactIOManager],
@@ -37,7 +38,6 @@ def cluster_labels(
     provenance = projection_2d.provenance
     llm = llm.resolve(load_llm_of_team(provenance.team_id))
     clock = StepClock(llm.step_timeout())
-    require_same_clusters(cluster_assignments, projection_2d)
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         summaries = fetch_trace_summaries(
             session, provenance.window, cluster_assignments.trace_ids, cluster_assignments.batch_run_ids
@@ -63,7 +63,7 @@ def cluster_labels(
     return dg.MaterializeResult(
         value=labels,
         metadata={
-            "clusters": len(labels.cluster_ids),
+            "clusters": labels.n_clusters,
             "labels": _tabulate_labels(labels, cluster_assignments),
             "summaries": len(summaries),
             "labelers": labelers,

@@ -1,4 +1,7 @@
-"""Checks that stored artifacts stem from the same runs of the assets upstream."""
+"""Checks that the artifacts that an asset reads stem from the same materializations upstream."""
+
+from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 
@@ -6,41 +9,75 @@ from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.artifacts.traces import TraceArtifact
 from trace_clustering.errors import InconsistentArtifactsError
+from trace_clustering.orchestration.settings import list_settings_of_several_stages
 
 
-def require_same_traces(first: TraceArtifact, second: TraceArtifact) -> None:
-    """Check that two artifacts hold the same traces.
+def require_one_origin(inputs: Mapping[str, Artifact]) -> None:
+    """Check that artifacts were made from each other, and from the same artifacts upstream.
 
-    Raises
-    ------
-    InconsistentArtifactsError
-        If only one of them was made again, from other traces.
-    """
-    if list(first.trace_ids) != list(second.trace_ids):
-        raise _explain_mismatch(first, second, "hold different traces")
-
-
-def require_same_clusters(
-    assignments: ClusterAssignments, projection: Projection2D, labels: ClusterLabels | None = None
-) -> None:
-    """Check that a map, and labels if given, belong to the same clusters.
+    Parameters
+    ----------
+    inputs : mapping
+        Artifacts by asset, in the order of the pipeline.
 
     Raises
     ------
     InconsistentArtifactsError
-        If the clusters were made again, and the map or the labels were not.
+        If an asset was materialized again and another one after it was not. The message says which.
     """
-    require_same_traces(assignments, projection)
-    if not np.array_equal(assignments.cluster_ids, projection.cluster_ids):
-        raise _explain_mismatch(assignments, projection, "hold different clusters")
-    if labels is not None and labels.cluster_sizes() != assignments.cluster_sizes():
-        raise _explain_mismatch(assignments, labels, "hold different clusters")
+    pairs = list(combinations(inputs.items(), 2))
+    for (earlier, first), (later, second) in pairs:
+        # What can be seen in the content comes first: it also holds for files of earlier versions.
+        difference = _compare_content(first, second) or _compare_settings(first, second)
+        made_from = second.provenance.made_from.get(earlier, first.digest)
+        if difference or made_from != first.digest:
+            difference = difference or "it was made from others"
+            raise InconsistentArtifactsError(
+                f"{later} (stored by {_name_run(second)}) does not belong to the stored {earlier} (of "
+                f"{_name_run(first)}): {difference}. {earlier} was materialized again after {later}, maybe "
+                f"with other settings; materialize {later} and the assets after it: --select '{later}+'"
+            )
+    for (earlier, first), (later, second) in pairs:
+        for source, digest in first.provenance.made_from.items():
+            if second.provenance.made_from.get(source, digest) != digest:
+                raise InconsistentArtifactsError(
+                    f"{earlier} (stored by {_name_run(first)}) and {later} (of {_name_run(second)}) were "
+                    f"made from different {source}; materialize {source} and the assets after it: "
+                    f"--select '{source}+'"
+                )
 
 
-def _explain_mismatch(first: Artifact, second: Artifact, difference: str) -> InconsistentArtifactsError:
-    return InconsistentArtifactsError(
-        f"The stored {type(first).__name__} and {type(second).__name__} "
-        f"of run {first.provenance.run_id} {difference}: "
-        "an asset upstream was materialized again and those after it were not; "
-        "materialize the partition's assets from there on"
-    )
+def trace_lineage(inputs: Mapping[str, Artifact]) -> dict[str, str]:
+    """Return the digest of each artifact that something made from these inputs is made from, by asset."""
+    lineage: dict[str, str] = {}
+    for name, artifact in inputs.items():
+        lineage |= {**artifact.provenance.made_from, name: artifact.digest}
+    return lineage
+
+
+def _compare_content(first: Artifact, second: Artifact) -> str:
+    """Return what two artifacts hold that cannot belong together; empty if they may belong together."""
+    if isinstance(first, TraceArtifact) and isinstance(second, TraceArtifact):
+        if list(first.trace_ids) != list(second.trace_ids):
+            return "they hold different traces"
+        if isinstance(first, ClusterAssignments) and isinstance(second, Projection2D):
+            same = np.array_equal(first.cluster_ids, second.cluster_ids)
+            return "" if same else "they hold different clusters"
+    if isinstance(first, ClusterAssignments) and isinstance(second, ClusterLabels):
+        same = first.cluster_sizes() == second.cluster_sizes()
+        return "" if same else "they hold different clusters"
+    return ""
+
+
+def _compare_settings(first: Artifact, second: Artifact) -> str:
+    """Return a setting that two artifacts record differently, although only one asset records it."""
+    one, other = first.provenance.settings, second.provenance.settings
+    for name in one.keys() & other.keys() - list_settings_of_several_stages():
+        if one[name] != other[name]:
+            return f"the one was made with {name} = {one[name]!r}, the other with {other[name]!r}"
+    return ""
+
+
+def _name_run(artifact: Artifact) -> str:
+    run_id = artifact.provenance.dagster_run_id
+    return f"run {run_id}" if run_id else "an earlier version"

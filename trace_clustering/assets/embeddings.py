@@ -15,7 +15,7 @@ from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.clock import StepClock
 
 
-@clustering_asset(makes=Embeddings, kinds={"clickhouse"}, code_version="2", retry_policy=THREE_ATTEMPTS)
+@clustering_asset(makes=Embeddings, kinds={"clickhouse"}, code_version="3", retry_policy=THREE_ATTEMPTS)
 def embeddings(
     context: dg.AssetExecutionContext, settings: ClusteringSettings, clickhouse: ClickHouse
 ) -> dg.MaterializeResult[Embeddings]:

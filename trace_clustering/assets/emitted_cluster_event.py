@@ -8,11 +8,10 @@ from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.receipt import EventReceipt
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import event_reads_back
-from trace_clustering.assets.consistency import require_same_clusters
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event, is_emitted
 from trace_clustering.clickhouse.json_columns import hold_same_values
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT
+from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
 from trace_clustering.posthog.cluster_event import ClusterEvent, build_cluster_event
 from trace_clustering.processes.clock import StepClock
@@ -66,7 +65,6 @@ def emitted_cluster_event(
     What is stored is a receipt of what was written.
     """
     clock = StepClock(EMIT_ACTIVITY_TIMEOUT)
-    require_same_clusters(cluster_assignments, projection_2d, cluster_labels)
     provenance = projection_2d.provenance.with_settings(settings.of_stage("emitted_cluster_event"))
     event = build_cluster_event(
         cluster_assignments,
@@ -105,7 +103,7 @@ def _emit(
             "event_uuid": str(event.event_uuid),
             "outcome": outcome,
             "payload_bytes": payload_bytes,
-            "clusters": len(event.clusters),
+            "clusters": sum(cluster.cluster_id != NOISE_CLUSTER_ID for cluster in event.clusters),
             "traces": sum(cluster.size for cluster in event.clusters),
             "labeler": event.labeler,
             **({"not_cleaned_up": notes} if notes else {}),

@@ -4,7 +4,6 @@ from trace_clustering.algorithms.map import calculate_mean_coordinates, compute_
 from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
 from trace_clustering.artifacts.traces import ReducedEmbeddings
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
-from trace_clustering.assets.consistency import require_same_traces
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.worker import run_with_deadline
 from trace_clustering.reports.map_picture import draw_map, embed_in_markdown
@@ -13,7 +12,7 @@ from trace_clustering.reports.map_picture import draw_map, embed_in_markdown
 @clustering_asset(
     makes=Projection2D,
     kinds={"python", "umap", "scikitlearn"},
-    code_version="3",
+    code_version="4",
     retry_policy=THREE_ATTEMPTS,
 )
 def projection_2d(
@@ -23,7 +22,6 @@ def projection_2d(
     cluster_assignments: ClusterAssignments,
 ) -> dg.MaterializeResult[Projection2D]:
     """The map: two coordinates for each trace and for the centre of each cluster."""
-    require_same_traces(reduced_embeddings, cluster_assignments)
     context.log.info(f"Drawing the map of {len(reduced_embeddings)} traces ({settings.visualization_method})")
     coordinates = run_with_deadline(
         compute_2d_coordinates,

@@ -27,12 +27,8 @@ else:
 class LLM(LaunchpadResource):
     """An OpenAI-compatible endpoint that names clusters, and the limits that it works within.
 
-    Without a key and without an address, clusters are labelled by keywords.
-
-    Raises
-    ------
-    InvalidSettingsError
-        If a value is out of bounds or contradicts another.
+    Without a key and without an address, clusters are labelled by keywords. A value that is out of bounds or
+    contradicts another is refused with an `InvalidSettingsError`.
     """
 
     model_config = ConfigDict(extra="forbid")

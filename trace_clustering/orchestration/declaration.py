@@ -40,7 +40,12 @@ def setting(
 
 def list_settings_of_stage(model: type[BaseModel], stage: str) -> list[str]:
     """Return the names of the settings that take effect in an asset, given the asset's name."""
-    return [name for name, field in model.model_fields.items() if stage in _extra(field)["stages"]]
+    return [name for name, field in model.model_fields.items() if stage in list_stages(field)]
+
+
+def list_stages(field: FieldInfo) -> list[str]:
+    """Return the names of the assets that record a setting."""
+    return list(_extra(field)["stages"])
 
 
 def list_reported_settings(model: type[BaseModel], reported: Reported) -> list[str]:

@@ -9,10 +9,8 @@ from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME
 from trace_clustering.environment import read_team_ids
 from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.partitions import TEAM_DAY
-from trace_clustering.orchestration.team_settings import build_run_config, load_team_settings
-
-# Read when the code location loads, so that a mistake is reported then, and not at night.
-SETTINGS_BY_TEAM = load_team_settings()
+from trace_clustering.orchestration.run_settings import SETTINGS_BY_TEAM
+from trace_clustering.orchestration.team_settings import build_run_config
 
 
 @dg.schedule(
@@ -20,6 +18,8 @@ SETTINGS_BY_TEAM = load_team_settings()
     cron_schedule="15 0 * * *",  # summaries of the last minutes of a day need a moment to arrive
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night, clusters the day that has just ended: one run per team of "
+    "TRACE_CLUSTERING_TEAM_IDS, with the team's settings.",
     tags={"workflow": COORDINATOR_WORKFLOW_NAME},
 )
 def trace_clustering_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:

@@ -5,7 +5,15 @@ from contextlib import contextmanager
 from typing import Any, Final, Self
 
 import dagster as dg
-from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from trace_clustering import constants
 from trace_clustering.algorithms.map import VisualizationMethod
@@ -15,6 +23,7 @@ from trace_clustering.orchestration.declaration import (
     describe_fields,
     list_reported_settings,
     list_settings_of_stage,
+    list_stages,
     setting,
 )
 from trace_clustering.posthog.filters import PropertyFilter, parse_filters
@@ -74,6 +83,8 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     """
 
     model_config = ConfigDict(extra="forbid")
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     lookback_days: int = setting(
         "Days in the window, which ends with the day of the partition.",
@@ -221,6 +232,20 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         settings.property_filters()
         return settings
 
+    def with_origins(self, origins: dict[str, str]) -> Self:
+        """Return the same settings with a note, by setting, where the value comes from."""
+        self._origins.update(origins)
+        return self
+
+    def origins_of_stage(self, stage: str) -> dict[str, str]:
+        """Return where the settings that an asset uses come from; those with their default are left out."""
+        of_others = {
+            name
+            for name, field in ClusteringSettings.model_fields.items()
+            if list_stages(field) and stage not in list_stages(field)
+        }
+        return {name: origin for name, origin in self._origins.items() if name not in of_others}
+
     def method_params(self) -> HDBSCANParams | KMeansParams:
         """Return the parameters of the clustering method, with their defaults filled in."""
         params: dict[str, Any] = self.clustering_method_params
@@ -261,6 +286,11 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         if "clustering_method_params" in used:
             used["clustering_method_params"] = self.method_params().model_dump()
         return used
+
+
+def list_settings_of_several_stages() -> set[str]:
+    """Return the names of the settings that more than one asset records, each with a value of its own."""
+    return {name for name, field in ClusteringSettings.model_fields.items() if len(list_stages(field)) > 1}
 
 
 def select_reported(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The settings of each team's nightly runs: one file, read and checked when the code location loads."""
+"""The settings of each team's runs: one file, read and checked when the code location loads."""
 
 import re
 from collections.abc import Iterator

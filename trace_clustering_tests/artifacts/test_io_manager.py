@@ -113,7 +113,10 @@ def test_an_object_store_holds_the_same_files(tmp_path: Path) -> None:
     assert materialize(base, made).success
     assert materialize(base, read).success
     content = (UPath(base) / "made" / DAY / "1.parquet").read_bytes()
-    assert content == write(make_points(3))
+    stored = from_parquet(io.BytesIO(content))
+    assert content == write(stored)
+    assert stored.digest == make_points(3).digest
+    assert stored.provenance.dagster_run_id
 
 
 @pytest.mark.parametrize("scheme", ["", "memory://"])
