@@ -13,7 +13,7 @@ from trace_clustering.reports.map_picture import draw_map, embed_in_markdown
 @clustering_asset(
     makes=Projection2D,
     kinds={"python", "umap", "scikitlearn"},
-    code_version="3",
+    code_version="4",
     retry_policy=THREE_ATTEMPTS,
 )
 def projection_2d(

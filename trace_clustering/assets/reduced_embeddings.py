@@ -10,7 +10,7 @@ from trace_clustering.processes.worker import run_with_deadline
 @clustering_asset(
     makes=ReducedEmbeddings,
     kinds={"python", "umap", "scikitlearn"},
-    code_version="4",
+    code_version="5",
     retry_policy=THREE_ATTEMPTS,
 )
 def reduced_embeddings(

@@ -36,17 +36,22 @@ class Neighbors(NamedTuple):
 
 
 def find_neighbors_of_embeddings(
-    embeddings: NDArray[np.float32], k: int, random_state: int = DEFAULT_RANDOM_STATE
+    embeddings: NDArray[np.float32],
+    k: int,
+    random_state: int = DEFAULT_RANDOM_STATE,
+    rows: NDArray[np.int64] | None = None,
 ) -> Neighbors:
     """Find the k nearest embeddings of every embedding, shape (n, d); many wide ones are compressed first.
 
     Parameters, result and errors are those of `compress_for_search` and `find_nearest_neighbors`.
     """
-    return find_nearest_neighbors(compress_for_search(embeddings, random_state), k)
+    return find_nearest_neighbors(compress_for_search(embeddings, random_state, rows), k)
 
 
 def compress_for_search(
-    embeddings: NDArray[np.float32], random_state: int = DEFAULT_RANDOM_STATE
+    embeddings: NDArray[np.float32],
+    random_state: int = DEFAULT_RANDOM_STATE,
+    rows: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float32]:
     """Project many wide rows on their 256 principal components, where searching neighbours takes less time.
 
@@ -57,18 +62,21 @@ def compress_for_search(
     embeddings : array of shape (n, d)
     random_state : int
         Seed of the randomized decomposition.
+    rows : int64 array, shape (m,), or None
+        The rows that are used; None for all.
 
     Returns
     -------
-    array of shape (n, 256)
+    array of shape (m, 256)
         The embeddings themselves if there are at most 5,000 rows or 256 columns.
     """
-    n, d = embeddings.shape
+    n, d = len(embeddings) if rows is None else len(rows), embeddings.shape[1]
     if n <= _MAX_UNCOMPRESSED_ROWS or d <= _COMPRESSED_DIMENSIONS:
-        return embeddings
+        return embeddings if rows is None else embeddings[rows]
     from sklearn.decomposition import PCA
 
-    sample = embeddings[np.linspace(0, n - 1, min(n, _MAX_DECOMPOSED_ROWS)).astype(np.int64)]
+    used = np.arange(n) if rows is None else rows  # a copy of the used rows would double the memory
+    sample = embeddings[used[np.linspace(0, n - 1, min(n, _MAX_DECOMPOSED_ROWS)).astype(np.int64)]]
     model = PCA(
         _COMPRESSED_DIMENSIONS,
         svd_solver="randomized",
@@ -78,8 +86,8 @@ def compress_for_search(
     ).fit(sample)
     compressed = np.empty((n, _COMPRESSED_DIMENSIONS), dtype=np.float32)
     for start in range(0, n, _ROWS_AT_A_TIME):  # in one call, the model would copy the whole matrix
-        rows = slice(start, start + _ROWS_AT_A_TIME)
-        compressed[rows] = model.transform(embeddings[rows])
+        block = slice(start, start + _ROWS_AT_A_TIME)
+        compressed[block] = model.transform(embeddings[used[block]])
     return compressed
 
 

@@ -60,11 +60,11 @@ def test_any_number_of_scattered_points_is_clustered_consistently(n: int) -> Non
 
 @pytest.mark.parametrize("n", EDGES)
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_identical_points_hold_no_groups_to_tell_apart(n: int, value: float) -> None:
-    result = perform_hdbscan_clustering(np.full((n, 4), value, dtype=np.float32))
-    assert result.labels.tolist() == [-1] * n
-    assert result.centroids.shape == (0, 4)
-    assert result.num_noise_points == n
+def test_identical_points_are_one_cluster_if_there_are_five(n: int, value: float) -> None:
+    points = np.full((n, 4), value, dtype=np.float32)
+    result = perform_hdbscan_clustering(points)
+    assert_consistent(points, result)
+    assert result.labels.tolist() == [0 if n >= 5 else -1] * n
 
 
 def test_blobs_are_found_and_what_lies_far_from_them_is_noise() -> None:
