@@ -135,13 +135,13 @@ def find_density_clusters(
     InvalidEmbeddingsError
         If there are no points, or values are not finite.
     InvalidSettingsError
-        If the fraction is outside 0.01 to 0.5.
+        If the fraction is outside 0.00005 to 0.5.
     """
     require_points(points)
     if not MIN_CLUSTER_SIZE_FRACTION_MIN <= min_cluster_size_fraction <= MIN_CLUSTER_SIZE_FRACTION_MAX:
         raise InvalidSettingsError(
             f"min_cluster_size_fraction = {min_cluster_size_fraction}: "
-            f"must be from {MIN_CLUSTER_SIZE_FRACTION_MIN} to {MIN_CLUSTER_SIZE_FRACTION_MAX}"
+            f"must be from {MIN_CLUSTER_SIZE_FRACTION_MIN:.5f} to {MIN_CLUSTER_SIZE_FRACTION_MAX}"
         )
     n = len(points)
     min_size = calculate_min_cluster_size(n, min_cluster_size_fraction)
