@@ -17,6 +17,7 @@ from trace_clustering.constants import (
     MAP_UMAP_MIN_DIST,
     MIN_POINTS_FOR_UMAP,
 )
+from trace_clustering.processes.cores import use_one_blas_thread
 
 VisualizationMethod = Literal["umap", "pca", "tsne"]
 
@@ -28,6 +29,7 @@ _MIN_POINTS_FOR_TSNE = _MIN_PERPLEXITY + 1
 _TSNE_START_SPREAD = 1e-4
 
 
+@use_one_blas_thread()
 def compute_2d_coordinates(
     points: NDArray[np.float32],
     method: VisualizationMethod = DEFAULT_VISUALIZATION_METHOD,

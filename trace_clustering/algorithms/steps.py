@@ -29,6 +29,7 @@ from trace_clustering.constants import (
     NOISE_CLUSTER_ID,
 )
 from trace_clustering.processes.compiled_code import import_umap
+from trace_clustering.processes.cores import use_one_blas_thread
 
 Normalization = Literal["none", "l2"]
 ReductionMethod = Literal["none", "umap", "pca"]
@@ -99,6 +100,7 @@ def import_libraries() -> None:
     import_umap()
 
 
+@use_one_blas_thread()
 def reduce_embeddings(
     embeddings: NDArray[np.float32],
     *,
@@ -154,6 +156,7 @@ def _reduce_linearly(
     return copies.repeat(reduce_dimensions_pca(distinct, n_components, random_state=random_state))
 
 
+@use_one_blas_thread()
 def cluster_points(
     space: ClusteringSpace, *, method: ClusteringMethod, params: dict[str, Any], random_state: int
 ) -> ClusteredPoints:

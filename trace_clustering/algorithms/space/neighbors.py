@@ -1,6 +1,5 @@
 """Which rows are nearest to which, comparing every row with every other."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from trace_clustering.algorithms.validation import require_points
 from trace_clustering.constants import DEFAULT_RANDOM_STATE
 from trace_clustering.processes.compiled_code import compile_function
+from trace_clustering.processes.cores import count_cores
 
 _MAX_UNCOMPRESSED_ROWS = 5_000
 _MAX_DECOMPOSED_ROWS = 10_000
@@ -85,9 +85,13 @@ def compress_for_search(
         random_state=random_state,
     ).fit(sample)
     compressed = np.empty((n, _COMPRESSED_DIMENSIONS), dtype=np.float32)
-    for start in range(0, n, _ROWS_AT_A_TIME):  # in one call, the model would copy the whole matrix
-        block = slice(start, start + _ROWS_AT_A_TIME)
+
+    def compress(start: int) -> None:
+        block = slice(start, start + _ROWS_AT_A_TIME)  # in one call, the model would copy the whole matrix
         compressed[block] = model.transform(embeddings[used[block]])
+
+    with ThreadPoolExecutor(count_cores()) as threads:
+        list(threads.map(compress, range(0, n, _ROWS_AT_A_TIME)))
     return compressed
 
 
@@ -135,7 +139,7 @@ def find_nearest_neighbors(points: NDArray[np.float32], k: int) -> Neighbors:
         nearest: tuple[NDArray[np.int32], NDArray[np.float32]] = measure(points, candidates, start, k)
         return nearest
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads, threadpool_limits(1, user_api="blas"):
+    with ThreadPoolExecutor(count_cores()) as threads, threadpool_limits(1, user_api="blas"):
         blocks = list(threads.map(search, range(0, n, rows_at_a_time)))
     indices, distances = zip(*blocks, strict=True)
     return Neighbors(np.concatenate(indices), np.concatenate(distances))
