@@ -60,9 +60,10 @@ MIN_STABILITY_NEIGHBORS: Final = 15
 MAX_STABILITY_NEIGHBORS: Final = 50
 DEFAULT_CLUSTERING_METHOD: Final = "hdbscan"
 DEFAULT_MIN_CLUSTER_SIZE_FRACTION: Final = 0.01
-MIN_CLUSTER_SIZE_FRACTION_MIN: Final = 0.01
-MIN_CLUSTER_SIZE_FRACTION_MAX: Final = 0.5
 MIN_CLUSTER_SIZE: Final = 5
+# The smallest cluster may be asked for whatever the number of traces is.
+MIN_CLUSTER_SIZE_FRACTION_MIN: Final = MIN_CLUSTER_SIZE / MAX_SAMPLES
+MIN_CLUSTER_SIZE_FRACTION_MAX: Final = 0.5
 DEFAULT_HDBSCAN_MIN_SAMPLES: Final = 5
 # A clustering is collapsed if it has fewer clusters, or if one cluster holds this share of all traces.
 DEGENERATE_MIN_CLUSTERS: Final = 3

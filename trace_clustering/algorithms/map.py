@@ -5,9 +5,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from trace_clustering.algorithms.copies import Copies
 from trace_clustering.algorithms.space.neighbors import find_nearest_neighbors
 from trace_clustering.algorithms.space.reduce import reduce_dimensions_pca
-from trace_clustering.algorithms.space.umap_layout import fit_umap
+from trace_clustering.algorithms.space.umap_layout import fit_umap, place_in_line
 from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_N_NEIGHBORS,
@@ -16,6 +17,7 @@ from trace_clustering.constants import (
     MAP_UMAP_MIN_DIST,
     MIN_POINTS_FOR_UMAP,
 )
+from trace_clustering.processes.cores import use_one_blas_thread
 
 VisualizationMethod = Literal["umap", "pca", "tsne"]
 
@@ -27,6 +29,7 @@ _MIN_POINTS_FOR_TSNE = _MIN_PERPLEXITY + 1
 _TSNE_START_SPREAD = 1e-4
 
 
+@use_one_blas_thread()
 def compute_2d_coordinates(
     points: NDArray[np.float32],
     method: VisualizationMethod = DEFAULT_VISUALIZATION_METHOD,
@@ -34,7 +37,7 @@ def compute_2d_coordinates(
     min_dist: float = MAP_UMAP_MIN_DIST,
     random_state: int = DEFAULT_RANDOM_STATE,
 ) -> NDArray[np.float32]:
-    """Project the clustering space onto a map.
+    """Project the clustering space onto a map, on which copies share a place.
 
     Parameters
     ----------
@@ -51,27 +54,33 @@ def compute_2d_coordinates(
     Returns
     -------
     array of shape (n, 2)
-        All zeros with fewer points than the method needs: three for UMAP, two for PCA, six for t-SNE.
+        All zeros with fewer points than the method needs: three for UMAP, two for PCA, six for t-SNE. If
+        all are copies of one point or two, these are placed in a line.
 
     Raises
     ------
     InvalidEmbeddingsError, ValueError
         If values are not finite; from UMAP the former, from PCA and t-SNE the latter.
     """
+    copies = Copies.find(points)
+    distinct = copies.take_first(points)
+    n = len(distinct)
+    if copies.exist and n < MIN_POINTS_FOR_UMAP:
+        return copies.repeat(place_in_line(n))
     if method == "pca":
-        return _project_with_pca(points, random_state)
+        return copies.repeat(_project_with_pca(distinct, random_state))
     if method == "tsne":
-        return _project_with_tsne(points, random_state)
-    n = len(points)
+        return copies.repeat(_project_with_tsne(distinct, random_state))
     if n < MIN_POINTS_FOR_UMAP:
         return np.zeros((n, 2), dtype=np.float32)
-    return fit_umap(
-        find_nearest_neighbors(points, min(n_neighbors, n - 1)),
+    places = fit_umap(
+        find_nearest_neighbors(distinct, min(n_neighbors, n - 1)),
         n_components=2,
         min_dist=min_dist,
         random_state=random_state,
         n_epochs=MAP_UMAP_EPOCHS,
     )
+    return copies.repeat(places)
 
 
 def calculate_mean_coordinates(

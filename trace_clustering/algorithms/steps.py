@@ -14,6 +14,7 @@ from trace_clustering.algorithms.clusters.consensus import ConsensusResult, perf
 from trace_clustering.algorithms.clusters.hdbscan import HDBSCANResult, perform_hdbscan_clustering
 from trace_clustering.algorithms.clusters.kmeans import perform_kmeans_with_optimal_k
 from trace_clustering.algorithms.distances import calculate_trace_distances
+from trace_clustering.algorithms.space.distinct import find_near_copies
 from trace_clustering.algorithms.space.ensemble import choose_ensemble_shape, lay_out_ensemble
 from trace_clustering.algorithms.space.neighbors import find_neighbors_of_embeddings
 from trace_clustering.algorithms.space.normalize import normalize_l2
@@ -21,8 +22,14 @@ from trace_clustering.algorithms.space.reduce import (
     reduce_dimensions_for_clustering,
     reduce_dimensions_pca,
 )
-from trace_clustering.constants import MAX_STABILITY_NEIGHBORS, NOISE_CLUSTER_ID
+from trace_clustering.algorithms.space.umap_layout import place_in_line
+from trace_clustering.constants import (
+    MAX_STABILITY_NEIGHBORS,
+    MIN_POINTS_FOR_UMAP,
+    NOISE_CLUSTER_ID,
+)
 from trace_clustering.processes.compiled_code import import_umap
+from trace_clustering.processes.cores import use_one_blas_thread
 
 Normalization = Literal["none", "l2"]
 ReductionMethod = Literal["none", "umap", "pca"]
@@ -36,7 +43,7 @@ class ClusteringSpace:
     Attributes
     ----------
     points : float32 array, shape (n, r)
-        With an ensemble, the layouts side by side.
+        With an ensemble, the layouts side by side. Copies of one embedding are exactly equal points.
     neighbors : int32 array, shape (n, k)
         The rows of the k nearest embeddings of each embedding, itself first; stability is computed from them.
         Without an ensemble there is no stability, and k is 1.
@@ -93,6 +100,7 @@ def import_libraries() -> None:
     import_umap()
 
 
+@use_one_blas_thread()
 def reduce_embeddings(
     embeddings: NDArray[np.float32],
     *,
@@ -104,22 +112,19 @@ def reduce_embeddings(
 ) -> ClusteringSpace:
     """Normalize and reduce embeddings, shape (n, d), to the clustering space.
 
-    Only UMAP makes an ensemble: `ensemble_size` layouts that share `n_components` dimensions, see
-    `choose_ensemble_shape`.
+    Only distinct embeddings are reduced; their copies get the same points. Only UMAP makes an ensemble:
+    `ensemble_size` layouts that share `n_components` dimensions, see `choose_ensemble_shape`.
 
     Raises
     ------
-    InvalidEmbeddingsError, ValueError
-        If values are not finite; from UMAP the former, from PCA the latter.
+    InvalidEmbeddingsError
+        If values are not finite.
     """
     if normalization == "l2":
         embeddings = normalize_l2(embeddings)
-    if method == "none":
-        return ClusteringSpace.without_ensemble(embeddings)
-    if method == "pca":
-        return ClusteringSpace.without_ensemble(
-            reduce_dimensions_pca(embeddings, n_components, random_state=random_state)
-        )
+    if method != "umap":
+        wanted = n_components if method == "pca" else None
+        return ClusteringSpace.without_ensemble(_reduce_linearly(embeddings, wanted, random_state))
     n, d = embeddings.shape
     n_layouts, dimensions = choose_ensemble_shape(n, ensemble_size, n_components)
     if n_layouts == 1:
@@ -127,11 +132,31 @@ def reduce_embeddings(
             reduce_dimensions_for_clustering(embeddings, n_components, random_state=random_state)
         )
     # Each row is its own first neighbour. UMAP needs fewer neighbours than stability.
-    neighbors = find_neighbors_of_embeddings(embeddings, min(1 + MAX_STABILITY_NEIGHBORS, n), random_state)
-    points = lay_out_ensemble(neighbors, n_layouts, min(dimensions, d), random_state=random_state)
-    return ClusteringSpace(points, neighbors.indices, n_layouts)
+    k = min(1 + MAX_STABILITY_NEIGHBORS, n)
+    copies = find_near_copies(embeddings)
+    u = len(copies.first_rows)
+    neighbors = find_neighbors_of_embeddings(embeddings, min(k, u), random_state, copies.used_rows)
+    if u < MIN_POINTS_FOR_UMAP:
+        points = np.tile(place_in_line(u), n_layouts)
+    else:
+        points = lay_out_ensemble(neighbors, n_layouts, min(dimensions, d), random_state=random_state)
+    return ClusteringSpace(copies.repeat(points), copies.repeat_neighbors(neighbors.indices, k), n_layouts)
 
 
+def _reduce_linearly(
+    embeddings: NDArray[np.float32], n_components: int | None, random_state: int
+) -> NDArray[np.float32]:
+    """Return principal components, or with None the embeddings, where copies are exactly equal."""
+    if len(embeddings) == 0:
+        return embeddings
+    copies = find_near_copies(embeddings)
+    if n_components is None:
+        return embeddings[copies.first_rows[copies.kinds]] if copies.exist else embeddings
+    distinct = copies.take_first(embeddings)
+    return copies.repeat(reduce_dimensions_pca(distinct, n_components, random_state=random_state))
+
+
+@use_one_blas_thread()
 def cluster_points(
     space: ClusteringSpace, *, method: ClusteringMethod, params: dict[str, Any], random_state: int
 ) -> ClusteredPoints:

@@ -1,6 +1,7 @@
 """How a setting is declared: all facts about a setting stand in its field, and are read from there."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field
@@ -60,13 +61,18 @@ def describe_bounds(field: FieldInfo) -> str:
 
 
 def _describe_range(constraints: dict[str, Any]) -> str:
-    low = constraints.get("ge", constraints.get("gt"))
-    high = constraints.get("le", constraints.get("lt"))
+    low = _write_number(constraints.get("ge", constraints.get("gt")))
+    high = _write_number(constraints.get("le", constraints.get("lt")))
     if low is None:
         return "" if high is None else f"at most {high}"
     if high is None:
         return f"at least {low}" if "ge" in constraints else f"above {low}"
     return f"from {low} to {high}"
+
+
+def _write_number(value: float | None) -> str | None:
+    """Return a number without an exponent: not everybody reads 5e-05 as 0.00005."""
+    return None if value is None else f"{Decimal(str(value)):f}"
 
 
 def describe_fields(model: type[BaseModel]) -> str:

@@ -42,7 +42,7 @@ class HDBSCANParams(BaseModel):
         ge=constants.MIN_CLUSTER_SIZE_FRACTION_MIN,
         le=constants.MIN_CLUSTER_SIZE_FRACTION_MAX,
         description="size of the smallest cluster as a share of all traces, "
-        f"but at least {constants.MIN_CLUSTER_SIZE} traces",
+        f"but at least {constants.MIN_CLUSTER_SIZE} traces; 0.0025 finds topics of 50 among 20,000",
     )
     min_samples: int = Field(
         default=constants.DEFAULT_HDBSCAN_MIN_SAMPLES,

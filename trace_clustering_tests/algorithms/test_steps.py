@@ -45,7 +45,7 @@ def test_for_noise_the_distance_is_that_to_the_nearest_centroid() -> None:
     assert (nearest > 0).all()
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 5, 20])
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_without_clusters_nothing_is_near_and_all_distances_are_zero(n: int) -> None:
     found = cluster(np.ones((n, 4), dtype=np.float32))
     assert found.nearest_cluster_ids.tolist() == [-1] * n

@@ -7,7 +7,7 @@ import pytest
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.orchestration.settings import ClusteringSettings
 
-BOUNDS = {"min_cluster_size_fraction": (0.01, 0.5), "min_samples": (1, 100)}
+BOUNDS = {"min_cluster_size_fraction": (0.00005, 0.5), "min_samples": (1, 100)}
 
 
 def test_the_parameters_of_hdbscan_have_the_defaults_of_the_design() -> None:
@@ -70,7 +70,7 @@ def test_parameters_are_those_of_the_method(method: str, params: dict[str, Any],
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("min_cluster_size_fraction", 0.0099),
+        ("min_cluster_size_fraction", 0.000049),
         ("min_cluster_size_fraction", 0.51),
         ("min_cluster_size_fraction", float("nan")),
         ("min_cluster_size_fraction", "0.1"),

@@ -52,7 +52,7 @@ class ConsensusResult:
     probabilities : float32 array, shape (n,)
         Mean co-association with the other members of the point's cluster; 0 for noise.
     stabilities : float32 array, shape (k,)
-        From 0 to 1, see `calculate_stabilities`.
+        From 0 to 1, see `calculate_stabilities`. 1 for copies of one point, since nothing takes them apart.
     selection : ClusterSelection
         The selection that most of the clusterings used.
     """
@@ -111,9 +111,22 @@ def perform_consensus_clustering(
         labels=labels,
         centroids=calculate_cluster_means(points, labels),
         probabilities=calculate_mean_co_associations(clusterings, labels),
-        stabilities=calculate_stabilities(samples, labels, neighbors),
+        stabilities=np.where(
+            _hold_only_copies(points, labels),
+            np.float32(1),
+            calculate_stabilities(samples, labels, neighbors),
+        ),
         selection=Counter(result.selection for result in found).most_common(1)[0][0],
     )
+
+
+def _hold_only_copies(points: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return whether all members of a cluster are equal points, shape (k,)."""
+    rows = np.flatnonzero(labels != NOISE_CLUSTER_ID)
+    own = labels[rows]
+    first = rows[np.unique(own, return_index=True)[1]]
+    differs = (points[rows] != points[first[own]]).any(axis=1)
+    return np.asarray(np.bincount(own[differs], minlength=len(first)) == 0)
 
 
 def find_consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trace_clustering.algorithms.clusters.collapse import choose_labels, is_collapsed
+from trace_clustering.algorithms.copies import Copies
 from trace_clustering.algorithms.distances import calculate_cluster_means, calculate_pairwise_distances
 from trace_clustering.algorithms.validation import require_points
 from trace_clustering.constants import (
@@ -23,6 +24,8 @@ from trace_clustering.constants import (
 )
 from trace_clustering.errors import InvalidSettingsError
 
+# So many copies are each other's nearest neighbours: their neighbourhood holds nothing else.
+MIN_COPIES_OF_OWN_CLUSTER = 16
 # In more dimensions HDBSCAN's trees are no faster than the distances of all pairs.
 _MAX_DIMENSIONS_FOR_TREES = 60
 
@@ -113,7 +116,8 @@ def find_density_clusters(
 
     Excess of mass prefers large clusters. If it finds fewer than three, or one that holds 70 % of the points,
     the leaves of the hierarchy and clusters of at most half of the points are tried too;
-    `choose_labels` states the rule by which one of them is used instead.
+    `choose_labels` states the rule by which one of them is used instead. Copies (equal points) always share
+    a cluster.
 
     Parameters
     ----------
@@ -131,13 +135,13 @@ def find_density_clusters(
     InvalidEmbeddingsError
         If there are no points, or values are not finite.
     InvalidSettingsError
-        If the fraction is outside 0.01 to 0.5.
+        If the fraction is outside 0.00005 to 0.5.
     """
     require_points(points)
     if not MIN_CLUSTER_SIZE_FRACTION_MIN <= min_cluster_size_fraction <= MIN_CLUSTER_SIZE_FRACTION_MAX:
         raise InvalidSettingsError(
             f"min_cluster_size_fraction = {min_cluster_size_fraction}: "
-            f"must be from {MIN_CLUSTER_SIZE_FRACTION_MIN} to {MIN_CLUSTER_SIZE_FRACTION_MAX}"
+            f"must be from {MIN_CLUSTER_SIZE_FRACTION_MIN:.5f} to {MIN_CLUSTER_SIZE_FRACTION_MAX}"
         )
     n = len(points)
     min_size = calculate_min_cluster_size(n, min_cluster_size_fraction)
@@ -145,11 +149,50 @@ def find_density_clusters(
         return DensityClusters(
             np.full(n, NOISE_CLUSTER_ID), np.zeros(n, dtype=np.float32), ClusterSelection()
         )
+    copies = Copies.find(points)
+    if copies.exist:
+        return _cluster_with_copies(points, copies, min_size, min_samples, random_state)
+    return _cluster_by_density(points, min_size, min_samples, random_state)
+
+
+def _cluster_with_copies(
+    points: NDArray[np.float32], copies: Copies, min_size: int, min_samples: int, random_state: int
+) -> DensityClusters:
+    """Cluster points some of which are copies: each copy counts, and copies share a cluster.
+
+    HDBSCAN itself takes copies apart, since they are infinitely dense, and ties at distance 0 are broken by
+    chance. So a point with at least as many copies as the smallest cluster has members, and at least 16, is a
+    cluster by itself. Of the others, HDBSCAN gets all copies, but fewer than make a cluster. Those that are
+    noise then are a cluster by themselves too if they have enough copies.
+    """
+    u, counts = len(copies.first_rows), copies.counts
+    labels, probabilities = np.full(u, NOISE_CLUSTER_ID), np.zeros(u, dtype=np.float32)
+    others = np.flatnonzero(counts < max(min_size, MIN_COPIES_OF_OWN_CLUSTER))
+    kept = np.repeat(others, np.minimum(counts[others], min_size - 1))
+    selection = ClusterSelection()
+    if len(kept) >= min_size:
+        found = _cluster_by_density(points[copies.first_rows[kept]], min_size, min_samples, random_state)
+        first = np.searchsorted(kept, others)
+        labels[others], probabilities[others] = found.labels[first], found.probabilities[first]
+        selection = found.selection
+    is_alone = (labels == NOISE_CLUSTER_ID) & (counts >= max(min_size, MIN_CLUSTER_SIZE))
+    labels[is_alone] = labels.max() + 1 + np.arange(is_alone.sum())
+    probabilities[is_alone] = 1
+    # The copies of a point follow the first, so a cluster of nothing but others of them may be empty.
+    found_ids = np.unique(labels[labels != NOISE_CLUSTER_ID])
+    labels = np.where(labels == NOISE_CLUSTER_ID, labels, np.searchsorted(found_ids, labels))
+    return DensityClusters(copies.repeat(labels), copies.repeat(probabilities), selection)
+
+
+def _cluster_by_density(
+    points: NDArray[np.float32], min_size: int, min_samples: int, random_state: int
+) -> DensityClusters:
+    """Cluster points with HDBSCAN, and try other selections if the first one is collapsed."""
     fit = partial(_fit_hdbscan, _prepare_input(points), min_size, min(min_samples, min_size))
     found = fit(ClusterSelection())
     if not is_collapsed(found.labels):
         return found
-    half = max(min_size, math.floor(n * DEFAULT_MAX_CLUSTER_SIZE_FRACTION))
+    half = max(min_size, math.floor(len(points) * DEFAULT_MAX_CLUSTER_SIZE_FRACTION))
     remedies = [fit(ClusterSelection("leaf")), fit(ClusterSelection("eom", half))]
     chosen = choose_labels(points, found.labels, [remedy.labels for remedy in remedies], random_state)
     return found if chosen is None else remedies[chosen]

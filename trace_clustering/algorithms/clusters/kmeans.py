@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trace_clustering.algorithms.copies import Copies
 from trace_clustering.algorithms.distances import calculate_cluster_means
 from trace_clustering.algorithms.quality.silhouette import Silhouette
 from trace_clustering.algorithms.validation import require_points
@@ -45,7 +46,8 @@ def perform_kmeans_with_optimal_k(
     ----------
     points : array of shape (n, r)
     min_k, max_k : int
-        Numbers of clusters to try, at most `n - 1`; on ties, the smallest k is used.
+        Numbers of clusters to try, at most `n - 1`; on ties, the smallest k is used. With too few distinct
+        points for `min_k`, each is a cluster.
     random_state : int
         Seed of the starts, and of the sample on which `Silhouette` measures many points.
 
@@ -70,9 +72,12 @@ def perform_kmeans_with_optimal_k(
             f"min_k = {min_k}: cannot cluster {n} samples, at least {min_k + 1} are needed; "
             "lower min_k or widen the window"
         )
+    copies = Copies.find(points)
+    if len(copies.first_rows) <= min_k:
+        return KMeansResult(copies.kinds, calculate_cluster_means(points, copies.kinds))
     silhouette = Silhouette(points, random_state)
-    in_float64 = points.astype(np.float64)  # with float32, scikit-learn takes far longer to choose starts
-    tried = [_fit_kmeans(in_float64, k, random_state) for k in range(min_k, min(max_k, n - 1) + 1)]
+    largest_k = min(max_k, n - 1, len(copies.first_rows))
+    tried = [_fit_kmeans(points, copies, k, random_state) for k in range(min_k, largest_k + 1)]
     scores = [silhouette.compute_mean(labels) for labels in tried]
     # Equal points have no silhouette at any k.
     ranks = [-math.inf if score is None else score for score in scores]
@@ -80,14 +85,18 @@ def perform_kmeans_with_optimal_k(
     return KMeansResult(labels, calculate_cluster_means(points, labels))
 
 
-def _fit_kmeans(points: NDArray[np.float64], k: int, random_state: int) -> NDArray[np.int64]:
-    """Return labels without gaps; there are fewer than k if there are fewer than k distinct points."""
+def _fit_kmeans(points: NDArray[np.float32], copies: Copies, k: int, random_state: int) -> NDArray[np.int64]:
+    """Return labels without gaps, shape (n,); copies are one point with a weight, so they share a cluster."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
+    # With float32, scikit-learn takes far longer to choose starts.
+    distinct = copies.take_first(points).astype(np.float64)
+    weights = copies.counts if copies.exist else None
     # Several threads would add up numbers in the order in which they finish: the last digits would vary.
     with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # warns of fewer than k distinct points
-        labels = KMeans(n_clusters=k, n_init=_N_STARTS, random_state=random_state).fit_predict(points)
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+        warnings.simplefilter("ignore", ConvergenceWarning)  # warns if points are almost equal
+        model = KMeans(n_clusters=k, n_init=_N_STARTS, random_state=random_state)
+        labels = model.fit_predict(distinct, sample_weight=weights)
+    return copies.repeat(np.unique(labels, return_inverse=True)[1].astype(np.int64))

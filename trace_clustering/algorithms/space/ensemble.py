@@ -1,6 +1,5 @@
 """A clustering space of several UMAP layouts: what they have in common is structure, the rest is chance."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +17,7 @@ from trace_clustering.constants import (
     MIN_ENSEMBLE_LAYOUTS,
     MIN_POINTS_FOR_UMAP,
 )
+from trace_clustering.processes.cores import count_cores
 
 
 def choose_ensemble_shape(
@@ -78,5 +78,5 @@ def lay_out_ensemble(
         )
 
     seeds = np.random.SeedSequence(random_state).generate_state(n_layouts)
-    with ThreadPoolExecutor(min(n_layouts, os.cpu_count() or 1)) as threads:
+    with ThreadPoolExecutor(min(n_layouts, count_cores())) as threads:
         return np.hstack(list(threads.map(lay_out_from, seeds.tolist())))

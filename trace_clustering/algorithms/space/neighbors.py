@@ -1,6 +1,5 @@
 """Which rows are nearest to which, comparing every row with every other."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from trace_clustering.algorithms.validation import require_points
 from trace_clustering.constants import DEFAULT_RANDOM_STATE
 from trace_clustering.processes.compiled_code import compile_function
+from trace_clustering.processes.cores import count_cores
 
 _MAX_UNCOMPRESSED_ROWS = 5_000
 _MAX_DECOMPOSED_ROWS = 10_000
@@ -36,17 +36,22 @@ class Neighbors(NamedTuple):
 
 
 def find_neighbors_of_embeddings(
-    embeddings: NDArray[np.float32], k: int, random_state: int = DEFAULT_RANDOM_STATE
+    embeddings: NDArray[np.float32],
+    k: int,
+    random_state: int = DEFAULT_RANDOM_STATE,
+    rows: NDArray[np.int64] | None = None,
 ) -> Neighbors:
     """Find the k nearest embeddings of every embedding, shape (n, d); many wide ones are compressed first.
 
     Parameters, result and errors are those of `compress_for_search` and `find_nearest_neighbors`.
     """
-    return find_nearest_neighbors(compress_for_search(embeddings, random_state), k)
+    return find_nearest_neighbors(compress_for_search(embeddings, random_state, rows), k)
 
 
 def compress_for_search(
-    embeddings: NDArray[np.float32], random_state: int = DEFAULT_RANDOM_STATE
+    embeddings: NDArray[np.float32],
+    random_state: int = DEFAULT_RANDOM_STATE,
+    rows: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float32]:
     """Project many wide rows on their 256 principal components, where searching neighbours takes less time.
 
@@ -57,18 +62,21 @@ def compress_for_search(
     embeddings : array of shape (n, d)
     random_state : int
         Seed of the randomized decomposition.
+    rows : int64 array, shape (m,), or None
+        The rows that are used; None for all.
 
     Returns
     -------
-    array of shape (n, 256)
+    array of shape (m, 256)
         The embeddings themselves if there are at most 5,000 rows or 256 columns.
     """
-    n, d = embeddings.shape
+    n, d = len(embeddings) if rows is None else len(rows), embeddings.shape[1]
     if n <= _MAX_UNCOMPRESSED_ROWS or d <= _COMPRESSED_DIMENSIONS:
-        return embeddings
+        return embeddings if rows is None else embeddings[rows]
     from sklearn.decomposition import PCA
 
-    sample = embeddings[np.linspace(0, n - 1, min(n, _MAX_DECOMPOSED_ROWS)).astype(np.int64)]
+    used = np.arange(n) if rows is None else rows  # a copy of the used rows would double the memory
+    sample = embeddings[used[np.linspace(0, n - 1, min(n, _MAX_DECOMPOSED_ROWS)).astype(np.int64)]]
     model = PCA(
         _COMPRESSED_DIMENSIONS,
         svd_solver="randomized",
@@ -77,9 +85,13 @@ def compress_for_search(
         random_state=random_state,
     ).fit(sample)
     compressed = np.empty((n, _COMPRESSED_DIMENSIONS), dtype=np.float32)
-    for start in range(0, n, _ROWS_AT_A_TIME):  # in one call, the model would copy the whole matrix
-        rows = slice(start, start + _ROWS_AT_A_TIME)
-        compressed[rows] = model.transform(embeddings[rows])
+
+    def compress(start: int) -> None:
+        block = slice(start, start + _ROWS_AT_A_TIME)  # in one call, the model would copy the whole matrix
+        compressed[block] = model.transform(embeddings[used[block]])
+
+    with ThreadPoolExecutor(count_cores()) as threads:
+        list(threads.map(compress, range(0, n, _ROWS_AT_A_TIME)))
     return compressed
 
 
@@ -127,7 +139,7 @@ def find_nearest_neighbors(points: NDArray[np.float32], k: int) -> Neighbors:
         nearest: tuple[NDArray[np.int32], NDArray[np.float32]] = measure(points, candidates, start, k)
         return nearest
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads, threadpool_limits(1, user_api="blas"):
+    with ThreadPoolExecutor(count_cores()) as threads, threadpool_limits(1, user_api="blas"):
         blocks = list(threads.map(search, range(0, n, rows_at_a_time)))
     indices, distances = zip(*blocks, strict=True)
     return Neighbors(np.concatenate(indices), np.concatenate(distances))

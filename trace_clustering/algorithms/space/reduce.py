@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from trace_clustering.algorithms.space.distinct import find_near_copies
 from trace_clustering.algorithms.space.neighbors import find_neighbors_of_embeddings
-from trace_clustering.algorithms.space.umap_layout import fit_umap
+from trace_clustering.algorithms.space.umap_layout import fit_umap, place_in_line
 from trace_clustering.constants import (
     DEFAULT_RANDOM_STATE,
     DEFAULT_UMAP_MIN_DIST,
@@ -22,6 +23,8 @@ def reduce_dimensions_for_clustering(
     random_state: int = DEFAULT_RANDOM_STATE,
 ) -> NDArray[np.float32]:
     """Reduce embeddings with UMAP (McInnes, Healy and Melville 2018) to a space for density clustering.
+
+    Copies of one embedding are laid out as one point.
 
     Parameters
     ----------
@@ -48,12 +51,17 @@ def reduce_dimensions_for_clustering(
     n, d = embeddings.shape
     if n < MIN_POINTS_FOR_UMAP:
         return embeddings[:, :n_components]
-    return fit_umap(
-        find_neighbors_of_embeddings(embeddings, min(n_neighbors, n - 1), random_state),
-        n_components=min(n_components, max(2, n - 2), d),
+    copies = find_near_copies(embeddings)
+    u = len(copies.first_rows)
+    if u < MIN_POINTS_FOR_UMAP:
+        return copies.repeat(place_in_line(u))
+    points = fit_umap(
+        find_neighbors_of_embeddings(embeddings, min(n_neighbors, u - 1), random_state, copies.used_rows),
+        n_components=min(n_components, max(2, u - 2), d),
         min_dist=min_dist,
         random_state=random_state,
     )
+    return copies.repeat(points)
 
 
 def reduce_dimensions_pca(

@@ -30,6 +30,11 @@ def fit_umap(
     )
 
 
+def place_in_line(n: int) -> NDArray[np.float32]:
+    """Return places for one or two points, which UMAP cannot lay out, shape (n, 2)."""
+    return np.stack([np.arange(n), np.zeros(n)], axis=1).astype(np.float32)
+
+
 def build_neighbor_graph(neighbors: Neighbors, n_neighbors: int) -> Any:  # noqa: ANN401
     """Return the weighted graph that UMAP (McInnes, Healy and Melville 2018) lays out.
 

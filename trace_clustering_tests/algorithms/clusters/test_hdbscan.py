@@ -45,6 +45,9 @@ def assert_consistent(points: np.ndarray, result: HDBSCANResult) -> None:
         (20, 0.5, 10),
         (9, 0.5, 5),
         (1, 0.5, 1),
+        (100_000, 0.00005, 5),
+        (20_000, 0.00025, 5),
+        (20_000, 0.0025, 50),
     ],
 )
 def test_the_smallest_cluster_is_a_share_of_all_but_never_under_five(
@@ -60,11 +63,11 @@ def test_any_number_of_scattered_points_is_clustered_consistently(n: int) -> Non
 
 @pytest.mark.parametrize("n", EDGES)
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_identical_points_hold_no_groups_to_tell_apart(n: int, value: float) -> None:
-    result = perform_hdbscan_clustering(np.full((n, 4), value, dtype=np.float32))
-    assert result.labels.tolist() == [-1] * n
-    assert result.centroids.shape == (0, 4)
-    assert result.num_noise_points == n
+def test_identical_points_are_one_cluster_if_there_are_five(n: int, value: float) -> None:
+    points = np.full((n, 4), value, dtype=np.float32)
+    result = perform_hdbscan_clustering(points)
+    assert_consistent(points, result)
+    assert result.labels.tolist() == [0 if n >= 5 else -1] * n
 
 
 def test_blobs_are_found_and_what_lies_far_from_them_is_noise() -> None:
@@ -91,6 +94,14 @@ def test_a_group_below_the_smallest_size_is_noise() -> None:
     result = perform_hdbscan_clustering(small)
     assert len(result.centroids) == 2
     assert result.labels[20:].tolist() == [-1] * 4
+
+
+def test_topics_of_less_than_a_hundredth_are_found_if_they_are_asked_for() -> None:
+    random = np.random.default_rng(0)
+    topics = 20 * random.normal(size=(150, 8))
+    points = (topics[np.arange(3000) % 150] + random.normal(size=(3000, 8))).astype(np.float32)
+    assert len(perform_hdbscan_clustering(points, min_cluster_size_fraction=0.005).centroids) >= 140
+    assert len(perform_hdbscan_clustering(points).centroids) < 75  # at least 30 traces, and a topic has 20
 
 
 def test_more_neighbours_than_the_smallest_cluster_holds_are_not_asked_for() -> None:
@@ -124,15 +135,15 @@ def test_values_that_are_not_finite_are_refused(n: int, value: float) -> None:
         perform_hdbscan_clustering(points)
 
 
-@pytest.mark.parametrize("fraction", [0.0099, 0.501, 0.0, -0.1, 1.0, float("nan")])
+@pytest.mark.parametrize("fraction", [0.000049, 0.501, 0.0, -0.1, 1.0, float("nan")])
 def test_a_share_out_of_bounds_is_refused_by_name(fraction: float) -> None:
     with pytest.raises(
-        InvalidSettingsError, match=r"min_cluster_size_fraction = .*: must be from 0\.01 to 0\.5"
+        InvalidSettingsError, match=r"min_cluster_size_fraction = .*: must be from 0\.00005 to 0\.5"
     ):
         perform_hdbscan_clustering(make_scattered_points(20), min_cluster_size_fraction=fraction)
 
 
-@pytest.mark.parametrize("fraction", [0.01, 0.5])
+@pytest.mark.parametrize("fraction", [0.00005, 0.5])
 def test_a_share_on_the_bounds_is_accepted(fraction: float) -> None:
     assert (
         len(perform_hdbscan_clustering(make_scattered_points(20), min_cluster_size_fraction=fraction).labels)
