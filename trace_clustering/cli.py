@@ -80,7 +80,11 @@ def demo(team_id: int | None, agent: bool) -> None:
     help="Model that made the vectors.  [default: unknown- and their length]",
 )
 def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_model: str) -> None:
-    """Load the trace records of FILE (.jsonl or .parquet) into ClickHouse."""
+    """Load the trace records of FILE into ClickHouse.
+
+    FILE is JSON Lines (.jsonl, also .gz), a JSON array (.json), Parquet (.parquet), a folder of these, or -
+    for standard input.
+    """
     from trace_clustering.clickhouse.resource import ClickHouse
     from trace_clustering.sources.load import load_file
 

@@ -37,6 +37,18 @@ TRACE_FILTER_MARGIN: Final = timedelta(days=7)
 # Loading files. A batch is in memory several times: as records, as rows, and as the block that is sent.
 MAX_BATCH_RECORDS: Final = 1000
 MAX_BATCH_BYTES: Final = 16 * 1024**2
+MAX_RECORD_BYTES: Final = 32 * 1024**2
+# A record that is too long is left out. To find its end, at most this much is read.
+MAX_SKIPPED_BYTES: Final = 1024**3
+MAX_STDIN_BYTES: Final = 8 * 1024**3
+MAX_PARTS: Final = 10_000
+# Traces shrink to a fifth, equal bytes to a thousandth.
+MAX_GZIP_RATIO: Final = 100
+# The engine's own parser and Python's stop at about 1,000.
+MAX_JSON_DEPTH: Final = 600
+# A Parquet file is first read in another process that has this much memory and time.
+MAX_PARQUET_BYTES: Final = 1024**3
+MAX_PARQUET_SECONDS: Final = 600
 
 # How traces are clustered
 DEFAULT_RANDOM_STATE: Final = 42

@@ -15,7 +15,8 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.files import count_records, digest_file, read_records
-from trace_clustering.sources.parse import BadRecord
+from trace_clustering.sources.inputs import open_input
+from trace_clustering.sources.parse import BadRecord, Repairs
 from trace_clustering.text import escape_controls
 from trace_clustering.traces.record import TraceRecord
 
@@ -36,6 +37,8 @@ class LoadReport:
         How many traces are new, replaced and unchanged.
     repeated : int
         Number of records whose trace comes again later in the file; they are left out.
+    repaired : int
+        Number of records with text that was no Unicode, and was repaired.
     bad_count : int
         Number of bad records.
     first_bad : list of BadRecord
@@ -46,6 +49,7 @@ class LoadReport:
 
     inserted: InsertReport = field(default_factory=InsertReport)
     repeated: int = 0
+    repaired: int = 0
     bad_count: int = 0
     first_bad: list[BadRecord] = field(default_factory=list)
     days: set[date] = field(default_factory=set)
@@ -67,6 +71,8 @@ class LoadReport:
             lines.append(
                 f"{self.repeated} records were left out, because their trace comes again later in the file."
             )
+        if self.repaired:
+            lines.append(f"{self.repaired} records held what is no character; \ufffd stands for it now.")
         if found.other_models:
             names = ", ".join(sorted(map(escape_controls, found.other_models)))
             lines.append(
@@ -83,7 +89,7 @@ class LoadReport:
     def describe_bad_records(self) -> str:
         """Return how many bad records there are, and the first of them, one per line."""
         lines = [f"{self.bad_count} bad record{'s' if self.bad_count > 1 else ''}:"]
-        lines += [f"  line {record.line}: {record.reason}" for record in self.first_bad]
+        lines += [f"  {record.place}: {record.reason}" for record in self.first_bad]
         if self.bad_count > len(self.first_bad):
             lines.append(f"  and {self.bad_count - len(self.first_bad)} more")
         return "\n".join(lines)
@@ -106,7 +112,8 @@ def load_file(
     Parameters
     ----------
     path : Path
-        JSON Lines or Parquet.
+        JSON Lines, a JSON array or Parquet, JSON also packed with gzip; a folder of such files; or `-` for
+        standard input.
     clickhouse : ClickHouse
     team_id : int
     on_error : {"stop", "skip"}
@@ -122,27 +129,39 @@ def load_file(
     InvalidRecordError
         If the file cannot be read, or holds bad records and `on_error` is `stop`.
     """
+    with open_input(path) as source:
+        return _load_source(source, clickhouse, team_id, on_error, embedding_model, track)
+
+
+def _load_source(
+    path: Path,
+    clickhouse: ClickHouse,
+    team_id: int,
+    on_error: Literal["stop", "skip"],
+    embedding_model: str,
+    track: TrackProgress,
+) -> LoadReport:
     total = count_records(path)
-    report = LoadReport()
-    last = _find_last_records(
-        _keep_good_records(track(read_records(path), total, "Checking"), report), report
-    )
+    report, repairs = LoadReport(), Repairs()
+    records = track(read_records(path, repairs), total, "Checking")
+    last = _find_last_records(_keep_good_records(records, report), report)
+    report.repaired = repairs.records
     if report.bad_count and on_error == "stop":
         raise InvalidRecordError(
             f"Nothing of {path} was loaded, it holds {report.describe_bad_records()}\n"
             "Mend them, or leave them out with --on-error skip"
         )
     batch_run_id = name_batch_run(team_id, digest_file(path))
-    good = _keep_good_records(track(read_records(path), total, "Loading"), LoadReport())
-    batches = _take_batches(_keep_last_records(good, last))
+    records = track(read_records(path), total, "Loading")
+    batches = _take_batches(_keep_last_records(_keep_good_records(records, LoadReport()), last))
     while first := next(batches, None):
         # One session inserts many batches, because the embedded engine leaks memory each time it is opened.
         with clickhouse.open_session(team_id, timeout_seconds=_INSERT_TIMEOUT_SECONDS) as session:
-            for records in chain([first], islice(batches, _BATCHES_PER_SESSION - 1)):
+            for batch in chain([first], islice(batches, _BATCHES_PER_SESSION - 1)):
                 report.inserted.add(
-                    insert_records(session, records, batch_run_id=batch_run_id, model_name=embedding_model)
+                    insert_records(session, batch, batch_run_id=batch_run_id, model_name=embedding_model)
                 )
-                report.days |= {record.timestamp.astimezone(UTC).date() for record in records}
+                report.days |= {record.timestamp.astimezone(UTC).date() for record in batch}
     return report
 
 

@@ -2,16 +2,22 @@
 
 import json
 import math
+import re
+import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
 
 import numpy as np
 
+from trace_clustering.constants import MAX_JSON_DEPTH
 from trace_clustering.errors import BadValueError
 from trace_clustering.traces.arrays import FloatArray
 from trace_clustering.traces.record import TraceRecord
+from trace_clustering.traces.window import format_time
 
+_NO_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 # Range of ClickHouse's DateTime64 with microseconds.
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 
@@ -20,41 +26,69 @@ _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzin
 class BadRecord:
     """A record that cannot be loaded.
 
-    `line` counts from 1: the line of a JSON Lines file, the row of a Parquet file.
+    Attributes
+    ----------
+    line : int
+        Counts from 1: the line of a JSON Lines file, the row of a Parquet file, the record of an array.
+    reason : str
+    place : str
+        Where it is, for messages: `line 3`, or `part-1.parquet, row 3`.
     """
 
     line: int
     reason: str
+    place: str = ""
 
 
-def parse_record(row: dict[str, Any]) -> TraceRecord:
+@dataclass
+class Repairs:
+    """Counts the records with text that was no Unicode, and in which `\ufffd` now stands for it."""
+
+    records: int = 0
+
+
+def parse_record(row: dict[str, Any], repairs: Repairs) -> TraceRecord:
     """Check the fields of a row and return its record.
+
+    Half surrogate pairs stand for what was no character. In a trace's id they are refused: two ids could
+    become one.
 
     Raises
     ------
     BadValueError
         If a field is missing or wrong.
     """
-    return TraceRecord(
+    reader = _RowReader(row)
+    record = TraceRecord(
         trace_id=_parse_trace_id(row.get("trace_id")),
         timestamp=_parse_timestamp(row.get("timestamp")),
-        title=_read_text(row, "title"),
-        flow_diagram=_read_text(row, "flow_diagram"),
-        bullets=_read_texts(row, "bullets"),
-        interesting_notes=_read_texts(row, "interesting_notes"),
-        properties=_parse_properties(row.get("properties")),
+        title=reader.read_text("title"),
+        flow_diagram=reader.read_text("flow_diagram"),
+        bullets=reader.read_texts("bullets"),
+        interesting_notes=reader.read_texts("interesting_notes"),
+        properties=reader.read_properties(),
         embedding=_parse_embedding(row.get("embedding")),
     )
+    repairs.records += reader.has_repaired
+    return record
 
 
 def _parse_trace_id(value: object) -> str:
+    if isinstance(value, uuid.UUID):
+        return str(value)
     if not isinstance(value, str) or not value.strip():
         raise BadValueError(f"trace_id must be a text that is not empty, not {_quote_value(value)}")
-    return _require_utf8("trace_id", value)
+    if _NO_CHARACTER.search(value):
+        raise BadValueError(
+            "trace_id holds what is no character: bytes that are not UTF-8, or half of a surrogate pair"
+        )
+    return value
 
 
 def _parse_timestamp(value: object) -> datetime:
     moment = value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        moment = datetime.combine(value, time(), UTC)
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -74,55 +108,103 @@ def _parse_timestamp(value: object) -> datetime:
     return moment
 
 
-def _read_text(row: dict[str, Any], name: str) -> str:
-    value = row.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise BadValueError(f"{name} must be a text, not {_quote_value(value)}")
-    return _require_utf8(name, value)
+class _RowReader:
+    """Reads the texts of a row, and remembers whether it repaired one."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self._row = row
+        self.has_repaired = False
+
+    def read_text(self, name: str) -> str:
+        value: object = self._row.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise BadValueError(f"{name} must be a text, not {_quote_value(value)}")
+        return self._repair(value)
+
+    def read_texts(self, name: str) -> list[str]:
+        """Return a list of texts; they may be in objects, as PostHog's own events have them."""
+        value = self._row.get(name)
+        if value is None:
+            return []
+        items = value if isinstance(value, list) else [None]
+        texts: list[Any] = [item.get("text") if isinstance(item, dict) else item for item in items]
+        if not all(isinstance(text, str) for text in texts):
+            raise BadValueError(f"{name} must be a list of texts, not {_quote_value(value)}")
+        return [self._repair(text) for text in texts]
+
+    def read_properties(self) -> dict[str, Any]:
+        properties = _decode_properties(self._row.get("properties"))
+        try:
+            text = json.dumps(properties, allow_nan=False, ensure_ascii=False, default=_convert_value)
+        except ValueError:
+            raise BadValueError("properties hold NaN or infinity, which JSON does not have") from None
+        except TypeError as error:  # bytes inside a Parquet struct
+            raise BadValueError(f"properties must be a JSON object: {error}") from None
+        except RecursionError:
+            raise BadValueError("properties are nested too deeply") from None
+        _require_flat(properties, text)
+        repaired = self._repair(text)
+        # Reading it again gives texts and numbers where times and decimals of Parquet were.
+        return dict(json.loads(repaired))
+
+    def _repair(self, text: str) -> str:
+        if not _NO_CHARACTER.search(text):
+            return text
+        self.has_repaired = True
+        return _NO_CHARACTER.sub("\ufffd", text)
 
 
-def _read_texts(row: dict[str, Any], name: str) -> list[str]:
-    value = row.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise BadValueError(f"{name} must be a list of texts, not {_quote_value(value)}")
-    return [_require_utf8(name, item) for item in value]
-
-
-def _require_utf8(name: str, text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise BadValueError(f"{name} holds half of a surrogate pair, which is not a character") from None
-    return text
-
-
-def _parse_properties(value: object) -> dict[str, Any]:
-    properties = value
+def _decode_properties(value: object) -> dict[str, Any]:
+    properties: object = {} if value is None else value
     if isinstance(value, str):
         try:
             properties = json.loads(value or "{}")
         except (ValueError, RecursionError):
             properties = None
-    elif value is None:
-        properties = {}
     if not isinstance(properties, dict):
         raise BadValueError(f"properties must be a JSON object, not {_quote_value(value)}")
-    try:
-        _require_utf8("properties", json.dumps(properties, allow_nan=False, ensure_ascii=False))
-    except ValueError:
-        raise BadValueError("properties hold NaN or infinity, which JSON does not have") from None
-    except TypeError as error:  # a time or bytes inside a Parquet struct
-        raise BadValueError(f"properties must be a JSON object: {error}") from None
     return properties
+
+
+def _require_flat(properties: dict[str, Any], text: str) -> None:
+    """Refuse properties that are so deep that Python's limit could be met where they are written."""
+    if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
+        return
+    level: list[Any] = [properties]
+    for _ in range(MAX_JSON_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise BadValueError(f"properties are nested more than {MAX_JSON_DEPTH} levels deep")
+
+
+def _convert_value(value: object) -> object:
+    """Return a value of Parquet as JSON has it."""
+    if isinstance(value, datetime):
+        return format_time(value if value.tzinfo else value.replace(tzinfo=UTC))
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    raise TypeError(f"it holds a value of the type {type(value).__name__}")
 
 
 def _parse_embedding(value: object) -> FloatArray:
     if value is None:
         raise BadValueError("embedding is missing")
+    if isinstance(value, list) and any(isinstance(number, Decimal) for number in value):
+        value = [float(number) if isinstance(number, Decimal) else number for number in value]
     try:
         vector = np.asarray(value)
     except ValueError:  # lists of different lengths inside

@@ -1,7 +1,7 @@
 """Each kind of bad record is reported with its line and field."""
 
 import json
-from datetime import date
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +69,11 @@ BAD_VALUES = [
     ("timestamp", "0001-01-01T00:00:00+05:00"),
     ("timestamp", "9999-12-31T23:59:59-05:00"),
     ("title", 7),
-    ("title", LONE_SURROGATE),
     ("flow_diagram", ["a", "b"]),
-    ("flow_diagram", LONE_SURROGATE),
     ("bullets", "one thing"),
     ("bullets", [1]),
     ("bullets", ["one thing", None]),
-    ("bullets", [LONE_SURROGATE]),
     ("interesting_notes", {"text": "one thing"}),
-    ("interesting_notes", [LONE_SURROGATE]),
     ("properties", [1]),
     ("properties", 7),
     ("properties", "{"),
@@ -85,8 +81,6 @@ BAD_VALUES = [
     ("properties", {"score": float("nan")}),
     ("properties", {"score": [{"deep": -float("inf")}]}),
     ("properties", '{"score": NaN}'),
-    ("properties", {"model": LONE_SURROGATE}),
-    ("properties", {LONE_SURROGATE: "model"}),
 ]
 
 
@@ -105,7 +99,7 @@ def test_a_bad_value_is_reported_with_its_line_and_field(tmp_path: Path, field: 
     [
         (b"hello", "is not JSON"),
         (b'{"trace_id": "a"', "is not JSON"),
-        (b'{"trace_id": "\xe4"}', "is not JSON"),
+        (b'{"trace_id": "\xe4"}', "trace_id holds what is no character"),
         (b"\xff\xfe\x00", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
         (b'{"trace_id": ' + b"9" * 5000 + b"}", "is not JSON"),
@@ -178,10 +172,9 @@ BAD_COLUMNS = {
     "a time before 1900": ("timestamp", pa.array([0, -FAR // 300], pa.timestamp("s"))),
     "a time after the year 9999": ("timestamp", pa.array([0, FAR], pa.timestamp("s", "UTC"))),
     "a time before the year 1": ("timestamp", pa.array([0, -FAR], pa.timestamp("s", "UTC"))),
-    "a title in another encoding": ("title", pa.array([b"caf\xc3\xa9", b"caf\xe9"]).view(pa.string())),
+    "an id in another encoding": ("trace_id", pa.array([b"caf\xc3\xa9", b"caf\xe9"]).view(pa.string())),
     "a bullet that is null": ("bullets", pa.array([["a"], ["a", None]])),
     "properties with NaN": ("properties", pa.array([{"a": 1.0}, {"a": float("nan")}])),
-    "properties with a time": ("properties", pa.array([None, {"at": MOMENT}])),
     "properties with bytes": ("properties", pa.array([None, {"raw": b"\xff"}])),
 }
 
@@ -206,7 +199,7 @@ def test_a_bad_row_of_a_parquet_file_is_reported_with_its_number_and_field(
         ("trace_id", [1, 2]),
         ("trace_id", [b"a", b"b"]),
         ("timestamp", [1737553500, 1737553501]),
-        ("timestamp", [date(2025, 1, 22)] * 2),
+        ("timestamp", [time(12)] * 2),
         ("bullets", ["a", "b"]),
     ],
 )

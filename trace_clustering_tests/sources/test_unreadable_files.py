@@ -69,7 +69,7 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path, damage: str) -> None:
 
 def check_every_line(path: Path, lines: list[bytes]) -> None:
     """Check that every line that is not blank comes back, sound or with its number and a reason."""
-    path.write_bytes(b"\n".join(lines))
+    path.write_bytes(b"\n" + b"\n".join(lines))  # the first bytes may say in which encoding a file is
     written = path.read_bytes().split(b"\n")
     numbers = [number for number, line in enumerate(written, start=1) if line.strip()]
     for number, record in zip(numbers, read_records(path), strict=True):

@@ -1,0 +1,187 @@
+"""Splits JSON text into records: JSON Lines, an array, or objects one after the other; packed or not.
+
+Whatever is in a file, no more of it is in memory than one record of `MAX_RECORD_BYTES` and a block.
+"""
+
+import codecs
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from trace_clustering.constants import MAX_GZIP_RATIO, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES
+from trace_clustering.errors import InvalidRecordError
+from trace_clustering.sources.inputs import find_suffix
+from trace_clustering.sources.json_values import TOO_LONG, split_values
+
+_BLOCK_BYTES: Final = 1024**2
+_COUNTED_BYTES: Final = 64 * 1024**2
+_USUAL_GZIP_RATIO: Final = 5
+_GZIP_MARK: Final = b"\x1f\x8b"
+# The marks of UTF-32 begin as those of UTF-16 do.
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_UNMARKED: Final = ((rb"[{\[]\x00", "utf-16-le"), (rb"\x00[{\[]", "utf-16-be"))
+
+_HINT: Final = "; an array belongs in a file that ends in .json"
+
+Form = Literal["lines", "array", "objects"]
+
+
+def count_json(path: Path) -> int:
+    """Return the approximate number of records in a file of JSON, without parsing them."""
+    form, blocks = _open_text(path)
+    mark = b"\n" if form == "lines" else b'"trace_id"'
+    seen = found = 0
+    for block in blocks:
+        if seen > _COUNTED_BYTES:  # the rest will be like this
+            expanded = path.stat().st_size * (_USUAL_GZIP_RATIO if is_packed(path) else 1)
+            return max(found, found * expanded // seen)
+        seen += len(block)
+        found += block.count(mark)
+    return found
+
+
+def read_json(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield each record with its number, or the reason why it is none.
+
+    The number is that of the line; in an array, or among objects of several lines, that of the record. Bytes
+    that are not UTF-8 become half surrogate pairs, as with `surrogateescape`.
+
+    Raises
+    ------
+    InvalidRecordError
+        If the file is damaged, or the end of a record is not found.
+    """
+    form, blocks = _open_text(path)
+    values = (
+        split_lines(blocks)
+        if form == "lines"
+        else enumerate(split_values(blocks, in_array=form == "array"), start=1)
+    )
+    number = 0
+    try:
+        for number, text in values:
+            if isinstance(text, str):
+                yield number, text
+            elif text.strip():
+                yield number, _parse(text)
+    except OverflowError:
+        raise InvalidRecordError(
+            f"{path} is no file of records: what begins after number {number} is far longer than "
+            f"{MAX_RECORD_BYTES // 1024**2} MiB and does not end"
+        ) from None
+
+
+def find_unit(path: Path) -> str:
+    """Return what the numbers of `read_json` count."""
+    return "line" if _open_text(path)[0] == "lines" else "record"
+
+
+def split_lines(blocks: Iterator[bytes]) -> Iterator[tuple[int, bytes | str]]:
+    """Yield the lines of a text with their numbers, and of lines that are too long the reason.
+
+    Raises
+    ------
+    OverflowError
+        If a line has no end within `MAX_SKIPPED_BYTES`.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    number = 1
+    for block in blocks:
+        if not size and not block.strip():  # a file may hold a billion blank lines
+            number += block.count(b"\n")
+            continue
+        *ended, rest = block.split(b"\n")
+        for line in ended:
+            pieces.append(line)
+            yield number, b"".join(pieces) if size + len(line) <= MAX_RECORD_BYTES else TOO_LONG
+            pieces.clear()
+            size = 0
+            number += 1
+        size += len(rest)
+        if size <= MAX_RECORD_BYTES:
+            pieces.append(rest)
+        else:
+            pieces.clear()
+        if size > MAX_SKIPPED_BYTES:
+            raise OverflowError
+    if size:
+        yield number, b"".join(pieces) if size <= MAX_RECORD_BYTES else TOO_LONG
+
+
+def _parse(text: bytes) -> dict[str, Any] | str:
+    try:
+        row = json.loads(text.decode(errors="surrogateescape").lstrip("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        return f"is not JSON: {error}" + (_HINT if text.strip() == b"[" else "")
+    if isinstance(row, dict):
+        return row
+    return "is not a JSON object" + (_HINT if isinstance(row, list) else "")
+
+
+def _open_text(path: Path) -> tuple[Form, Iterator[bytes]]:
+    """Return how records are written in a file, and its content in UTF-8 without a byte order mark."""
+    blocks = _unpack(path)
+    first = next(blocks, b"")
+    mark, encoding = next(((m, e) for m, e in _MARKS if first.startswith(m)), (b"", ""))
+    if not mark:
+        encoding = next((e for pattern, e in _UNMARKED if re.match(pattern, first)), "utf-8")
+    content: Iterator[bytes] = chain([first[len(mark) :]], blocks)
+    if encoding != "utf-8":
+        content = _recode(content, encoding)
+        first = next(content, b"")
+        content = chain([first], content)
+    beginning = first[len(mark) if encoding == "utf-8" else 0 :].lstrip()
+    return _find_form(beginning, find_suffix(path)), content
+
+
+def _find_form(beginning: bytes, suffix: str) -> Form:
+    if suffix != ".json":
+        return "lines"
+    if beginning.startswith(b"["):
+        return "array"
+    return "objects" if beginning.partition(b"\n")[0].strip() == b"{" else "lines"
+
+
+def is_packed(path: Path) -> bool:
+    """Return whether a file begins as gzip's files do."""
+    with path.open("rb") as file:
+        return file.read(len(_GZIP_MARK)) == _GZIP_MARK
+
+
+def _unpack(path: Path) -> Iterator[bytes]:
+    total = 0
+    try:
+        with path.open("rb") as raw:
+            packed = is_packed(path)
+            limit = MAX_GZIP_RATIO * path.stat().st_size + _COUNTED_BYTES
+            file = gzip.GzipFile(fileobj=raw) if packed else raw
+            while block := file.read(_BLOCK_BYTES):
+                total += len(block)
+                if packed and total > limit:
+                    raise InvalidRecordError(
+                        f"{path} is {MAX_GZIP_RATIO} times larger when unpacked, as traces are not; unpack it"
+                    )
+                yield block
+    except (EOFError, zlib.error, OSError) as error:
+        raise InvalidRecordError(f"{path} cannot be read: {error}") from error
+
+
+def _recode(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield text of another encoding in UTF-8; what is no character stays none."""
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    for block in blocks:
+        yield decoder.decode(block).encode(errors="surrogatepass")
+    if decoder.getstate()[0]:  # it ends within a character
+        yield b"\xff"

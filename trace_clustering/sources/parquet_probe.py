@@ -1,0 +1,100 @@
+"""Reads a Parquet file to its end with limited memory and time, in a process of its own.
+
+A file of 8 kB can stand for gigabytes, and native code may crash on a damaged one. So a file is opened in
+the process of the load only after this one got through it.
+"""
+
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from trace_clustering.constants import MAX_BATCH_RECORDS, MAX_PARQUET_BYTES, MAX_PARQUET_SECONDS
+from trace_clustering.errors import InvalidRecordError
+from trace_clustering.traces.record import TraceRecord
+
+READ_BUFFER_BYTES: Final = 1024**2  # else a whole column of a row group is in memory
+COLUMNS: Final = tuple(TraceRecord.__dataclass_fields__)
+_PROGRAM: Final = f"import sys; sys.path[:] = sys.argv[2:]; from {__name__} import main; main(sys.argv[1])"
+
+
+def probe_parquet(path: Path) -> tuple[int, int]:
+    """Return the number of rows of a file, and how many rows can be read at once.
+
+    Raises
+    ------
+    InvalidRecordError
+        If the file is damaged, or takes more than `MAX_PARQUET_BYTES` or `MAX_PARQUET_SECONDS` to read.
+    """
+    status = path.stat()
+    return _probe_version(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _probe_version(path: Path, size: int, modified: int) -> tuple[int, int]:  # noqa: ARG001 - the key
+    command = [sys.executable, "-P", "-c", _PROGRAM, str(path), *sys.path]
+    # Arrow's own allocators reserve more than they use, which counts as used.
+    variables = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
+    try:
+        process = subprocess.run(  # noqa: S603 - our own code
+            command,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=MAX_PARQUET_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise InvalidRecordError(
+            f"{path} cannot be read as Parquet within {MAX_PARQUET_SECONDS} s; split it into several files"
+        ) from None
+    try:
+        found: dict[str, Any] = json.loads(process.stdout)
+    except ValueError:
+        raise InvalidRecordError(
+            f"{path} cannot be read as Parquet: reading it ended the process ({process.returncode})"
+        ) from None
+    if "error" in found:
+        raise InvalidRecordError(f"{path} cannot be read as Parquet: {found['error']}")
+    return found["rows"], found["rows_at_once"]
+
+
+def _probe(path: str) -> dict[str, Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    _limit_process()
+    rows_at_once = MAX_BATCH_RECORDS
+    while True:
+        try:
+            with pq.ParquetFile(path, buffer_size=READ_BUFFER_BYTES) as file:
+                names = [name for name in COLUMNS if name in file.schema_arrow.names]
+                for _ in file.iter_batches(batch_size=rows_at_once, columns=names, use_threads=False):
+                    pass
+                return {"rows": file.metadata.num_rows, "rows_at_once": rows_at_once}
+        except MemoryError:
+            if rows_at_once == 1:
+                return {"error": f"a row takes more than {MAX_PARQUET_BYTES // 1024**2} MiB of memory"}
+            rows_at_once = rows_at_once // 10 or 1
+        except (pa.ArrowException, OSError, ValueError) as error:  # OSError: a damaged footer or page
+            return {"error": str(error)}
+
+
+def _limit_process() -> None:
+    """Limit memory to what is used now and `MAX_PARQUET_BYTES`, where the system keeps such a limit."""
+    status = Path("/proc/self/status")
+    used = re.search(r"VmData:\s*(\d+) kB", status.read_text()) if status.exists() else None
+    limit = MAX_PARQUET_BYTES + (1024 * int(used[1]) if used else 0)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_PARQUET_SECONDS, MAX_PARQUET_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main(path: str) -> None:
+    """Print what was found in a file as JSON; this is all that the other process does."""
+    print(json.dumps(_probe(path)))
