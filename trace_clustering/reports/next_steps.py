@@ -1,6 +1,5 @@
 """What to do next, as sentences and as commands that work when they are pasted."""
 
-import os
 import shlex
 import shutil
 import sys
@@ -38,7 +37,8 @@ def name_command(name: str) -> str:
 
 def write_show_command(team_id: int) -> str:
     """Return the command that shows a team's newest clustering."""
-    return f"{name_command('trace-clustering')} show --team-id {team_id}"
+    command = f"{name_command('trace-clustering')} show --team-id {team_id}"
+    return command if find_home() == Path.cwd() else _with_home(command)
 
 
 def write_web_command() -> str:
@@ -141,10 +141,12 @@ def _where_to_set(name: str) -> str:
 
 
 def _with_home(command: str) -> str:
-    """Return a command that runs with this home; Dagster insists on an absolute folder that exists."""
+    """Return a command that runs with this home; Dagster insists on an absolute folder that exists.
+
+    Whether the variable will still be set when the command is pasted, nobody knows.
+    """
     home = find_home()
-    if os.environ.get(HOME) != str(home):
-        command = f"{HOME}={shlex.quote(str(home))} {command}"
+    command = f"{HOME}={shlex.quote(str(home))} {command}"
     return command if home.is_dir() else f"mkdir -p {shlex.quote(str(home))} && {command}"
 
 
