@@ -5,6 +5,7 @@ import uuid
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
+from trace_clustering.clickhouse.address import parse_dsn
 from trace_clustering.demo.interrupts import end_on_interrupt
 from trace_clustering.demo.progress import Progress
 from trace_clustering.environment import (
@@ -19,12 +20,14 @@ from trace_clustering.environment import (
     read_team_ids,
 )
 from trace_clustering.errors import DemoFailedError, InvalidSettingsError
+from trace_clustering.text import escape_controls
 
 if TYPE_CHECKING:
     import dagster as dg
 
 DEMO_TEAM_ID = 112495
 DEMO_DAY = "2025-01-22"
+_MAX_REASON = 300
 
 
 def run_demo(team_id: int | None = None, *, agent: bool = False) -> None:
@@ -80,7 +83,7 @@ class Demo:
                 f"{', '.join(map(str, read_team_ids()))} ({TEAM_IDS}); choose one of them with --team-id, "
                 "or add it there"
             )
-        if not read_clickhouse_dsn().startswith("chdb:"):
+        if parse_dsn(read_clickhouse_dsn()).folder is None:
             raise InvalidSettingsError(
                 f"{CLICKHOUSE_DSN} is the address of a server, and the demo writes made-up traces; "
                 "unset it for the demo"
@@ -175,6 +178,6 @@ def _open_instance() -> "dg.DagsterInstance":
         return dg.DagsterInstance.get()
     except Exception as error:  # Dagster, YAML, SQLAlchemy and SQLite have errors of their own
         raise DemoFailedError(
-            f"Dagster cannot use its home {find_home()} ({type(error).__name__}: {error}); "
-            f"mend its dagster.yaml, or name another folder in {HOME}"
+            f"Dagster cannot use its home {find_home()}; mend its dagster.yaml, or set {HOME} to another: "
+            + escape_controls(f"{type(error).__name__}: {error}", _MAX_REASON)
         ) from error
