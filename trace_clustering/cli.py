@@ -87,6 +87,7 @@ def demo(team_id: int | None, agent: bool) -> None:
 def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_model: str) -> None:
     """Load the trace records of FILE (.jsonl or .parquet) into ClickHouse."""
     from trace_clustering.clickhouse.resource import ClickHouse
+    from trace_clustering.reports.next_steps import describe_load
     from trace_clustering.sources.load import load_file
 
     clickhouse = ClickHouse()
@@ -95,7 +96,7 @@ def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_
     )
     if report.bad_count:
         click.echo(f"Left out {report.describe_bad_records()}", err=True)
-    for line in report.describe(team_id):
+    for line in [*report.describe(team_id), *describe_load(team_id, report.days)]:
         click.echo(line)
     _say_place("Into", clickhouse)
 

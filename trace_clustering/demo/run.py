@@ -127,9 +127,10 @@ class Demo:
         ):
             report = load_file(path, clickhouse, self._team_id, embedding_model="all-MiniLM-L6-v2-384")
         team = self._team_id
-        there = f" ({report.inserted.unchanged} were there already)" if report.inserted.unchanged else ""
+        found = report.inserted
+        there = f" ({found.unchanged} were there already)" if found.unchanged else ""
         self._progress.say(
-            f"Loaded {report.inserted.new} traces of a made-up shop builder's assistant for team {team}{there}"
+            f"Loaded {found.new} traces of a made-up shop builder's assistant for team {team}{there}"
         )
         self._progress.say(f"  into {clickhouse.describe_place()}", is_command=True)
 
