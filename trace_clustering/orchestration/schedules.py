@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME
-from trace_clustering.environment import read_team_ids
+from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME, DEFAULT_LOOKBACK_DAYS
+from trace_clustering.environment import TEAM_IDS, read_team_ids
 from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.partitions import TEAM_DAY
 from trace_clustering.orchestration.team_settings import build_run_config, load_team_settings
@@ -21,6 +21,9 @@ SETTINGS_BY_TEAM = load_team_settings()
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     tags={"workflow": COORDINATOR_WORKFLOW_NAME},
+    description="Every night at 00:15 UTC, one run per team: it clusters the window that ends with the day "
+    f"before, by default {DEFAULT_LOOKBACK_DAYS} days. Teams: {', '.join(map(str, read_team_ids()))} "
+    f"({TEAM_IDS}).",
 )
 def trace_clustering_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """Request one run per allowed team for yesterday, with the team's settings."""
