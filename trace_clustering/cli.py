@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from trace_clustering.clickhouse.resource import ClickHouse
 
 T = TypeVar("T")
+_INTERRUPTED = 128 + signal.SIGINT  # as a shell reports it
 
 
 class _Commands(click.Group):
@@ -27,6 +29,9 @@ class _Commands(click.Group):
             return super().invoke(context)
         except TraceClusteringError as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted; the same command completes what is missing.", err=True)
+            raise click.exceptions.Exit(_INTERRUPTED) from None
 
 
 @click.group(cls=_Commands)
@@ -61,7 +66,7 @@ def demo(team_id: int | None, agent: bool) -> None:
     """Load traces of a made-up product, cluster them through Dagster, show the clusters."""
     from trace_clustering.demo.run import run_demo
 
-    run_demo(_make_console(), team_id, agent=agent)
+    run_demo(team_id, agent=agent)
 
 
 @main.command()
@@ -86,6 +91,7 @@ def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_
     for standard input.
     """
     from trace_clustering.clickhouse.resource import ClickHouse
+    from trace_clustering.reports.next_steps import describe_load
     from trace_clustering.sources.load import load_file
 
     clickhouse = ClickHouse()
@@ -94,7 +100,7 @@ def load(file: Path, team_id: int, on_error: Literal["stop", "skip"], embedding_
     )
     if report.bad_count:
         click.echo(f"Left out {report.describe_bad_records()}", err=True)
-    for line in report.describe(team_id):
+    for line in [*report.describe(team_id), *describe_load(team_id, report.days)]:
         click.echo(line)
     _say_place("Into", clickhouse)
 

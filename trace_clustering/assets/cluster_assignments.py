@@ -46,8 +46,8 @@ def cluster_assignments(
     )
     noise = int((assignments.cluster_ids == NOISE_CLUSTER_ID).sum())
     context.log.info(
-        f"Found {len(assignments.centroids)} clusters, {noise} traces are noise "
-        f"({settings.clustering_method}: {chosen_params})"
+        f"Found {len(assignments.centroids)} clusters by {settings.clustering_method}; "
+        f"{noise} of {len(assignments)} traces are noise"
     )
     return dg.MaterializeResult(
         value=assignments,

@@ -1,5 +1,4 @@
 import dagster as dg
-import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.io_manager import ArtifactIOManager
@@ -13,6 +12,7 @@ from trace_clustering.labeling.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.team_settings import load_llm_of_team
 from trace_clustering.processes.clock import StepClock
+from trace_clustering.reports.labels_table import tabulate_labels
 
 
 @clustering_asset(
@@ -57,50 +57,17 @@ def cluster_labels(
     labels = result.labels
     labelers = {name: list(labels.labelers).count(name) for name in sorted(set(labels.labelers))}
     context.log.info(
-        f"{len(labels.cluster_ids)} clusters are labelled by {', '.join(labelers)}, from {len(summaries)} "
-        f"summaries: {labels.labeling['ended']}"
+        f"{len(labels.cluster_ids)} clusters are labelled by {', '.join(labelers)} from {len(summaries)} "
+        f"summaries; {labels.labeling['ended']}"
     )
     return dg.MaterializeResult(
         value=labels,
         metadata={
             "clusters": labels.n_clusters,
-            "labels": _tabulate_labels(labels, cluster_assignments),
+            "labels": tabulate_labels(labels, cluster_assignments),
             "summaries": len(summaries),
             "labelers": labelers,
             "labeling": labels.labeling,
             "labels_reused": result.labels_reused,
         },
-    )
-
-
-def _tabulate_labels(labels: ClusterLabels, assignments: ClusterAssignments) -> dg.TableMetadataValue:
-    total = int(labels.sizes.sum())
-    stabilities = [assignments.stability(int(cluster)) for cluster in labels.cluster_ids]
-    measured = any(stability is not None for stability in stabilities)
-    verified = not np.isnan(labels.accuracies).all()
-    return dg.MetadataValue.table(
-        [
-            dg.TableRecord(
-                {
-                    "cluster": int(cluster),
-                    "title": title,
-                    "traces": int(size),
-                    "share": round(int(size) / total, 4),
-                    **({"stability": "" if stability is None else f"{stability:.0%}"} if measured else {}),
-                    "labeler": labeler,
-                    **({"accuracy": "" if np.isnan(accuracy) else f"{accuracy:.0%}"} if verified else {}),
-                    "description": description,
-                }
-            )
-            for cluster, size, title, description, stability, labeler, accuracy in zip(
-                labels.cluster_ids,
-                labels.sizes,
-                labels.titles,
-                labels.descriptions,
-                stabilities,
-                labels.labelers,
-                labels.accuracies,
-                strict=True,
-            )
-        ]
     )

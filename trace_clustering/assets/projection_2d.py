@@ -22,11 +22,12 @@ def projection_2d(
     cluster_assignments: ClusterAssignments,
 ) -> dg.MaterializeResult[Projection2D]:
     """The map: two coordinates for each trace and for the centre of each cluster."""
-    context.log.info(f"Drawing the map of {len(reduced_embeddings)} traces ({settings.visualization_method})")
+    method = settings.visualization_method
+    context.log.info(f"Drawing the map of {len(reduced_embeddings)} traces by {method}")
     coordinates = run_with_deadline(
         compute_2d_coordinates,
         reduced_embeddings.points,
-        method=settings.visualization_method,
+        method=method,
         random_state=settings.random_state,
         seconds=settings.compute_timeout(len(reduced_embeddings)),
     )

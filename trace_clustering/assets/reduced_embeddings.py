@@ -19,7 +19,7 @@ def reduced_embeddings(
     """The points to cluster: one per trace, made by normalizing its embedding and reducing its dimensions."""
     context.log.info(
         f"Reducing {len(embeddings)} embeddings of {embeddings.embeddings.shape[1]} dimensions "
-        f"({settings.dimensionality_reduction_method})"
+        f"by {settings.dimensionality_reduction_method}"
     )
     space = run_with_deadline(
         reduce_embeddings,

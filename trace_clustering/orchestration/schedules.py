@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME
-from trace_clustering.environment import read_team_ids
+from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME, DEFAULT_LOOKBACK_DAYS
+from trace_clustering.environment import TEAM_IDS, read_team_ids
 from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.partitions import TEAM_DAY
 from trace_clustering.orchestration.run_settings import SETTINGS_BY_TEAM
@@ -18,9 +18,10 @@ from trace_clustering.orchestration.team_settings import build_run_config
     cron_schedule="15 0 * * *",  # summaries of the last minutes of a day need a moment to arrive
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every night, clusters the day that has just ended: one run per team of "
-    "TRACE_CLUSTERING_TEAM_IDS, with the team's settings.",
     tags={"workflow": COORDINATOR_WORKFLOW_NAME},
+    description="Every night at 00:15 UTC, one run per team: it clusters the window that ends with the day "
+    f"before, by default {DEFAULT_LOOKBACK_DAYS} days. Teams: {', '.join(map(str, read_team_ids()))} "
+    f"({TEAM_IDS}).",
 )
 def trace_clustering_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """Request one run per allowed team for yesterday, with the team's settings."""

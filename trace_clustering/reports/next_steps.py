@@ -1,6 +1,5 @@
 """What to do next, as sentences and as commands that work when they are pasted."""
 
-import os
 import shlex
 import shutil
 import sys
@@ -38,7 +37,8 @@ def name_command(name: str) -> str:
 
 def write_show_command(team_id: int) -> str:
     """Return the command that shows a team's newest clustering."""
-    return f"{name_command('trace-clustering')} show --team-id {team_id}"
+    command = f"{name_command('trace-clustering')} show --team-id {team_id}"
+    return command if find_home() == Path.cwd() else _with_home(command)
 
 
 def write_web_command() -> str:
@@ -55,7 +55,7 @@ def write_cluster_command(team_id: int, days: list[date]) -> str:
     values = _choose_settings(team_id, days)
     words = [f"{name}={value}" for name, value in values.items() if not is_in_env_file(name)]
     words += [name_command("dagster"), "asset materialize -m trace_clustering.definitions"]
-    command = _with_home(" ".join([*words, "--select '+emitted_cluster_event'"]))
+    command = _with_home(" ".join([*words, "--select '*emitted_cluster_event'"]))
     if len(days) == 1:
         return f"{command} --partition '{days[0]}|{team_id}'"
     return f'for day in {" ".join(map(str, days))}; do {command} --partition "$day|{team_id}"; done'
@@ -137,14 +137,16 @@ def _choose_settings(team_id: int, days: Collection[date]) -> dict[str, str]:
 
 def _where_to_set(name: str) -> str:
     """Return where a variable must be set, if what a command begins with would not count."""
-    return " in .env" if is_in_env_file(name) else " for good, as the command below does for once"
+    return " in .env" if is_in_env_file(name) else " for good; the command below sets what it needs"
 
 
 def _with_home(command: str) -> str:
-    """Return a command that runs with this home; Dagster insists on an absolute folder that exists."""
+    """Return a command that runs with this home; Dagster insists on an absolute folder that exists.
+
+    Whether the variable will still be set when the command is pasted, nobody knows.
+    """
     home = find_home()
-    if os.environ.get(HOME) != str(home):
-        command = f"{HOME}={shlex.quote(str(home))} {command}"
+    command = f"{HOME}={shlex.quote(str(home))} {command}"
     return command if home.is_dir() else f"mkdir -p {shlex.quote(str(home))} && {command}"
 
 

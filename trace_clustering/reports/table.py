@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from trace_clustering.clickhouse.cluster_events import fetch_cluster_event
-from trace_clustering.clickhouse.newest_day import find_newest_day
 from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.stored_records import find_newest_day
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.errors import NoClusteringError
 from trace_clustering.reports.next_steps import describe_first_steps

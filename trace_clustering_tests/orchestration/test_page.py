@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from trace_clustering.artifacts.parquet import to_parquet
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.receipt import EventReceipt
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
+from trace_clustering.definitions import defs
 from trace_clustering.labeling.access import API_KEY, BASE_URL
 from trace_clustering.orchestration.team_settings import load_team_settings
 from trace_clustering_tests.examples import WINDOW
@@ -94,3 +96,9 @@ def test_the_example_in_python_runs_days_without_traces(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     stored = (tmp_path / "trace_clustering_data" / "artifacts").glob("emitted_cluster_event/*/1.parquet")
     assert sorted(path.parent.name for path in stored) == ["2025-01-21", "2025-01-22"]
+
+
+@pytest.mark.parametrize("selection", sorted(set(re.findall(r"--select '([^']+[^'+])'", PAGE))))
+def test_what_the_page_selects_is_all_assets(selection: str) -> None:
+    selected = dg.AssetSelection.from_coercible([selection]).resolve(defs.resolve_asset_graph())
+    assert {key.to_user_string() for key in selected} == set(MADE)

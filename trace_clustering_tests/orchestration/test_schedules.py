@@ -45,3 +45,10 @@ def test_it_runs_by_itself_every_night_in_utc() -> None:
     assert schedule.execution_timezone == "UTC"
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     assert schedule.job_name == "trace_clustering_job"
+
+
+def test_it_says_which_teams_and_which_window() -> None:
+    description = defs.resolve_schedule_def("trace_clustering_daily_schedule").description or ""
+    assert "00:15 UTC" in description
+    assert "by default 7 days" in description
+    assert "1, 2, 112495 (TRACE_CLUSTERING_TEAM_IDS)" in description

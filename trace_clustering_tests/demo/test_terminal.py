@@ -1,0 +1,50 @@
+"""The demo on a real terminal: its progress can be read at any width, and Ctrl-C ends it at once."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from trace_clustering_tests.demo.terminal import run_on_terminal
+
+pytestmark = pytest.mark.slow
+
+COMMAND = Path(sys.executable).with_name("trace-clustering")
+FINISHED = re.compile(r"✓ \w+ \[\d+\.\d s\]")
+GOODBYE = "Interrupted: the demo has ended, and nothing of it runs on."
+
+
+@pytest.mark.parametrize(
+    ("columns", "phase", "finished"),
+    [
+        (80, "Starting Dagster", 0),
+        (120, "Loading traces", 0),
+        (200, "Starting the run", 0),
+        (80, "Reducing 726 embeddings", 1),
+        (200, "✓ projection_2d", 4),
+    ],
+)
+def test_one_interrupt_ends_it_at_once_and_what_came_before_can_be_read(
+    tmp_path: Path, columns: int, phase: str, finished: int
+) -> None:
+    environment = os.environ | {"DAGSTER_HOME": str(tmp_path), "TERM": "xterm-256color"}
+    environment.pop("COLUMNS", None)  # it would win over the width of the terminal
+    screen = run_on_terminal([COMMAND, "demo"], columns, environment, interrupt_at=phase)
+    text = "\n".join(screen.lines)
+    assert screen.exit_code == 130, text
+    assert text.count(GOODBYE) == 1
+    assert "Traceback" not in text
+    assert screen.is_cursor_shown
+    ticks = [line for line in screen.lines if "✓" in line]
+    assert all(FINISHED.fullmatch(line) for line in ticks), ticks
+    assert len(ticks) in (finished, finished + 1)
+    if finished:
+        messages = [line for line in screen.lines if line.startswith("  ")]
+        assert not re.search(r"[{}\[]|None", "\n".join(messages))
+        assert "  Reducing 726 embeddings of 384 dimensions by umap" in messages
+        assert ("  Found 25 clusters by hdbscan; 35 of 726 traces are noise" in messages) == (finished > 2)
+        with dg.DagsterInstance.get() as instance:
+            assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
