@@ -1,6 +1,7 @@
 """Deletes the rows of trace records that newer rows replace."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -25,6 +26,11 @@ AND (toString(rendering) = {{batch_run_id:String}} OR startsWith(toString(render
 AND {document_id} IN {{trace_ids:Array(String)}} AND toUnixTimestamp64Milli({inserted_at}) < {{before:Int64}}
 """
 
+_ARE_OF_THIS_LOAD = """
+product = {{product:String}} AND toString(rendering) = {{batch_run_id:String}}
+AND {document_id} IN {{trace_ids:Array(String)}}
+"""
+
 
 def delete_older_versions(session: TeamSession, batch: RecordBatch, state: StoredState) -> str:
     """Delete the older versions of records that are stored.
@@ -38,6 +44,40 @@ def delete_older_versions(session: TeamSession, batch: RecordBatch, state: Store
         # Events first: the documents tell the next load which events are left over.
         _delete_events(session, state)
         _delete_documents(session, batch, state)
+    except TraceClusteringError as error:
+        return str(error)
+    return ""
+
+
+def delete_superseded(
+    session: TeamSession, batch: RecordBatch, state: StoredState, superseded: Collection[str]
+) -> str:
+    """Delete what this load wrote of traces of which another load has stored newer versions meanwhile.
+
+    The other load may have looked before these rows were there, and would not delete them.
+
+    Returns
+    -------
+    str
+        Why that was not possible; empty if it was. Readers take the newest version all the same.
+    """
+    # A generation event that both loads need may be this load's: only its older rows go.
+    generations = {
+        identity: state.events[identity]
+        for identity, record in state.generations.items()
+        if record.trace_id in superseded and identity in state.events
+    }
+    summaries = [i for i, record in state.summaries.items() if record.trace_id in superseded]
+    condition = write_for_documents(session, _ARE_OF_THIS_LOAD)
+    try:
+        _delete_events(session, replace(state, old_events=summaries, events=generations))
+        for trace_ids in split_for_parameters(sorted(superseded), str):
+            session.delete_embeddings(
+                condition,
+                product=LLMA_TRACE_PRODUCT,
+                batch_run_id=batch.batch_run_id,
+                trace_ids=trace_ids,
+            )
     except TraceClusteringError as error:
         return str(error)
     return ""

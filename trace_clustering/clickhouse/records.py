@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from trace_clustering.clickhouse.event_versions import MAX_MOMENT
-from trace_clustering.clickhouse.record_cleanup import delete_older_versions
+from trace_clustering.clickhouse.record_cleanup import delete_older_versions, delete_superseded
 from trace_clustering.clickhouse.record_versions import RecordBatch, StoredState, read_state
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.errors import ClickHouseQueryError
@@ -93,10 +93,10 @@ def insert_records(
         version = _choose_version(session, state)
         if not _write_rows(session, state, version):
             break
-        batch, state = _read_back(session, batch, version)
+        batch, state = _read_back(session, batch, version, report)
         if not batch.by_trace:  # another load has stored newer versions of all
             return report
-    report.not_deleted = delete_older_versions(session, batch, state)
+    report.not_deleted = delete_older_versions(session, batch, state) or report.not_deleted
     return report
 
 
@@ -161,7 +161,7 @@ def _write_rows(session: TeamSession, state: StoredState, version: datetime) -> 
 
 
 def _read_back(
-    session: TeamSession, batch: RecordBatch, version: datetime
+    session: TeamSession, batch: RecordBatch, version: datetime, report: InsertReport
 ) -> tuple[RecordBatch, StoredState]:
     """Wait until all rows are seen; leave out the traces of which another load has stored newer versions.
 
@@ -180,6 +180,7 @@ def _read_back(
             if trace.current is None and trace.newest_moment and trace.newest_moment >= version
         }
         if superseded:
+            report.not_deleted = delete_superseded(session, batch, state, superseded)
             batch = batch.leave_out(superseded)
             if not batch.by_trace:
                 return batch, state
