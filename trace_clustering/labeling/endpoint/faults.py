@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx
 import openai
 
 from trace_clustering.text import clean_line
@@ -20,9 +19,17 @@ _ECHOES = frozenset({"input", "body", "request", "url"})
 _KEY_PLACEHOLDER = "(key)"
 # Shorter keys, such as `ollama`, are words of a local server and keep no secret.
 _MIN_SECRET_LENGTH = 8
-# No request was sent, so no model worked on it.
-_NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_NEVER_SENT = (*_NEVER_CONNECTED, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+# No request was sent, so no model worked on it. Every HTTP library of the client has these names.
+_NEVER_SENT = frozenset(
+    [
+        "ConnectError",
+        "ConnectTimeout",
+        "PoolTimeout",
+        "ProxyError",
+        "UnsupportedProtocol",
+        "LocalProtocolError",
+    ]
+)
 # After these, as after any fault of the server, the same request may succeed: 408 request time-out,
 # 409 conflict, 425 too early, 429 rate limit.
 _TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
@@ -64,7 +71,7 @@ def explain_fault(error: Exception, key: str) -> Fault:
     """Return the fault behind an error that a request raised."""
     if isinstance(error, openai.APIStatusError):
         return _explain_status(error, key)
-    was_sent = not isinstance(error.__cause__, _NEVER_SENT)
+    was_sent = type(error.__cause__).__name__ not in _NEVER_SENT
     if isinstance(error, (TimeoutError, openai.APITimeoutError)):
         return Fault("the endpoint did not answer in time", may_be_billed=was_sent)
     if isinstance(error, openai.APIConnectionError):
