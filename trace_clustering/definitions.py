@@ -16,6 +16,9 @@ from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.schedules import trace_clustering_daily_schedule
 from trace_clustering.orchestration.settings import ClusteringSettings
 
+llm = LLM()
+llm.resolve()  # so that a mistake in the environment is reported now, and not at night
+
 defs = dg.Definitions(
     assets=[
         embeddings,
@@ -30,7 +33,7 @@ defs = dg.Definitions(
     resources={
         "settings": ClusteringSettings(),
         "clickhouse": ClickHouse(),
-        "llm": LLM(),
+        "llm": llm,
         "io_manager": ArtifactStorage(),
     },
     executor=build_executor(),

@@ -5,14 +5,18 @@ import pytest
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.environment import CLICKHOUSE_DSN, EXECUTOR, FIRST_DAY, STORAGE, TEAM_IDS, TEAM_SETTINGS
-from trace_clustering.labeling.resource import API_KEY, BASE_URL
+from trace_clustering.labeling.access import API_KEY, BASE_URL, FORMER_BASE_URL
 
 # Real data for acceptance tests; it is no part of the project.
 REAL_DATA = Path(
     os.environ.get("TRACE_CLUSTERING_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data"
 )
 
-VARIABLES = (CLICKHOUSE_DSN, EXECUTOR, FIRST_DAY, STORAGE, TEAM_IDS, TEAM_SETTINGS, API_KEY, BASE_URL)
+VARIABLES = (
+    *(CLICKHOUSE_DSN, EXECUTOR, FIRST_DAY, STORAGE, TEAM_IDS, TEAM_SETTINGS),
+    *(API_KEY, BASE_URL, FORMER_BASE_URL),
+    *(name for name in os.environ if name.startswith("TRACE_CLUSTERING_LLM_")),
+)
 # No test may reach, or pay for, what belongs to whoever runs it; module-wide fixtures come before any other.
 for _name in VARIABLES:
     os.environ.pop(_name, None)

@@ -11,6 +11,7 @@ from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.labeling.agent.run import Attempt
 from trace_clustering.labeling.label import label_clusters
 from trace_clustering.labeling.resource import LLM
+from trace_clustering.orchestration.team_settings import load_llm_of_team
 from trace_clustering.processes.clock import StepClock
 
 
@@ -33,9 +34,10 @@ def cluster_labels(
 
     Without a model, a title is the words that set the cluster apart from the others.
     """
+    provenance = projection_2d.provenance
+    llm = llm.resolve(load_llm_of_team(provenance.team_id))
     clock = StepClock(llm.step_timeout())
     require_same_clusters(cluster_assignments, projection_2d)
-    provenance = projection_2d.provenance
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         summaries = fetch_trace_summaries(
             session, provenance.window, cluster_assignments.trace_ids, cluster_assignments.batch_run_ids

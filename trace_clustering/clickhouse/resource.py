@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import dagster as dg
 from pydantic import Field, ValidationInfo, field_validator
 
 from trace_clustering.clickhouse.address import Address, parse_dsn
@@ -18,6 +17,7 @@ from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREAT
 from trace_clustering.clickhouse.session import Tables, TeamSession
 from trace_clustering.environment import CLICKHOUSE_DSN, read_clickhouse_dsn
 from trace_clustering.errors import ClickHouseFolderLockedError, ClickHouseSetupError, InvalidSettingsError
+from trace_clustering.launchpad import LaunchpadResource, optional
 from trace_clustering.processes.clock import StepClock, resolve_seconds
 
 if TYPE_CHECKING:
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class ClickHouse(dg.ConfigurableResource[Any]):
+class ClickHouse(LaunchpadResource):
     """Access to the events and embeddings of one team at a time.
 
     Only one process at a time can open the folder of the embedded engine. Each session therefore holds a file
     lock, for which other steps and runs wait, and should be short.
     """
 
-    dsn: str = Field(
-        default="",
-        repr=False,
-        description="https://user:password@host:8443/database, or chdb:///absolute/folder for the engine "
+    dsn: str = optional(
+        "https://user:password@host:8443/database, or chdb:///absolute/folder for the engine "
         "inside the process. Empty: TRACE_CLUSTERING_CLICKHOUSE_DSN, else a folder under DAGSTER_HOME. "
         "Prefer the environment variable, which keeps the password out of the run's configuration.",
+        default="",
+        secret=True,
     )
     database: str = Field(default="", description="Database of both tables; empty: that of the address.")
     events_table: str = Field(default="events", description="Table of the events.")

@@ -28,7 +28,9 @@ def run_demo(console: Console, team_id: int | None = None, *, agent: bool = Fals
     ------
     InvalidSettingsError
         If the team may not be clustered, or ClickHouse is a server: made-up traces must not mix with real
-        ones.
+        ones. With `agent`, also if there is no language model, or its address or key is malformed.
+    LLMUnavailableError
+        If the language model cannot be reached.
     DemoFailedError
         If the run failed.
     """
@@ -43,12 +45,22 @@ def run_demo(console: Console, team_id: int | None = None, *, agent: bool = Fals
             f"{CLICKHOUSE_DSN} is the address of a server, and the demo writes made-up traces; "
             "unset it for the demo"
         )
+    if agent:
+        _require_model(team_id)
     home = Path(os.environ.get("DAGSTER_HOME") or Path.cwd()).absolute()
     home.mkdir(parents=True, exist_ok=True)
     os.environ["DAGSTER_HOME"] = str(home)  # Dagster insists on an absolute folder that exists
     _load_traces(console, team_id)
     _materialize_assets(console, team_id, "agent" if agent else "keywords")
     _print_clusters(console, team_id, home)
+
+
+def _require_model(team_id: int) -> None:
+    from trace_clustering.labeling.label import require_model
+    from trace_clustering.labeling.resource import LLM
+    from trace_clustering.orchestration.team_settings import load_llm_of_team
+
+    require_model(LLM(labeler="agent").resolve(load_llm_of_team(team_id)))
 
 
 def _load_traces(console: Console, team_id: int) -> None:

@@ -3,16 +3,18 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel, ClusterLabels, Projection2D
+from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.labeling.access import API_KEY, BASE_URL
 from trace_clustering.labeling.agent.evidence import Clustering, HeldOutTrace, hold_out
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
 from trace_clustering.labeling.agent.store import LabelStore
 from trace_clustering.labeling.endpoint.budget import Usage
+from trace_clustering.labeling.endpoint.connection import Connection
 from trace_clustering.labeling.keywords import TERMS_IN_TITLE, build_documents, find_terms
 from trace_clustering.labeling.resource import LLM
 from trace_clustering.labeling.titles import add_each_term, make_titles_distinct
@@ -20,13 +22,6 @@ from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.worker import run_with_deadline
 from trace_clustering.text import clean_line
 from trace_clustering.traces.summary import TraceSummary
-
-# The report of labels that were made without an agent.
-_REPORT_WITHOUT_AGENT: dict[str, Any] = {
-    "model": "",
-    "ended": "no language model was asked: there is no key and no address, or labeler is keywords",
-    **asdict(Usage()),
-}
 
 
 @dataclass(frozen=True)
@@ -72,12 +67,12 @@ def label_clusters(
 
     Raises
     ------
-    LLMUnavailableError, LabelsWouldBeLostError, InvalidSettingsError
+    LLMUnavailableError, LabelsWouldBeLostError
         See `run_labeling_agent`.
     DeadlineExceededError
         If the step's time is over before the agent starts.
     """
-    connection = llm.connection()
+    connection, fault = _connect(llm)
     members = list_members_with_summaries(assignments, summaries)
     held_out: list[HeldOutTrace] = []
     if connection and llm.verify_labels:
@@ -88,14 +83,43 @@ def label_clusters(
     agent = run_labeling_agent(
         Clustering(assignments, projection, members, terms, held_out),
         connection,
+        fault=fault,
         llm=llm,
         store=LabelStore(base, assignments, llm.model),
         attempt=attempt,
         seconds=clock.seconds_left(),
         log=log,
     )
-    labels = generate_cluster_labels(assignments, members, terms, agent)
+    labels = generate_cluster_labels(assignments, members, terms, agent, llm.explain_absence())
     return LabelingResult(labels, agent.reused if agent else 0)
+
+
+def require_model(llm: LLM) -> None:
+    """Refuse to begin if no language model can be asked.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If there is none, or its address or key is malformed.
+    LLMUnavailableError
+        If it cannot be reached, or refuses the key.
+    """
+    connection = llm.connection()
+    if connection is None:
+        raise InvalidSettingsError(
+            f"There is no language model: set {API_KEY}, or {BASE_URL} to the address of your own server"
+        )
+    from trace_clustering.labeling.endpoint.probe import require_endpoint
+
+    require_endpoint(connection)
+
+
+def _connect(llm: LLM) -> tuple[Connection | None, str]:
+    """Return the connection, or why the endpoint that is configured cannot be reached at all."""
+    try:
+        return llm.connection(), ""
+    except InvalidSettingsError as error:
+        return None, f"no language model was asked: {error}"
 
 
 def list_members_with_summaries(
@@ -117,6 +141,7 @@ def generate_cluster_labels(
     members: Mapping[int, Sequence[TraceSummary]],
     terms: Mapping[int, list[str]],
     agent: AgentLabels | None = None,
+    why_no_agent: str = "",
 ) -> ClusterLabels:
     """Return a label for every cluster.
 
@@ -135,6 +160,8 @@ def generate_cluster_labels(
         The terms that set each cluster apart, best first.
     agent : AgentLabels, optional
         Some clusters may be missing. None if no language model is configured.
+    why_no_agent : str
+        Why there is none, for the report.
 
     Returns
     -------
@@ -159,7 +186,7 @@ def generate_cluster_labels(
         descriptions=np.array([descriptions[c] for c in sizes], dtype=object),
         labelers=np.array([labeler if c in candidates else "fallback" for c in sizes], dtype=object),
         accuracies=np.array([accuracies.get(c, np.nan) for c in sizes], dtype=np.float32),
-        labeling=agent.report if agent else _REPORT_WITHOUT_AGENT,
+        labeling=agent.report if agent else {"model": "", "ended": why_no_agent, **asdict(Usage())},
     )
 
 

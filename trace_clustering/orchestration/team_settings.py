@@ -10,7 +10,11 @@ import yaml
 
 from trace_clustering.environment import TEAM_SETTINGS, find_team_settings_file, parse_team_id, read_team_ids
 from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.labeling.access import KEYS_FOR_RUNS
+from trace_clustering.labeling.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings
+
+_LLM = "llm"  # beside the settings of a team, its fields of the resource of this name
 
 
 class _JSONLikeLoader(yaml.SafeLoader):  # type: ignore[misc]
@@ -47,18 +51,39 @@ def load_team_settings() -> dict[int, dict[str, Any]]:
         If the file cannot be read, or holds something that a run would refuse. The message names the file,
         the team and the setting.
     """
+    found = {}
+    for team_id, settings, place in _read_file():
+        _check_llm(settings, place)
+        found[team_id] = _check_settings({n: v for n, v in settings.items() if n != _LLM}, place)
+    return found
+
+
+def load_llm_of_team(team_id: int) -> dict[str, Any]:
+    """Return the fields of the resource `llm` that the file gives for a team, by name.
+
+    Raises
+    ------
+    InvalidSettingsError
+        As `load_team_settings`.
+    """
+    found = (_check_llm(settings, place) for team, settings, place in _read_file() if team == team_id)
+    return next(found, {})
+
+
+def _read_file() -> list[tuple[int, dict[str, Any], str]]:
+    """Return team id, settings and place of each team in the file."""
     path = find_team_settings_file()
     if path is None:
-        return {}
+        return []
     try:
-        return dict(_read_teams(path))
+        return list(_read_teams(path))
     except OSError as error:
         raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} is not YAML: {error}") from None
 
 
-def _read_teams(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read_teams(path: Path) -> Iterator[tuple[int, dict[str, Any], str]]:
     loader = _JSONLikeLoader(path.read_text(encoding="utf-8-sig"))
     root = loader.get_single_node()
     if root is None:
@@ -73,7 +98,10 @@ def _read_teams(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             raise InvalidSettingsError(f"{place} appears twice; put its settings in one place")
         seen.add(team_id)
         _refuse_repeated_keys(value, place)
-        yield team_id, _check_settings(loader.construct_object(value, deep=True), place)
+        settings = loader.construct_object(value, deep=True)
+        if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
+            raise InvalidSettingsError(f"{place}: must map names of settings to values, not {settings!r}")
+        yield team_id, settings, place
 
 
 def _read_team_id(key: yaml.Node, path: Path) -> int:
@@ -109,9 +137,24 @@ def _refuse_repeated_keys(node: yaml.Node, place: str) -> None:
                 raise InvalidSettingsError(f"{place}: {repeated[0]} is there twice, from line {line} on")
 
 
-def _check_settings(settings: Any, place: str) -> dict[str, Any]:  # noqa: ANN401
-    if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
-        raise InvalidSettingsError(f"{place}: must map names of settings to values, not {settings!r}")
+def _check_llm(settings: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return the fields of `llm` that stand among a team's settings."""
+    fields = {} if settings.get(_LLM) is None else settings[_LLM]
+    if not isinstance(fields, dict):
+        raise InvalidSettingsError(f"{place}: {_LLM} must map names of fields to values, not {fields!r}")
+    if isinstance(fields.get("api_key"), str):
+        raise InvalidSettingsError(
+            f"{place}: {_LLM}: api_key must not be written here; name the variable that holds it, "
+            f'such as {{"env": "{KEYS_FOR_RUNS}_{place.rpartition(" ")[2]}"}}'
+        )
+    try:
+        LLM().resolve(fields)
+    except InvalidSettingsError as error:
+        raise InvalidSettingsError(f"{place}: {error}") from None
+    return fields
+
+
+def _check_settings(settings: dict[str, Any], place: str) -> dict[str, Any]:
     try:
         ClusteringSettings(**settings)
         # Dagster checks the types of values by rules of its own, and would refuse the run only at night.

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.labeling.resource import LLM
+from trace_clustering.launchpad import describe_field
 from trace_clustering.orchestration.declaration import describe_bounds
 from trace_clustering.orchestration.settings import ClusteringSettings
 
@@ -33,10 +34,14 @@ def render_table(model: type[BaseModel]) -> str:
     """Return one line for each field of a model: its name, default and meaning, with its bounds."""
     lines = ["| name | default | meaning |", "|---|---|---|"]
     lines += [
-        f"| `{name}` | {_render_default(field.default)} | {_describe(field)} |"
+        f"| `{name}` | {_render_default(_read_default(field))} | {_describe(field)} |"
         for name, field in model.model_fields.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def _read_default(field: FieldInfo) -> Any:
+    return field.get_default(call_default_factory=True, validated_data={})
 
 
 def _render_default(default: Any) -> str:
@@ -46,7 +51,7 @@ def _render_default(default: Any) -> str:
 
 
 def _describe(field: FieldInfo) -> str:
-    text, bounds = field.description or "", describe_bounds(field)
+    text, bounds = describe_field(field), describe_bounds(field)
     if bounds and bounds not in text.lower():
         text += f" {bounds[:1].upper()}{bounds[1:]}."
     return text.replace("|", "\\|")

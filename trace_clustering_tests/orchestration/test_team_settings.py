@@ -14,7 +14,7 @@ import pytest
 from trace_clustering.environment import TEAM_IDS, TEAM_SETTINGS
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.orchestration import schedules
-from trace_clustering.orchestration.team_settings import load_team_settings
+from trace_clustering.orchestration.team_settings import load_llm_of_team, load_team_settings
 from trace_clustering_tests.orchestration.test_schedules import tick
 
 Load = Callable[[str], dict[int, dict[str, Any]]]
@@ -60,6 +60,42 @@ SETTINGS = {
 
 def test_a_file_maps_teams_to_settings(load: Load) -> None:
     assert load(EXAMPLE) == SETTINGS
+
+
+WITH_LLM = """
+1: {max_samples: 500, llm: {model: qwen3:8b, max_requests: 9, api_key: {env: TRACE_CLUSTERING_LLM_API_KEY_1}}}
+2: {llm: {labeler: keywords}}
+112495: {llm: }
+"""
+
+
+def test_a_team_may_have_fields_of_the_model(load: Load) -> None:
+    assert load(WITH_LLM) == {1: {"max_samples": 500}, 2: {}, 112495: {}}
+    key = {"env": "TRACE_CLUSTERING_LLM_API_KEY_1"}
+    assert load_llm_of_team(1) == {"model": "qwen3:8b", "max_requests": 9, "api_key": key}
+    assert load_llm_of_team(2) == {"labeler": "keywords"}
+    assert load_llm_of_team(112495) == load_llm_of_team(5) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ("{max_requests: 0}", "max_requests = 0"),
+        ("{max_request: 5}", "max_request: there is no such field"),
+        ("{base_url: 'localhost:11434'}", "must begin with http"),
+        ("{api_key: sk-0123456789abcdef}", "api_key must not be written here"),
+        ("{api_key: {env: HOME}}", "'HOME', which is not meant for it"),
+        ("{model: {env: HOME}}", "must be a text"),
+        ("[model]", "llm must map names of fields"),
+        ("0", "llm must map names of fields"),
+    ],
+)
+def test_a_wrong_field_of_the_model_is_named_with_its_team(load: Load, fields: str, named: str) -> None:
+    with pytest.raises(InvalidSettingsError) as error:
+        load(f"2: {{llm: {fields}}}")
+    assert "teams.yaml, team 2" in str(error.value)
+    assert named in str(error.value)
+    assert "sk-0123456789abcdef" not in str(error.value)
 
 
 def test_the_file_may_be_json(load: Load) -> None:

@@ -20,6 +20,7 @@ from trace_clustering.labeling.agent.messages import (
 )
 from trace_clustering.labeling.agent.state import AgentState
 from trace_clustering.labeling.agent.tools.registry import FINALIZE, TOOLS, call_tool
+from trace_clustering.labeling.agent.tracing import keep_from_tracers
 from trace_clustering.labeling.endpoint.answers import Answer
 from trace_clustering.labeling.endpoint.client import Endpoint
 from trace_clustering.labeling.endpoint.request_size import measure_text
@@ -77,7 +78,8 @@ class LabelingGraph:
         graph.add_conditional_edges("model", _route_to("tools"))
         graph.add_conditional_edges("tools", _route_to("model"))
         start: AgentState = {"messages": [], "iterations": 0, "idle": 0, "unreadable": {}, "ended": ""}
-        final = graph.compile().invoke(start, {"recursion_limit": self._limits.recursion_limit})
+        with keep_from_tracers():
+            final = graph.compile().invoke(start, {"recursion_limit": self._limits.recursion_limit})
         return str(final["ended"])
 
     def _ask_model(self, state: AgentState) -> dict[str, Any]:

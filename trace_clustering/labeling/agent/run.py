@@ -14,13 +14,14 @@ from trace_clustering.errors import (
     LLMUnavailableError,
     ToolCallRefusedError,
 )
+from trace_clustering.labeling.access import BASE_URL
 from trace_clustering.labeling.agent.draft import Draft, ToolContext
 from trace_clustering.labeling.agent.evidence import Clustering, gather_evidence
 from trace_clustering.labeling.agent.store import LabelStore, StoredLabels
 from trace_clustering.labeling.endpoint.budget import Budget, Usage
 from trace_clustering.labeling.endpoint.connection import Connection
 from trace_clustering.labeling.endpoint.dialect import Dialect
-from trace_clustering.labeling.resource import API_KEY, BASE_URL, LLM
+from trace_clustering.labeling.resource import LLM
 
 if TYPE_CHECKING:
     from trace_clustering.labeling.endpoint.client import Endpoint
@@ -63,6 +64,7 @@ def run_labeling_agent(
     clustering: Clustering,
     connection: Connection | None,
     *,
+    fault: str = "",
     llm: LLM,
     store: LabelStore,
     attempt: Attempt,
@@ -79,6 +81,8 @@ def run_labeling_agent(
     clustering, llm, store, attempt
     connection : Connection or None
         How the endpoint is reached; None if there is none.
+    fault : str
+        Why the endpoint that is configured cannot be reached at all; empty if it can, or if there is none.
     seconds : float
         What is left of the step's time.
     log : logging.Logger
@@ -95,8 +99,6 @@ def run_labeling_agent(
         If no model can be asked, and labels of a model that an earlier run stored would be lost.
     LLMUnavailableError
         If the endpoint was down, no cluster has a label, and another attempt will follow.
-    InvalidSettingsError
-        If the address or the key of the endpoint is malformed.
     """
     if llm.labeler == "keywords":
         return None
@@ -106,9 +108,9 @@ def run_labeling_agent(
     if run.is_complete:
         log.info(f"Labeling: all {run.reused} labels of this clustering are stored and are used again")
     elif connection is None:
-        if not run.has_stored_labels:
+        if not (fault or run.has_stored_labels):
             return None
-        run.end_without_model()
+        run.end_without_model(fault or llm.explain_absence())
     else:
         run.set_labels(connection)
     if llm.verify_labels and run.accuracies is None and connection is not None:
@@ -194,10 +196,9 @@ class _Run:
             if not self._draft.list_unlabelled():  # otherwise the result warns
                 self._log.warning(f"Labeling: {self._reason}")
 
-    def end_without_model(self) -> None:
+    def end_without_model(self, reason: str) -> None:
         """Note that there is no endpoint to ask."""
-        self._outcome = _Outcome.ENDPOINT_DOWN
-        self._reason = f"there is no key ({API_KEY}) and no address ({BASE_URL}) of a language model"
+        self._outcome, self._reason = _Outcome.ENDPOINT_DOWN, reason
 
     def verify_labels(self, connection: Connection) -> None:
         """Measure how many held-out traces a model assigns to their own cluster by its label."""

@@ -36,6 +36,9 @@ class Connection:
 
     Attributes
     ----------
+    is_of_environment : bool
+        Whether the address is that of the environment, or OpenAI's, so that it may get what the environment
+        holds for it.
     request_parameters : dict
         Further parameters of each request.
     """
@@ -48,4 +51,5 @@ class Connection:
     max_retries: int
     retry_delay_seconds: float
     price: Price | None
+    is_of_environment: bool = True
     request_parameters: dict[str, Any] = field(default_factory=dict)

@@ -17,6 +17,7 @@ _MAX_REASON_LENGTH = 300
 _MAX_READ_LENGTH = 100_000
 _ECHOES = frozenset({"input", "body", "request", "url"})
 _KEY_PLACEHOLDER = "(key)"
+_CREDENTIALS = re.compile(r"//[^/\s]*@")  # user and password of a proxy
 # Shorter keys, such as `ollama`, are words of a local server and keep no secret.
 _MIN_SECRET_LENGTH = 8
 # No request was sent, so no model worked on it. Every HTTP library of the client has these names.
@@ -85,8 +86,11 @@ def _explain_status(error: openai.APIStatusError, key: str) -> Fault:
     status = error.status_code
     transient = (status in _TRANSIENT_STATUSES or status >= 500) and error.code not in _OUT_OF_MONEY_CODES
     cause = _make_showable(_extract_message(error), key)
+    what = cause
+    if 300 <= status < 400:
+        what = "a redirect, which is not followed; give the address that it leads to"
     return Fault(
-        f"the endpoint answered {status}: {cause}",
+        f"the endpoint answered {status}: {what}",
         refused=not transient,
         retry_after=_parse_retry_after(error.response.headers),
         cause=cause,
@@ -127,6 +131,7 @@ def hide_key(text: str, key: str) -> str:
 
 def _make_showable(text: str, key: str) -> str:
     # Cleaning can join a key that was taken apart by control characters, and cutting can leave a part of it.
+    text = _CREDENTIALS.sub("//", text)
     line = hide_key(clean_line(text[:_MAX_READ_LENGTH], _MAX_READ_LENGTH), key)
     return clean_line(line, _MAX_REASON_LENGTH) or "no reason given"
 
