@@ -48,13 +48,25 @@ def explain_errors(address: Address) -> Iterator[None]:
     try:
         yield
     except (ClickHouseError, OSError) as error:
-        raise _explain_error(error, address) from error
+        explained = _explain_error(error, address)
+        _escape_causes(error)
+        raise explained from error
     except (ValueError, LookupError, OverflowError, MemoryError, StreamCompleteException) as error:
         raise ClickHouseUnavailableError(
             f"{address.name} sent an answer that is not ClickHouse's "
             f"({type(error).__name__}: {_shorten(str(error))}); "
             f"check that {CLICKHOUSE_DSN} names its HTTP port"
         ) from error
+
+
+def _escape_causes(error: BaseException) -> None:
+    """Escape the messages of an error and its causes, because Dagster prints them too."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.args = tuple(
+            escape_controls(item, _MAX_MESSAGE) if isinstance(item, str) else item for item in cause.args
+        )
+        cause = cause.__cause__ or cause.__context__
 
 
 def get_code(error: BaseException) -> int | None:

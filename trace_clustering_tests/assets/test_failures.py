@@ -81,3 +81,20 @@ def test_an_unreachable_server_is_tried_three_times(graph: Graph) -> None:
     assert list_event_types(result).count("STEP_UP_FOR_RETRY") == 2
     assert "cannot be reached" in read_failure(result)
     assert "secret" not in read_failure(result)
+
+
+@pytest.mark.parametrize("engine", ["Log", "TinyLog"])
+def test_what_could_not_be_cleaned_up_is_in_the_metadata_and_fails_nothing(graph: Graph, engine: str) -> None:
+    graph.load(1, themed_records(per_theme=8))
+    with graph.clickhouse.open_session(1, timeout_seconds=60) as session:
+        session._client.command(f"CREATE TABLE undeletable ENGINE = {engine} AS SELECT * FROM events")
+    graph.clickhouse = type(graph.clickhouse)(dsn=graph.clickhouse.dsn, events_table="undeletable")
+    first = graph.materialize(PARTITION)
+    assert "not_cleaned_up" not in read_metadata(first, "emitted_cluster_event")
+    second = graph.materialize(PARTITION, ["emitted_cluster_event"], max_traces_per_cluster=2)
+    assert second.success
+    metadata = read_metadata(second, "emitted_cluster_event")
+    assert metadata["outcome"] == "replaced"
+    (note,) = metadata["not_cleaned_up"]
+    assert "1 older rows of the event" in note
+    assert "the table's engine cannot delete" in note

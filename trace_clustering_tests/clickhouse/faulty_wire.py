@@ -9,7 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-Fault = Literal["swallow", "lose answer", "empty answer", "refuse", "trickle", "proxy 403", "redirect"]
+Fault = Literal[
+    "swallow", "lose answer", "empty answer", "refuse", "read only", "trickle", "hang", "proxy", "redirect"
+]
+# What this program sends with statements; a user with readonly = 1 may send none.
+_SETTINGS = (
+    b"max_execution_time",
+    b"log_comment",
+    b"additional_table_filters",
+    b"query_plan_join_swap_table",
+)
 
 
 @dataclass
@@ -20,8 +29,9 @@ class Wire:
     fault: Fault = "swallow"
     match: bytes = b""
     times: int = 0
-    refusal: tuple[int, str] = (0, "")  # ClickHouse's code and message
+    refusal: tuple[int, str] = (0, "")  # ClickHouse's code and message, or a proxy's status
     statements: list[bytes] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)  # ends what hangs
 
     def break_next(
         self, fault: Fault, match: bytes, *, times: int = 1, refusal: tuple[int, str] = (0, "")
@@ -41,7 +51,7 @@ def open_wire(server_port: int) -> Iterator[Wire]:
             wire.statements.append(statement)
             broken = wire.times > 0 and wire.match in statement
             wire.times -= broken
-            if broken and self._answer_falsely():
+            if broken and self._answer_falsely(statement):
                 return
             status, headers, answer = self._forward(body)
             if broken and wire.fault == "lose answer":
@@ -59,15 +69,21 @@ def open_wire(server_port: int) -> Iterator[Wire]:
             self.rfile.readline()
             return body
 
-        def _answer_falsely(self) -> bool:
+        def _answer_falsely(self, statement: bytes) -> bool:
             if wire.fault == "swallow":
                 self._reply(200, {}, b"")
             elif wire.fault == "refuse":
-                code, message = wire.refusal
-                text = f"Code: {code}. DB::Exception: {message}"
-                self._reply(500, {"X-ClickHouse-Exception-Code": str(code)}, text.encode())
-            elif wire.fault == "proxy 403":
-                self._reply(403, {}, b"<html>Forbidden</html>")
+                self._refuse(*wire.refusal)
+            elif wire.fault == "read only":
+                sent = [name.decode() for name in _SETTINGS if name in statement]
+                if not sent:
+                    return False
+                self._refuse(164, f"Cannot modify '{sent[0]}' setting in readonly mode")
+            elif wire.fault == "proxy":
+                self._reply(wire.refusal[0], {}, b"<html>proxy</html>")
+            elif wire.fault == "hang":
+                wire.released.wait(20)
+                self.close_connection = True
             elif wire.fault == "redirect":
                 self._reply(307, {"Location": self.path}, b"")
             elif wire.fault == "trickle":
@@ -75,6 +91,10 @@ def open_wire(server_port: int) -> Iterator[Wire]:
             else:
                 return False
             return True
+
+        def _refuse(self, code: int, message: str) -> None:
+            text = f"Code: {code}. DB::Exception: {message}"
+            self._reply(500, {"X-ClickHouse-Exception-Code": str(code)}, text.encode())
 
         def _trickle(self) -> None:
             self.send_response(200)
@@ -112,4 +132,5 @@ def open_wire(server_port: int) -> Iterator[Wire]:
         wire.port = proxy.server_port
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         yield wire
+        wire.released.set()
         proxy.shutdown()

@@ -1,11 +1,13 @@
 """What is lost, doubled or refused between here and ClickHouse never costs an event, and is named."""
 
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events
+from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.errors import (
     ClickHouseQueryError,
@@ -13,9 +15,11 @@ from trace_clustering.errors import (
     ClickHouseUnavailableError,
     TraceClusteringError,
 )
+from trace_clustering.reports.table import fetch_clustering
 from trace_clustering_tests.clickhouse.conftest import Server
 from trace_clustering_tests.clickhouse.faulty_wire import Fault, Wire, open_wire
-from trace_clustering_tests.posthog.cluster_events import make_cluster_event
+from trace_clustering_tests.clickhouse.rows import insert_embeddings
+from trace_clustering_tests.posthog.cluster_events import WINDOW, make_cluster_event
 
 INSERT, DELETE = b"INSERT INTO", b"DELETE FROM"
 
@@ -151,7 +155,11 @@ class TestAnswers:
             ("refuse", 62, "would refuse it again", ClickHouseSetupError),
             ("refuse", 43, "would refuse it again", ClickHouseSetupError),
             ("refuse", 241, "too busy or too slow", ClickHouseUnavailableError),
-            ("proxy 403", 0, "or a proxy before it, answered 403", ClickHouseSetupError),
+            ("proxy", 401, "or a proxy before it, answered 401 and let nobody in", ClickHouseSetupError),
+            ("proxy", 403, "or a proxy before it, answered 403 and let nobody in", ClickHouseSetupError),
+            ("proxy", 404, "answered 404, so this is not the HTTP address", ClickHouseSetupError),
+            ("proxy", 502, "answered 502; try again", ClickHouseUnavailableError),
+            ("proxy", 503, "answered 503; try again", ClickHouseUnavailableError),
             ("redirect", 0, "redirect", ClickHouseSetupError),
         ],
     )
@@ -163,6 +171,55 @@ class TestAnswers:
             with pytest.raises(TraceClusteringError, match=words) as caught:
                 session.query("SELECT uuid FROM events")
         assert type(caught.value) is error
+
+    @pytest.mark.parametrize("end", [0.5, 2])
+    def test_a_server_that_was_reached_and_is_slow_is_not_called_unreachable(
+        self, faulty: ClickHouse, wire: Wire, end: float
+    ) -> None:
+        with faulty.open_session(1, timeout_seconds=end) as session:
+            wire.break_next("hang", b"SELECT uuid", times=9)
+            with pytest.raises(ClickHouseUnavailableError) as caught:
+                session.query("SELECT uuid FROM events")
+        assert "check host and port" not in str(caught.value)
+        assert "answer" in str(caught.value)
+
+    @pytest.mark.parametrize("code", [62, 241])
+    def test_what_a_terminal_would_obey_reaches_no_message_and_no_cause(
+        self, faulty: ClickHouse, wire: Wire, code: int
+    ) -> None:
+        with faulty.open_session(1, timeout_seconds=60) as session:
+            wire.break_next("refuse", b"SELECT uuid", times=9, refusal=(code, "\x1b[31mred\x07 " * 1000))
+            with pytest.raises(TraceClusteringError) as caught:
+                session.query("SELECT uuid FROM events")
+        printed = "".join(traceback.format_exception(caught.value))
+        assert "[31mred" in printed
+        assert "\x1b" not in printed
+        assert "\x07" not in printed
+        assert len(str(caught.value)) < 2500
+
+
+class TestReadOnlyUsers:
+    def test_a_user_who_may_only_read_can_look_at_the_own_team_alone(
+        self, faulty: ClickHouse, wire: Wire
+    ) -> None:
+        emit(faulty, "of team 1")
+        with faulty.open_session(2, timeout_seconds=60) as session:
+            emit_cluster_events(session, make_cluster_event(team_id=2, days=1, title="of team 2"))
+        wire.break_next("read only", b"", times=1000)
+        for team_id in (1, 2):
+            shown = fetch_clustering(faulty, team_id).properties
+            assert shown["$ai_clusters"][1]["title"] == f"of team {team_id}"
+
+    def test_a_user_who_may_only_read_can_read_what_is_clustered(
+        self, faulty: ClickHouse, wire: Wire
+    ) -> None:
+        for team_id in (1, 2):
+            with faulty.open_session(team_id, timeout_seconds=60) as session:
+                insert_embeddings(session, {"document_id": f"of team {team_id}"})
+        wire.break_next("read only", b"", times=1000)
+        with faulty.open_session(2, timeout_seconds=60) as session:
+            found = fetch_trace_embeddings_for_clustering(session, WINDOW)
+        assert found.trace_ids.tolist() == ["of team 2"]
 
 
 class TestSettings:
