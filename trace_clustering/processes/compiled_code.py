@@ -24,7 +24,11 @@ def import_umap() -> ModuleType:
     none of them can be written to, everything is compiled as without a cache.
     """
     with _use_forgiving_caches():
+        import numba
         import umap
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        _LOG.warning("NUMBA_DISABLE_JIT is set: nothing is compiled, and runs take many times as long")
+        return umap  # type: ignore[no-any-return]
     # Without the GIL, threads lay out several graphs at once; layouts share no memory that is written to.
     umap.layouts._nb_optimize_layout_euclidean_single_epoch.targetoptions["nogil"] = True
     return umap  # type: ignore[no-any-return]
@@ -47,23 +51,34 @@ def _find_cache_folder() -> Path | None:
     """Return a folder that only this user can write to, since code in it will be executed."""
     # Compiled code has code of other functions built in, so a new version of any library needs a new folder.
     libraries = "-".join(version(name) for name in ("numba", "llvmlite", "umap-learn", "pynndescent"))
-    user_caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    for base in (
-        Path(user_caches) / "trace_clustering",
-        Path(tempfile.gettempdir()) / f"trace_clustering-{os.getuid()}",
-    ):
+    for base in _list_cache_bases():
         folder = base / f"numba-{libraries}"
         try:
             base.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
+            if base.stat().st_uid == folder.stat().st_uid == os.getuid():
+                return folder
         except OSError as error:
             _LOG.debug("No cache of compiled code in %s: %s", folder, error)
-            continue
-        if base.stat().st_uid == folder.stat().st_uid == os.getuid():
-            return folder
     return None
+
+
+def _list_cache_bases() -> list[Path]:
+    """Return the folders that may hold the cache, best first; none without a home and a temporary folder."""
+    bases = []
+    try:
+        user_caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+        if user_caches.is_absolute():  # a relative folder would be somewhere else in every process
+            bases.append(user_caches / "trace_clustering")
+    except RuntimeError as error:  # no HOME, and the user is not in the list of users
+        _LOG.debug("No home for compiled code: %s", error)
+    try:
+        bases.append(Path(tempfile.gettempdir()) / f"trace_clustering-{os.getuid()}")
+    except OSError as error:
+        _LOG.debug("No temporary folder for compiled code: %s", error)
+    return bases
 
 
 @contextmanager
