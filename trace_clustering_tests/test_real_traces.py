@@ -88,7 +88,7 @@ def test_intents_are_found_the_same_whatever_the_seed_and_as_true_as_by_one_layo
 
 def test_real_agent_runs_become_an_event(real_data: Path, graph: Graph) -> None:  # noqa: F811
     report = load_file(real_data / "tau_airline_200.parquet", graph.clickhouse, 1)
-    assert report.new == 200
+    assert report.inserted.new == 200
     assert graph.materialize("2025-01-22|1").success
     event = graph.newest_event()
     traces = [trace for cluster in event["clusters"] for trace in cluster["traces"]]

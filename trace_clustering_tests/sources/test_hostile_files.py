@@ -138,6 +138,7 @@ def write_bomb(path: Path, name: str) -> Path:
         write_parquet(path, 200, bullets=[["a bullet"] * 100_000] * 200)
     elif name == "one title":
         write_parquet(path, 3, title=["", "x" * (1024 * MIB), ""])
+        pq.write_table(pq.read_table(path), path, compression="zstd")
     else:
         numbers = pa.chunked_array([pa.array([0.5] * MIB, pa.float32())] * 300).combine_chunks()
         vectors = pa.ListArray.from_arrays([0, 2, 300 * MIB], numbers)
