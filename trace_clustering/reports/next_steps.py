@@ -72,7 +72,7 @@ def describe_first_steps(team_id: int, newest_day: date | None = None) -> str:
     lines = [f"Its newest traces are of {newest_day}.", *_describe_obstacles(team_id, [newest_day])]
     day = min(newest_day, yesterday)
     return "\n".join(
-        [*lines, "To cluster the days up to then:", f"  {write_cluster_command(team_id, [day])}"]
+        [*lines, f"To cluster the days up to {day}:", f"  {write_cluster_command(team_id, [day])}"]
     )
 
 
@@ -136,8 +136,8 @@ def _choose_settings(team_id: int, days: Collection[date]) -> dict[str, str]:
 
 
 def _where_to_set(name: str) -> str:
-    """Return where a variable must be set, if what a command begins with would not count."""
-    return " in .env" if is_in_env_file(name) else " for good; the command below sets what it needs"
+    """Return where a variable must be set, if what stands before a command would not count."""
+    return " in .env" if is_in_env_file(name) else ""
 
 
 def _with_home(command: str) -> str:

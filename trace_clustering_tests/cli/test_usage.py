@@ -1,9 +1,13 @@
 """The command explains itself, and refuses what it cannot do by name."""
 
+import signal
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from trace_clustering.cli import main
 from trace_clustering.environment import CLICKHOUSE_DSN
 from trace_clustering_tests.cli.command import output, refusal
 
@@ -66,3 +70,10 @@ def test_the_demo_writes_only_where_made_up_traces_have_a_place(
     assert named in message
     assert "geheim" not in message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_ends_a_command_with_one_sentence() -> None:
+    interrupted = click.Command("wait", callback=lambda: signal.raise_signal(signal.SIGINT))
+    result = CliRunner().invoke(type(main)("commands", commands=[interrupted]), ["wait"])
+    assert result.exit_code == 130
+    assert result.output.strip() == "Interrupted; the same command completes what is missing."

@@ -58,7 +58,7 @@ def test_a_team_that_is_not_clustered_is_warned_of_and_the_command_clusters_it()
     lines = describe_load(999, days("2025-01-20", 1))
     assert lines[1] == (
         "Warning: team 999 is not among the teams that are clustered (1, 2, 112495). Set "
-        f"{TEAM_IDS}=1,2,112495,999 for good; the command below sets what it needs."
+        f"{TEAM_IDS}=1,2,112495,999."
     )
     assert f" {TEAM_IDS}=1,2,112495,999 " in lines[-1]
 
@@ -67,7 +67,7 @@ def test_days_before_the_first_are_warned_of_and_the_command_reaches_them() -> N
     lines = describe_load(1, [*days("2021-06-15", 2), *days("2025-01-20", 1)])
     assert lines[1] == (
         "Warning: partitions begin with 2023-01-01, and 2 of these days lie before. Set "
-        f"{FIRST_DAY}=2021-06-15 for good; the command below sets what it needs."
+        f"{FIRST_DAY}=2021-06-15."
     )
     assert f" {FIRST_DAY}=2021-06-16 " in lines[-1]  # the first partition that holds such days
     assert "for day in 2021-06-16 2025-01-20;" in lines[-1]
