@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.labeling.resource import LLM
 from trace_clustering_tests.labeling.conftest import Labeling
 from trace_clustering_tests.labeling.llm_server import RESPONSES, Fails, Model, Reply, Request, in_turn, says
 from trace_clustering_tests.labeling.models import FINALIZE, OVERVIEW, labels_all
@@ -232,3 +234,15 @@ def test_an_endpoint_that_names_a_parameter_for_ever_is_given_up(labeling: Label
     result, server = labeling.run(in_turn(refusal("temperature and max_tokens and max_completion_tokens")))
     assert 2 <= len(server.requests) < 8
     assert "400" in result.report["ended"]
+
+
+def test_further_parameters_are_sent_with_each_request(labeling: Labeling) -> None:
+    more = {"reasoning_effort": "low", "chat_template_kwargs": {"enable_thinking": False}}
+    _, server = labeling.run(in_turn(*WORK), request_parameters=more)
+    assert all(more.items() <= request.body.items() for request in server.requests)
+
+
+@pytest.mark.parametrize("name", ["messages", "max_tokens", "stream", "tools"])
+def test_a_parameter_that_other_settings_decide_is_refused(name: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=f"request_parameters holds '{name}'"):
+        LLM(request_parameters={name: "secret"})
