@@ -63,7 +63,7 @@ def test_a_password_that_is_not_percent_encoded_is_refused_without_being_shown(p
 def test_the_embedded_folder_is_taken_literally(tmp_path: Path, name: str) -> None:
     with ClickHouse(dsn=f"chdb://{tmp_path / name}").open_session(1, timeout_seconds=60) as session:
         session.insert("events", [["e"]], ["event"])
-    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.lock", f"{name}.lock.next"}
     assert (tmp_path / name / "data").is_dir()
 
 
