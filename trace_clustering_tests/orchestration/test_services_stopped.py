@@ -39,8 +39,8 @@ def services(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Service
     with socket.create_server(("127.0.0.1", 0)) as silent:
         services.model = silent
         services.environment["OPENAI_BASE_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        services.start()
         try:
+            services.start()
             yield services
         finally:
             services.stop()
