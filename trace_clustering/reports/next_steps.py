@@ -55,7 +55,7 @@ def write_cluster_command(team_id: int, days: list[date]) -> str:
     values = _choose_settings(team_id, days)
     words = [f"{name}={value}" for name, value in values.items() if not is_in_env_file(name)]
     words += [name_command("dagster"), "asset materialize -m trace_clustering.definitions"]
-    command = _with_home(" ".join([*words, "--select '+emitted_cluster_event'"]))
+    command = _with_home(" ".join([*words, "--select '*emitted_cluster_event'"]))
     if len(days) == 1:
         return f"{command} --partition '{days[0]}|{team_id}'"
     return f'for day in {" ".join(map(str, days))}; do {command} --partition "$day|{team_id}"; done'

@@ -125,7 +125,7 @@ def test_the_command_line_of_dagster_tells_the_reason_without_a_traceback(key: s
     result = subprocess.run(
         [
             *(Path(sys.executable).with_name("dagster"), "asset", "materialize"),
-            *("-m", "trace_clustering.definitions", "--select", "+emitted_cluster_event", "--partition", key),
+            *("-m", "trace_clustering.definitions", "--select", "*emitted_cluster_event", "--partition", key),
         ],
         capture_output=True,
         text=True,
