@@ -76,6 +76,15 @@ def test_everything_that_dagster_shows_is_described_without_headlines() -> None:
     assert [name for name, text in described.items() if re.search("---|===|Raises|Parameters", text)] == []
 
 
+@pytest.mark.parametrize("page", ["README.md", "trace_clustering/orchestration/README.md"])
+def test_the_selections_of_the_pages_are_all_six_assets(page: str) -> None:
+    selections = re.findall(r"--select '([*]emitted_cluster_event)'", (PROJECT / page).read_text())
+    assert selections
+    for selection in selections:
+        found = dg.AssetSelection.from_string(selection).resolve(defs.resolve_asset_graph())
+        assert {key.to_user_string() for key in found} == UPSTREAM.keys()
+
+
 def test_loading_the_code_location_imports_nothing_heavy() -> None:
     program = "import sys, trace_clustering.definitions; print(*{m.split('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

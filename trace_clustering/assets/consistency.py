@@ -35,7 +35,7 @@ def require_one_origin(inputs: Mapping[str, Artifact]) -> None:
             raise InconsistentArtifactsError(
                 f"{later} (stored by {_name_run(second)}) does not belong to the stored {earlier} (of "
                 f"{_name_run(first)}): {difference}. {earlier} was materialized again after {later}, maybe "
-                f"with other settings; materialize {later} and the assets after it: --select '{later}+'"
+                f"with other settings; materialize {later} and the assets after it: --select '{later}*'"
             )
     for (earlier, first), (later, second) in pairs:
         for source, digest in first.provenance.made_from.items():
@@ -43,7 +43,7 @@ def require_one_origin(inputs: Mapping[str, Artifact]) -> None:
                 raise InconsistentArtifactsError(
                     f"{earlier} (stored by {_name_run(first)}) and {later} (of {_name_run(second)}) were "
                     f"made from different {source}; materialize {source} and the assets after it: "
-                    f"--select '{source}+'"
+                    f"--select '{source}*'"
                 )
 
 

@@ -129,8 +129,8 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         default=[],
     )
     run_label: str = setting(
-        "Appended to the run id, so that an experiment does not replace the nightly run. At most 50 "
-        "characters: letters, digits, _ . -",
+        "Appended to the run id and to the names of artifacts, so that an experiment does not replace the "
+        "nightly run. At most 50 characters: letters, digits, _ . -",
         stages=["embeddings"],
         default="",
         max_length=50,

@@ -10,11 +10,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
 from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.artifacts.parquet import HEADER_KEY, from_parquet
+from trace_clustering.definitions import defs
 from trace_clustering_tests.artifacts.every_kind import write_table
 from trace_clustering_tests.assets.conftest import Graph, list_event_types, read_failure, read_metadata
 from trace_clustering_tests.examples import ASSETS, DAY, themed_records
@@ -52,8 +54,10 @@ def list_from(asset: str) -> list[str]:
 
 def read_advice(failure: str) -> str:
     """Return the asset that the message of a failure says to materialize again."""
-    (asset,) = set(re.findall(r"--select '(\w+)\+'", failure))
+    (asset,) = set(re.findall(r"--select '(\w+)\*'", failure))
     assert f"materialize {asset} and the assets after it" in failure
+    selected = dg.AssetSelection.from_string(f"{asset}*").resolve(defs.resolve_asset_graph())
+    assert {key.to_user_string() for key in selected} == set(list_from(str(asset)))
     return str(asset)
 
 
