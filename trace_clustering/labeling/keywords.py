@@ -5,6 +5,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from trace_clustering.labeling.scripts_without_spaces import (
+    blank_unspaced,
+    cut_unspaced,
+    is_unspaced,
+    list_pairs,
+)
 from trace_clustering.traces.summary import TraceSummary
 
 TERMS_IN_TITLE = 3
@@ -14,8 +20,12 @@ _MAX_VOCABULARY = 20_000
 MAX_SUMMARIES = 1000
 # A term that occurs in a larger share of the clusters, such as the name of the product, tells none apart.
 _MAX_CLUSTER_SHARE = 0.6
-# With fewer clusters than this, a term of two of them would already exceed that share.
-_MIN_CLUSTERS_WITH_COMMON_TERMS = 4
+# With fewer clusters than this, a term of two of them would already exceed that share. Then a term is common
+# if all clusters have it, and none has it this many times more often than another.
+_MIN_CLUSTERS_FOR_SHARE = 4
+_MAX_RATIO_OF_COMMON = 4.0
+# A longer piece of a text without spaces says more than one inside it, if it weighs nearly as much.
+_MIN_WEIGHT_OF_LONGER = 0.7
 
 
 def build_documents(members: Mapping[int, Sequence[TraceSummary]]) -> dict[int, str]:
@@ -35,7 +45,9 @@ def find_distinguishing_terms(
 
     Class-based TF-IDF (Grootendorst 2022, arXiv:2203.05794): all texts of a cluster are one document, and a
     term weighs `tf * log(1 + A / f)`, where `tf` is its share of the cluster's terms, `f` its count in all
-    clusters, and `A` the mean number of terms per cluster. Terms are words and pairs of words.
+    clusters, and `A` the mean number of terms per cluster. Terms are words and pairs of words, or pieces of
+    text in scripts that put no spaces between words. What all clusters share is left out, in any language,
+    unless a document has nothing else.
 
     Parameters
     ----------
@@ -49,11 +61,12 @@ def find_distinguishing_terms(
     if not any(document.strip() for document in documents):
         return [[] for _ in documents]
     composed = [unicodedata.normalize("NFC", document) for document in documents]
+    list_words = CountVectorizer(
+        stop_words="english", ngram_range=(1, 2), token_pattern=_make_word_pattern(composed)
+    ).build_analyzer()
     vectorizer = CountVectorizer(
-        stop_words="english",
-        ngram_range=(1, 2),
+        analyzer=lambda document: [*list_words(blank_unspaced(document)), *cut_unspaced(document)],
         max_features=_MAX_VOCABULARY,
-        token_pattern=_make_word_pattern(composed),
     )
     try:
         counts = vectorizer.fit_transform(composed).toarray().astype(np.float64)
@@ -63,8 +76,14 @@ def find_distinguishing_terms(
     totals = counts.sum(axis=1, keepdims=True)
     frequency = counts / np.maximum(totals, 1)
     weights = frequency * np.log1p(totals.mean() / counts.sum(axis=0))
-    weights[:, _find_common_terms(counts)] = 0
-    return [_pick_terms(terms, row, max_terms) for row in weights]
+    is_common = _find_common_terms(counts, frequency)
+    common = set(terms[is_common])
+    is_common |= [" " in term and not common.isdisjoint(term.split()) for term in terms]
+    telling = np.where(is_common, 0, weights)
+    if len(counts) < _MIN_CLUSTERS_FOR_SHARE:
+        lacks_others = telling.max(axis=1) <= 0
+        telling[lacks_others] = weights[lacks_others]
+    return [_pick_terms(terms, row, max_terms) for row in telling]
 
 
 def _make_word_pattern(documents: Sequence[str]) -> str:
@@ -85,26 +104,41 @@ def build_document(summaries: Sequence[TraceSummary]) -> str:
     return "\n".join(lines)
 
 
-def _find_common_terms(counts: np.ndarray) -> np.ndarray:
+def _find_common_terms(counts: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     """Return, for each term, whether it occurs in too many clusters to tell them apart."""
-    if len(counts) < _MIN_CLUSTERS_WITH_COMMON_TERMS:
-        return np.zeros(counts.shape[1], dtype=bool)
     share: np.ndarray = (counts > 0).mean(axis=0)
-    return share > _MAX_CLUSTER_SHARE
+    if len(counts) >= _MIN_CLUSTERS_FOR_SHARE:
+        return share > _MAX_CLUSTER_SHARE
+    if len(counts) == 1:
+        return np.zeros(counts.shape[1], dtype=bool)
+    is_even: np.ndarray = frequency.max(axis=0) < _MAX_RATIO_OF_COMMON * frequency.min(axis=0)
+    is_common: np.ndarray = (share == 1) & is_even
+    return is_common
 
 
 def _pick_terms(terms: np.ndarray, weights: np.ndarray, max_terms: int) -> list[str]:
     """Return the heaviest terms, without those that repeat a word of a heavier one."""
     picked: list[str] = []
     words: set[str] = set()
+    weight_of = {str(terms[index]): weights[index] for index in np.flatnonzero(weights > 0)}
     for index in np.lexsort((terms, -weights)):
         if weights[index] <= 0 or len(picked) == max_terms:
             break
-        stems = {stem(word) for word in terms[index].split()}
+        term = _lengthen(str(terms[index]), weight_of)
+        stems = list_pairs(term) if is_unspaced(term) else {stem(word) for word in term.split()}
         if not stems & words:
-            picked.append(str(terms[index]))
+            picked.append(term)
             words |= stems
     return picked
+
+
+def _lengthen(term: str, weight_of: Mapping[str, float]) -> str:
+    """Return the longest piece around a piece of unspaced text that weighs nearly as much; else the term."""
+    if not is_unspaced(term):
+        return term
+    least = _MIN_WEIGHT_OF_LONGER * weight_of[term]
+    longer = [other for other, weight in weight_of.items() if weight >= least and term in other]
+    return max(longer, key=lambda other: (len(other), weight_of[other], other))
 
 
 def stem(word: str) -> str:

@@ -17,12 +17,12 @@ WORDS = ("kettle", "invoice", "refund", "password", "tax", "mail")
 
 
 def test_terms_are_weighed_by_their_share_and_by_their_rarity_in_all_clusters() -> None:
-    # With pairs of words, each cluster has 9 terms, so A = 9. The weights tf * log(1 + A / f), by hand:
-    #   first:   kettle 2/9 log(1 + 9/2) = 0.379   lid     3/9 log(1 + 9/7) = 0.276   the rest at most 0.256
-    #   second:  lid    4/9 log(1 + 9/7) = 0.367   invoice 1/9 log(1 + 9/1) = 0.256   (pairs repeat "lid")
+    # With pairs of words, the clusters have 9, 9 and 3 terms, so A = 7. By hand, tf * log(1 + A / f) is:
+    #   first:   kettle 2/9 log(1 + 7/2) = 0.334   lid     3/9 log(1 + 7/7) = 0.231   (the rest repeats "lid")
+    #   second:  lid    4/9 log(1 + 7/7) = 0.308   invoice 1/9 log(1 + 7/1) = 0.231   (pairs repeat "lid")
     # The share alone would put lid first in both, the rarity alone would put it last in both.
-    documents = ["kettle kettle lid lid lid", "lid lid lid lid invoice"]
-    assert find_distinguishing_terms(documents) == [["kettle", "lid"], ["lid", "invoice"]]
+    documents = ["kettle kettle lid lid lid", "lid lid lid lid invoice", "tax mail"]
+    assert find_distinguishing_terms(documents)[:2] == [["kettle", "lid"], ["lid", "invoice"]]
 
 
 def weights(documents: list[str]) -> list[dict[str, float]]:
@@ -40,18 +40,21 @@ def weights(documents: list[str]) -> list[dict[str, float]]:
 
 
 documents_of_words = st.lists(
-    st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), min_size=1, max_size=3
+    st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), min_size=1, max_size=2
 )
 
 
 @settings(deadline=None, max_examples=60)
 @given(documents_of_words)
 def test_terms_come_in_the_order_of_the_formula_and_the_heaviest_is_first(documents: list[str]) -> None:
-    for weight, terms in zip(weights(documents), find_distinguishing_terms(documents), strict=True):
-        found = [weight[term] for term in terms]
+    # A last document without any word, so that no word is one that all share.
+    documents.append("42")
+    found = find_distinguishing_terms(documents)
+    for weight, terms in zip(weights([*documents[:-1], ""]), found, strict=True):
+        weighed = [weight[term] for term in terms]
         assert bool(terms) == bool(weight)
-        assert found[:1] == pytest.approx([max(weight.values())] if weight else [])
-        assert found == pytest.approx(sorted(found, reverse=True))
+        assert weighed[:1] == pytest.approx([max(weight.values())] if weight else [])
+        assert weighed == pytest.approx(sorted(weighed, reverse=True))
 
 
 def test_themes_are_told_apart_by_their_own_words() -> None:
@@ -65,7 +68,17 @@ def test_themes_are_told_apart_by_their_own_words() -> None:
 def test_what_most_clusters_share_tells_none_apart() -> None:
     documents = [f"{word} {word} {word} agent" for word in WORDS]
     assert find_distinguishing_terms(documents) == [[word] for word in WORDS]
-    assert find_distinguishing_terms(documents[:3]) == [[word, "agent"] for word in WORDS[:3]]
+    for few in (2, 3):
+        assert find_distinguishing_terms(documents[:few]) == [[word] for word in WORDS[:few]]
+
+
+def test_what_all_of_a_few_clusters_share_is_named_where_it_stands_out_or_is_all_there_is() -> None:
+    stray = [
+        "refund tax refund mail refund lid refund",
+        "invoice price invoice refund cost invoice bill invoice",
+    ]
+    assert find_distinguishing_terms(stray)[0][0] == "refund"
+    assert find_distinguishing_terms(["refund kettle", "refund"])[1] == ["refund"]
 
 
 def test_forms_of_one_word_are_named_once() -> None:
