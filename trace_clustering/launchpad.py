@@ -71,7 +71,7 @@ def optional(description: str, *, default: Any, secret: bool = False, **constrai
     """
     return Field(
         default_factory=lambda: default,
-        description=description + _tell_default(default),
+        description=description + tell_default(default),
         repr=not secret,
         json_schema_extra={"dagster__is_secret": secret},
         **constraints,
@@ -88,8 +88,9 @@ def is_given(value: object) -> bool:
 def describe_field(field: FieldInfo) -> str:
     """Return the description of a field without its default, which tables show apart."""
     default = field.get_default(call_default_factory=True, validated_data={})
-    return (field.description or "").removesuffix(_tell_default(default))
+    return (field.description or "").removesuffix(tell_default(default))
 
 
-def _tell_default(default: object) -> str:
-    return "" if default in (None, "", {}) else f" Default: {default}."
+def tell_default(default: object) -> str:
+    """Return a sentence that tells a default, to be added to a description; empty for nothing."""
+    return "" if default in (None, "", {}, []) else f" Default: {default}."

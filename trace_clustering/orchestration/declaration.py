@@ -1,11 +1,14 @@
 """How a setting is declared: all facts about a setting stand in its field, and are read from there."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
+
+from trace_clustering.launchpad import tell_default
 
 Reported = Literal[True, False, "if_set"]
 
@@ -36,7 +39,14 @@ def setting(
     extra: Any = {"stages": list(stages), "reported": reported}
     if bounds := _describe_range(constraints):
         description += f" {bounds[:1].upper()}{bounds[1:]}."
-    return Field(default=default, description=description, json_schema_extra=extra, **constraints)
+    # Dagster does not get to know the default: the launchpad would fill it in, as if the run had named the
+    # setting, and it would win over the settings of the team.
+    return Field(
+        default_factory=lambda: deepcopy(default),
+        description=description + tell_default(default),
+        json_schema_extra=extra,
+        **constraints,
+    )
 
 
 def list_settings_of_stage(model: type[BaseModel], stage: str) -> list[str]:

@@ -151,5 +151,6 @@ def test_the_command_line_uses_the_settings_of_the_team(tmp_path: Path) -> None:
 
 def test_the_launchpad_still_documents_defaults() -> None:
     schema = RunSettings.to_config_schema().as_field().config_type.fields
-    assert schema["lookback_days"].default_value == 7
     assert schema["lookback_days"].description.startswith("Days in the window")
+    assert schema["lookback_days"].description.endswith("Default: 7.")
+    assert not schema["lookback_days"].default_provided  # it would win over the team's
