@@ -26,6 +26,7 @@ def graph(module_graph: Graph) -> Iterator[Graph]:
     return module_graph
 
 
+@pytest.mark.slow
 def test_the_launchpad_and_the_file_give_the_same_event(
     graph: Graph, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

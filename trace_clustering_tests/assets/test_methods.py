@@ -7,6 +7,8 @@ import pytest
 from trace_clustering_tests.assets.conftest import Graph, list_event_types, read_failure
 from trace_clustering_tests.examples import DAY, themed_records
 
+pytestmark = pytest.mark.slow
+
 PARTITION = f"{DAY}|1"
 
 

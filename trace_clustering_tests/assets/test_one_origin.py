@@ -21,6 +21,8 @@ from trace_clustering_tests.artifacts.every_kind import write_table
 from trace_clustering_tests.assets.conftest import Graph, list_event_types, read_failure, read_metadata
 from trace_clustering_tests.examples import ASSETS, DAY, themed_records
 
+pytestmark = pytest.mark.slow
+
 PARTITION = f"{DAY}|1"
 QUICK = {
     "dimensionality_reduction_method": "pca",

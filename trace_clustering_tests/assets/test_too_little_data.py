@@ -50,6 +50,7 @@ def test_a_team_outside_the_allowlist_has_no_partition(graph: Graph) -> None:
         graph.materialize(f"{DAY}|99")
 
 
+@pytest.mark.slow
 class TestEarlierEvents:
     @pytest.mark.parametrize("left", [0, 11])
     def test_an_event_whose_traces_are_gone_is_replaced_by_one_without_clusters(

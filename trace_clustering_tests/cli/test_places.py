@@ -9,6 +9,8 @@ import pytest
 from trace_clustering.environment import CLICKHOUSE_DSN, TEAM_IDS
 from trace_clustering_tests.cli.command import engine, output, refusal, run
 
+pytestmark = pytest.mark.slow
+
 
 def write_records(folder: Path) -> Path:
     path = folder / "traces.jsonl"

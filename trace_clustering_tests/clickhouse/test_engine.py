@@ -18,6 +18,8 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.errors import ClickHouseSetupError, ClickHouseUnavailableError
 from trace_clustering_tests.examples import DAY
 
+pytestmark = pytest.mark.slow
+
 # Opens a session, says so, and does what it is told on its standard input.
 HOLDER = """
 import os, sys
@@ -254,7 +256,6 @@ def loop(team: int, runs: int) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.slow
 def test_forty_runs_in_one_process_take_no_more_than_a_few() -> None:
     process = loop(team=1, runs=40)
     counts = [[int(number) for number in line.split()] for line in process.communicate()[0].splitlines()]
@@ -265,7 +266,6 @@ def test_forty_runs_in_one_process_take_no_more_than_a_few() -> None:
     assert threads[-1] <= threads[4] + 15
 
 
-@pytest.mark.slow
 def test_runs_of_three_processes_side_by_side_all_succeed() -> None:
     processes = [loop(team, runs=6) for team in (1, 2, 112495)]
     lines = [process.communicate()[0].splitlines() for process in processes]

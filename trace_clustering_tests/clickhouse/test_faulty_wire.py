@@ -21,6 +21,8 @@ from trace_clustering_tests.clickhouse.faulty_wire import Fault, Wire, open_wire
 from trace_clustering_tests.clickhouse.rows import insert_embeddings
 from trace_clustering_tests.posthog.cluster_events import WINDOW, make_cluster_event
 
+pytestmark = pytest.mark.slow
+
 INSERT, DELETE = b"INSERT INTO", b"DELETE FROM"
 
 

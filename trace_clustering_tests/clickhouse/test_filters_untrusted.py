@@ -23,6 +23,8 @@ from trace_clustering_tests.clickhouse.filtered import (
 )
 from trace_clustering_tests.clickhouse.rows import insert_embeddings, insert_events
 
+pytestmark = pytest.mark.slow
+
 TEXT_OPERATORS = OPERATORS[:8]
 NASTY = [
     "it's",
@@ -135,7 +137,6 @@ def test_a_list_of_a_thousand_values_finds_its_first_and_last(session: TeamSessi
     assert find_traces(team, {"key": "p", "operator": operator, "value": values}) == expected
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("value", ["\\", "🦔"])
 def test_as_much_as_is_allowed_at_once_still_works(session: TeamSession, value: str) -> None:
     """Filters as many and long as they may be, of the kinds whose statements are the longest."""

@@ -24,6 +24,8 @@ from trace_clustering_tests.sources.loading import (
 )
 from trace_clustering_tests.sources.record_files import write_json_lines
 
+pytestmark = pytest.mark.slow
+
 COUNT = 200
 EVENTS, DOCUMENTS, DELETE = b"`events` (", b"`document_embeddings` (", b"DELETE FROM"
 

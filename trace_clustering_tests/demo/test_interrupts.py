@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # Each of them would swallow an interrupt, or not look at it.
 SLEEPS_AND_CATCHES = """
 while True:

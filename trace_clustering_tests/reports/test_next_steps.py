@@ -115,6 +115,7 @@ def test_another_installation_that_comes_first_is_not_meant(
     (tmp_path / "dagster").write_text("#!/bin/sh\n")
     (tmp_path / "dagster").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{BIN}")
+    monkeypatch.chdir(tmp_path)  # below the current folder, a path would be shown relative to it
     assert name_command("dagster") == str(BIN / "dagster")
 
 

@@ -16,6 +16,8 @@ from trace_clustering_tests.sources.loading import (
 )
 from trace_clustering_tests.sources.record_files import write_json_lines
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_load_that_is_killed_and_started_again_ends_complete_without_doubles(
     tmp_path: Path, clickhouse: ClickHouse
@@ -61,7 +63,6 @@ def test_two_loads_of_one_file_at_the_same_time_leave_no_doubles(
     assert count_stored(clickhouse) == expect_counts(3000)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak memory from /proc")
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     program = """
