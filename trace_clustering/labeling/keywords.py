@@ -20,6 +20,8 @@ _MAX_VOCABULARY = 20_000
 MAX_SUMMARIES = 1000
 # A term that occurs in a larger share of the clusters, such as the name of the product, tells none apart.
 _MAX_CLUSTER_SHARE = 0.6
+# A common word that nearly all clusters have is a filler, such as an article: pairs with it are left out too.
+_MIN_CLUSTER_SHARE_OF_FILLER = 0.95
 # With fewer clusters than this, a term of two of them would already exceed that share. Then a term is common
 # if all clusters have it, and none has it this many times more often than another.
 _MIN_CLUSTERS_FOR_SHARE = 4
@@ -77,8 +79,8 @@ def find_distinguishing_terms(
     frequency = counts / np.maximum(totals, 1)
     weights = frequency * np.log1p(totals.mean() / counts.sum(axis=0))
     is_common = _find_common_terms(counts, frequency)
-    common = set(terms[is_common])
-    is_common |= [" " in term and not common.isdisjoint(term.split()) for term in terms]
+    fillers = set(terms[is_common & ((counts > 0).mean(axis=0) >= _MIN_CLUSTER_SHARE_OF_FILLER)])
+    is_common |= [" " in term and not fillers.isdisjoint(term.split()) for term in terms]
     telling = np.where(is_common, 0, weights)
     if len(counts) < _MIN_CLUSTERS_FOR_SHARE:
         lacks_others = telling.max(axis=1) <= 0
