@@ -79,7 +79,10 @@ def _probe(path: str) -> dict[str, Any]:
                 return {"rows": file.metadata.num_rows, "rows_at_once": rows_at_once}
         except MemoryError:
             if rows_at_once == 1:
-                return {"error": f"a row takes more than {MAX_PARQUET_BYTES // 1024**2} MiB of memory"}
+                return {
+                    "error": "a row, or what distinct values of a column stand together, takes more than "
+                    f"{MAX_PARQUET_BYTES // 1024**2} MiB of memory; write smaller row groups"
+                }
             rows_at_once = rows_at_once // 10 or 1
         except (pa.ArrowException, OSError, ValueError) as error:  # OSError: a damaged footer or page
             return {"error": str(error)}
