@@ -80,8 +80,8 @@ def _probe(path: str) -> dict[str, Any]:
         except MemoryError:
             if rows_at_once == 1:
                 return {
-                    "error": "a row, or what distinct values of a column stand together, takes more than "
-                    f"{MAX_PARQUET_BYTES // 1024**2} MiB of memory; write smaller row groups"
+                    "error": "a row, or the distinct values of a column that stand together, takes more "
+                    f"than {MAX_PARQUET_BYTES // 1024**2} MiB of memory; write smaller row groups"
                 }
             rows_at_once = rows_at_once // 10 or 1
         except (pa.ArrowException, OSError, ValueError) as error:  # OSError: a damaged footer or page
