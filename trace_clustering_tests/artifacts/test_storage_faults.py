@@ -19,6 +19,8 @@ from trace_clustering.errors import ClickHouseUnavailableError
 from trace_clustering_tests.artifacts.test_io_manager import made, materialize, read
 from trace_clustering_tests.examples import DAY
 
+pytestmark = pytest.mark.slow
+
 
 class ClosedStore(MemoryFileSystem):
     """A store whose library has types of errors of its own."""

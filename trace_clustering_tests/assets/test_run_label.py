@@ -5,6 +5,8 @@ import pytest
 from trace_clustering_tests.assets.conftest import Graph, read_failure, read_metadata
 from trace_clustering_tests.examples import ASSETS, DAY, themed_records
 
+pytestmark = pytest.mark.slow
+
 PARTITION = f"{DAY}|1"
 QUICK = {
     "dimensionality_reduction_method": "pca",

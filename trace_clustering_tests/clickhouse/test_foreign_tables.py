@@ -17,6 +17,8 @@ from trace_clustering.posthog.filters import parse_filters
 from trace_clustering.traces.window import Window
 from trace_clustering_tests.posthog.cluster_events import make_cluster_event
 
+pytestmark = pytest.mark.slow
+
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
 # The types of the columns that the pipeline uses, as PostHog has them.
 DOCUMENTS = {

@@ -16,6 +16,8 @@ from trace_clustering.traces.window import Window
 from trace_clustering_tests.clickhouse.filtered import insert_trace_events
 from trace_clustering_tests.clickhouse.rows import NOON, insert_embeddings, insert_summaries
 
+pytestmark = pytest.mark.slow
+
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
 JOB, OTHER_JOB = "0197a3c2-5a1e-7b3c-9d54-1c2f3a4b5c6d", "0197a3c2-0000-7b3c-9d54-000000000000"
 BATCH = f"1_2025-01-20T12:00:00+00:00_{JOB}"

@@ -20,6 +20,8 @@ from trace_clustering.sources.load import load_file
 from trace_clustering_tests.sources.loading import TEAM, count_stored, expect_counts, make_rows, start_python
 from trace_clustering_tests.sources.record_files import GOOD, list_bad_lines, write_json_lines, write_parquet
 
+pytestmark = pytest.mark.slow
+
 MIB = 1024**2
 has_proc = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="reads the peak memory from /proc"
@@ -147,7 +149,6 @@ def write_bomb(path: Path, name: str) -> Path:
     return path
 
 
-@pytest.mark.slow
 @has_proc
 @pytest.mark.parametrize(
     ("name", "said"),
@@ -174,7 +175,6 @@ def test_rows_of_parquet_that_are_too_long_are_bad_records(tmp_path: Path) -> No
     assert records[1].place == "row 2"
 
 
-@pytest.mark.slow
 @has_proc
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])
 def test_records_of_megabytes_are_loaded_in_small_batches(tmp_path: Path, form: str) -> None:
