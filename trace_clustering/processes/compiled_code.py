@@ -47,10 +47,15 @@ def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
         return numba.njit(nogil=True, fastmath={"reassoc", "contract"})(function)
 
 
+@functools.cache
+def _name_libraries() -> str:
+    # Compiled code has code of other functions built in, so a new version of any library needs a new folder.
+    return "-".join(version(name) for name in ("numba", "llvmlite", "umap-learn", "pynndescent"))
+
+
 def _find_cache_folder() -> Path | None:
     """Return a folder that only this user can write to, since code in it will be executed."""
-    # Compiled code has code of other functions built in, so a new version of any library needs a new folder.
-    libraries = "-".join(version(name) for name in ("numba", "llvmlite", "umap-learn", "pynndescent"))
+    libraries = _name_libraries()
     for base in _list_cache_bases():
         folder = base / f"numba-{libraries}"
         try:
