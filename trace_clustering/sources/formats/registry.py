@@ -1,0 +1,29 @@
+"""All formats, in the order in which a record is tried against them."""
+
+from collections.abc import Iterable
+
+from trace_clustering.errors import InvalidRecordError
+from trace_clustering.sources.formats.contract import Format, Record
+
+FORMATS: tuple[Format, ...] = ()
+
+
+def get_format(name: str) -> Format:
+    """Return the format that a user names.
+
+    Raises
+    ------
+    InvalidRecordError
+        If there is none of this name.
+    """
+    for known in FORMATS:
+        if known.name == name:
+            return known
+    raise InvalidRecordError(
+        f"There is no format {name!r}; choose one of {', '.join(known.name for known in FORMATS)}"
+    )
+
+
+def recognize_format(records: Iterable[Record]) -> Format | None:
+    """Return the format of which the first of these records is that any format recognises."""
+    return next((known for record in records for known in FORMATS if known.recognizes(record)), None)

@@ -1,0 +1,94 @@
+"""Reads times, numbers and texts as formats write them, with every unit named by who asks."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+from trace_clustering.errors import BadValueError
+
+Unit = Literal["s", "ms", "us", "ns"]
+_PER_SECOND: Final[dict[str, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_time(value: object, name: str, unit: Unit = "s") -> datetime | None:
+    """Return a moment in UTC, or None if it is missing.
+
+    Parameters
+    ----------
+    value : object
+        ISO 8601, with or without an offset; a time of Parquet; or a number since 1970, which may be a text.
+    name : str
+        Of the field, for the message.
+    unit : {"s", "ms", "us", "ns"}
+        Of a number.
+
+    Raises
+    ------
+    BadValueError
+        If it is none of these.
+    """
+    if value is None or value == "":
+        return None
+    moment: datetime | None = None
+    try:
+        if isinstance(value, datetime):
+            moment = value
+        elif isinstance(value, date):
+            moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
+        elif isinstance(value, str) and not value.isdigit():
+            moment = datetime.fromisoformat(value.strip())
+        elif isinstance(value, int | float | Decimal | str) and not isinstance(value, bool):
+            microseconds = Decimal(str(value)) * 10**6 / _PER_SECOND[unit]
+            moment = _EPOCH + timedelta(microseconds=int(microseconds))
+        if moment is not None:
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError, ArithmeticError):
+        moment = None
+    raise BadValueError(f"{name} must be a time, not {quote_value(value)}")
+
+
+def read_number(value: object, name: str) -> float | None:
+    """Return a number that is neither NaN nor infinite, or None if it is missing.
+
+    Raises
+    ------
+    BadValueError
+        If it is no number.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value) if isinstance(value, int | float | Decimal | str) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise BadValueError(f"{name} must be a number, not {quote_value(value)}")
+    return number
+
+
+def read_count(value: object, name: str) -> int | None:
+    """Return a number of things, or None if it is missing."""
+    number = read_number(value, name)
+    return None if number is None else int(number)
+
+
+def read_name(value: object) -> str:
+    """Return an id or a name as text; empty if it is missing."""
+    return "" if value is None or isinstance(value, dict | list) else str(value)
+
+
+def read_mapping(value: object) -> Mapping[str, Any]:
+    """Return an object, which may be JSON in a text; empty if it is none."""
+    from trace_clustering.sources.messages import parse_json_text
+
+    parsed = parse_json_text(value)
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def quote_value(value: object) -> str:
+    """Return a value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"
