@@ -10,6 +10,7 @@ COORDINATOR_WORKFLOW_NAME: Final = "llma-trace-clustering-coordinator"
 ALLOWED_TEAM_IDS: Final = [1, 2, 112495]
 DEFAULT_FIRST_DAY: Final = "2023-01-01"  # public data sets of conversations begin in that year
 DEFAULT_LOOKBACK_DAYS: Final = 7
+MAX_LOOKBACK_DAYS: Final = 3660  # files that people explore span years
 DEFAULT_MAX_SAMPLES: Final = 1000
 MAX_SAMPLES: Final = 100_000
 MIN_TRACES_FOR_CLUSTERING: Final = 20
