@@ -112,4 +112,5 @@ EMIT_ACTIVITY_TIMEOUT: Final = 60.0
 EVENT_NAME: Final = "$ai_trace_clusters"
 SUMMARY_EVENT_NAME: Final = "$ai_trace_summary"
 GENERATION_EVENT_NAME: Final = "$ai_generation"
+TRACE_EVENT_NAME: Final = "$ai_trace"
 NOISE_TITLE: Final = "Outliers"
