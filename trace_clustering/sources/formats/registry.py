@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.formats.contract import Format, Record
+from trace_clustering.sources.formats.posthog_events import POSTHOG
 
-FORMATS: tuple[Format, ...] = ()
+FORMATS: tuple[Format, ...] = (POSTHOG,)
 
 
 def get_format(name: str) -> Format:
