@@ -22,7 +22,7 @@ def merge_histories(calls: Iterable[Sequence[Message]]) -> list[Message]:
 
 
 def find_continuation(known: Sequence[Message], longer: Sequence[Message]) -> list[Message]:
-    """Return what stands in a longer history behind the last message that is known; empty if it is not there."""
+    """Return what a longer history holds behind the last known message; empty if it is not there."""
     last = _get_key(known[-1]) if known else None
     position = next((i for i in range(len(longer), 0, -1) if _get_key(longer[i - 1]) == last), len(longer))
     return list(longer[position:])

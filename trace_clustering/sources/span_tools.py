@@ -26,10 +26,9 @@ def add_tools(turns: tuple[Turn, ...], spans: Sequence[Span]) -> tuple[Turn, ...
 def _complete(call: ToolCall, tools: list[ToolCall]) -> ToolCall:
     """Return the call with the result of its span, which is taken out of the list."""
     found = next((tool for tool in tools if tool.call_id and tool.call_id == call.call_id), None)
-    if found is None:
-        found = next(
-            (tool for tool in tools if tool.name == call.name and not (tool.call_id and call.call_id)), None
-        )
+    if found is None:  # Of a source that does not keep the ids of calls, the next one of this name.
+        nameless = (tool for tool in tools if not (tool.call_id and call.call_id))
+        found = next((tool for tool in nameless if tool.name == call.name), None)
     if found is None:
         return call
     tools.remove(found)

@@ -25,23 +25,17 @@ def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trac
     tree = SpanTree(spans)
     if not tree.spans:
         return []
-    tools = {span.span_id for span in tree.spans if span.kind == "tool"}
-    owners = [tree.find_tool_above(span) if tools else "" for span in tree.spans]
-    agents = {
-        owner
-        for owner, span in zip(owners, tree.spans, strict=True)
-        if span.kind == "model" and span.messages
-    }
-    if "" not in agents:
-        return [build_trace(trace_id, tree.spans, source)]
-    own = [s for s, owner in zip(tree.spans, owners, strict=True) if owner not in agents - {""}]
-    main = build_trace(trace_id, own, source)
-    traces = [main]
-    for agent in sorted(agents - {""}):
-        parts = [s for s, owner in zip(tree.spans, owners, strict=True) if owner == agent]
-        trace = build_trace(f"{trace_id}/{agent}", parts, source)
-        traces.append(_hand_down(main, trace))
-    return traces
+    by_owner: dict[str, list[Span]] = {}
+    for span in tree.spans:
+        by_owner.setdefault(tree.find_tool_above(span), []).append(span)
+    agents = sorted(owner for owner, group in by_owner.items() if owner and _has_conversation(group))
+    if not _has_conversation(by_owner.get("", [])):
+        agents = []
+    main = build_trace(
+        trace_id, [s for o, group in by_owner.items() if o not in agents for s in group], source
+    )
+    started = [build_trace(f"{trace_id}/{agent}", by_owner[agent], source) for agent in agents]
+    return [main, *(_hand_down(main, trace) for trace in started)]
 
 
 def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
@@ -83,6 +77,10 @@ def add_known(values: Iterable[N | None]) -> N | None:
     """Return the sum of the values that are known, or None if none is."""
     known = [value for value in values if value is not None]
     return sum(known[1:], start=known[0]) if known else None
+
+
+def _has_conversation(spans: Sequence[Span]) -> bool:
+    return any(span.kind == "model" and span.messages for span in spans)
 
 
 def _hand_down(main: Trace, agent: Trace) -> Trace:

@@ -19,7 +19,7 @@ from trace_clustering.sources.values import (
     read_number,
     read_time,
 )
-from trace_clustering.traces.trace import ModelCall, Trace
+from trace_clustering.traces.trace import ModelCall, ToolCall, Trace
 
 _EVENTS: Final = ("$ai_trace", "$ai_generation", "$ai_span", "$ai_embedding")
 
@@ -61,18 +61,16 @@ def read_event(record: Record) -> Span:
     event, properties = record.get("event"), read_mapping(record.get("properties"))
     trace_id = read_name(properties.get("$ai_trace_id"))
     is_trace = event == "$ai_trace"
-    span_id = (
-        trace_id if is_trace else read_name(properties.get("$ai_span_id")) or read_name(record.get("uuid"))
-    )
-    is_tool = properties.get("$ai_span_kind") == "tool" or properties.get("$ai_span_type") == "tool"
-    kind = "model" if event == "$ai_generation" else "tool" if is_tool else "other"
+    span_id = trace_id if is_trace else read_name(properties.get("$ai_span_id") or record.get("uuid"))
+    tool = _read_tool(properties) if properties.get("$ai_span_type") == "tool" else None
     return Span(
         span_id=span_id,
         parent_id="" if is_trace else read_name(properties.get("$ai_parent_id")) or trace_id,
-        kind=kind,
+        kind="model" if event == "$ai_generation" else "tool" if tool else "other",
         name=read_name(properties.get("$ai_span_name")) or read_name(properties.get("$ai_trace_name")),
         call=_read_call(record, properties, span_id),
-        messages=[] if event == "$ai_embedding" else _read_messages(properties),
+        messages=[] if tool or event == "$ai_embedding" else _read_messages(properties),
+        tool=tool,
         session_id=read_name(properties.get("$ai_session_id")),
         user_id=read_name(record.get("distinct_id")),
         environment=read_name(properties.get("$environment") or properties.get("environment")),
@@ -119,11 +117,24 @@ def _count_input(properties: Mapping[str, Any]) -> int | None:
 
 
 def _read_messages(properties: Mapping[str, Any]) -> list[Message]:
-    given = properties.get("$ai_input", properties.get("$ai_input_state"))
-    made = properties.get(
-        "$ai_output_choices", properties.get("$ai_output", properties.get("$ai_output_state"))
-    )
+    given = _get_first(properties, "$ai_input", "$ai_input_state")
+    made = _get_first(properties, "$ai_output_choices", "$ai_output", "$ai_output_state")
     return [*read_messages(given, "user"), *read_messages(made, "assistant")]
+
+
+def _get_first(properties: Mapping[str, Any], *names: str) -> object:
+    return next((properties[name] for name in names if properties.get(name) is not None), None)
+
+
+def _read_tool(properties: Mapping[str, Any]) -> ToolCall:
+    result = properties.get("$ai_output_state")
+    is_error = read_flag(properties.get("$ai_is_error"))
+    return ToolCall(
+        read_name(properties.get("$ai_span_name")),
+        to_text(properties.get("$ai_input_state")),
+        result=None if result is None or is_error else to_text(result),
+        error=_read_error(properties.get("$ai_error")) or to_text(result) if is_error else None,
+    )
 
 
 def _read_error(value: object) -> str:
