@@ -6,6 +6,7 @@ from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
+from trace_clustering.sources.formats.posthog_events import POSTHOG
 from trace_clustering.sources.formats.sharegpt import SHAREGPT
 from trace_clustering.sources.formats.wildchat import WILDCHAT
 
@@ -14,6 +15,7 @@ FORMATS: tuple[Format, ...] = (
     OPENAI_CHAT,
     SHAREGPT,
     WILDCHAT,
+    POSTHOG,
 )
 
 
