@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from trace_clustering.errors import InvalidRecordError
+from trace_clustering.sources.formats.chatgpt import CHATGPT
+from trace_clustering.sources.formats.claude_ai import CLAUDE_AI
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
 from trace_clustering.sources.formats.sharegpt import SHAREGPT
@@ -12,6 +14,8 @@ FORMATS: tuple[Format, ...] = (
     OPENAI_CHAT,
     SHAREGPT,
     WILDCHAT,
+    CHATGPT,
+    CLAUDE_AI,
 )
 
 
