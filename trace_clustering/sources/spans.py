@@ -81,8 +81,12 @@ def add_known(values: Iterable[N | None]) -> N | None:
 
 
 def _merge_turns(root: Span, calls: list[Span]) -> tuple[Turn, ...]:
-    turns = build_turns(merge_histories(span.messages for span in calls if span.messages))
-    return turns or build_turns(root.messages)
+    """Return the turns of the calls, and what the root adds: a last message that no model answered."""
+    histories = [span.messages for span in calls if span.messages]
+    if not histories:
+        return build_turns(root.messages)
+    said = [message for message in root.messages if not message.is_guess]
+    return build_turns(merge_histories([*histories, said]))
 
 
 def _find_error(root: Span, calls: list[Span]) -> bool | None:

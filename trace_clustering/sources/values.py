@@ -88,6 +88,19 @@ def read_mapping(value: object) -> Mapping[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
+def make_json(value: object) -> Any:  # noqa: ANN401 - any JSON
+    """Return a value of Parquet as JSON holds it: times as ISO 8601, decimals as numbers, bytes as text."""
+    if isinstance(value, dict):
+        return {str(name): make_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [make_json(item) for item in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
 def quote_value(value: object) -> str:
     """Return a value for a message, cut where it is long."""
     text = repr(value)

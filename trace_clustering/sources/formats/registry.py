@@ -6,11 +6,13 @@ from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.formats.chatgpt import CHATGPT
 from trace_clustering.sources.formats.claude_ai import CLAUDE_AI
 from trace_clustering.sources.formats.contract import Format, Record
+from trace_clustering.sources.formats.langfuse import LANGFUSE
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
 from trace_clustering.sources.formats.sharegpt import SHAREGPT
 from trace_clustering.sources.formats.wildchat import WILDCHAT
 
 FORMATS: tuple[Format, ...] = (
+    LANGFUSE,
     OPENAI_CHAT,
     SHAREGPT,
     WILDCHAT,
