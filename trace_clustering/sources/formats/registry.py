@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from trace_clustering.errors import InvalidRecordError
+from trace_clustering.sources.formats.chatgpt import CHATGPT
+from trace_clustering.sources.formats.claude_ai import CLAUDE_AI
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
@@ -16,6 +18,8 @@ FORMATS: tuple[Format, ...] = (
     SHAREGPT,
     WILDCHAT,
     POSTHOG,
+    CHATGPT,
+    CLAUDE_AI,
 )
 
 
