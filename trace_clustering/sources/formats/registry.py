@@ -14,12 +14,12 @@ from trace_clustering.sources.formats.wildchat import WILDCHAT
 
 FORMATS: tuple[Format, ...] = (
     LANGFUSE,
+    CHATGPT,
+    CLAUDE_AI,
     OPENAI_CHAT,
     SHAREGPT,
     WILDCHAT,
     POSTHOG,
-    CHATGPT,
-    CLAUDE_AI,
 )
 
 
