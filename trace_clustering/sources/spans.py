@@ -25,9 +25,10 @@ def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trac
     tree = SpanTree(spans)
     if not tree.spans:
         return []
+    owners = tree.map_to_nearest(lambda span: span.kind == "tool")
     by_owner: dict[str, list[Span]] = {}
     for span in tree.spans:
-        by_owner.setdefault(tree.find_tool_above(span), []).append(span)
+        by_owner.setdefault(owners[span.span_id], []).append(span)
     agents = sorted(owner for owner, group in by_owner.items() if owner and _has_conversation(group))
     if not _has_conversation(by_owner.get("", [])):
         agents = []
@@ -41,7 +42,8 @@ def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trac
 def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
     """Return the one trace of which these are the spans; there must be at least one.
 
-    The conversation is that of the model calls. Where their content was not recorded, it is that of the root.
+    The conversation is that of the model calls. Where their content was not recorded, it is that of the
+    outermost spans.
     """
     tree = SpanTree(spans)
     root, ordered = tree.root, tree.spans
@@ -58,7 +60,7 @@ def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
         environment=_find_text([root, *ordered], lambda span: span.environment),
         start=start,
         end=end,
-        turns=add_tools(build_turns(_merge_messages(root, [calls, wrappers, [root], ordered])), ordered),
+        turns=add_tools(build_turns(_merge_messages(tree, calls, wrappers)), ordered),
         calls=tuple(span.call for span in calls),
         input_tokens=_add_up(tree, calls, lambda span: span.call.input_tokens),
         output_tokens=_add_up(tree, calls, lambda span: span.call.output_tokens),
@@ -102,11 +104,19 @@ def _split_calls(tree: SpanTree) -> tuple[list[Span], list[Span]]:
     return [s for s in models if s.span_id not in around], [s for s in models if s.span_id in around]
 
 
-def _merge_messages(root: Span, choices: Sequence[Sequence[Span]]) -> list[Message]:
-    """Return the conversation of the first choice that has one, with the end that only the root may know."""
-    histories = ([span.messages for span in spans if span.messages] for spans in choices)
-    messages = next((merge_histories(history) for history in histories if history), [])
-    return messages + find_continuation(messages, root.messages)
+def _merge_messages(tree: SpanTree, *choices: Sequence[Span]) -> list[Message]:
+    """Return the conversation of the first choice that has one, with the end that only the root may know.
+
+    Without any, it is that of the outermost spans which have one.
+    """
+    for spans in choices:
+        if histories := [span.messages for span in spans if span.messages]:
+            messages = merge_histories(histories)
+            return messages + find_continuation(messages, tree.root.messages)
+    nearest = tree.map_to_nearest(lambda span: bool(span.messages))
+    return merge_histories(
+        span.messages for span in tree.spans if span.messages and not nearest[span.span_id]
+    )
 
 
 def _add_up(tree: SpanTree, calls: Sequence[Span], read: Callable[[Span], N | None]) -> N | None:

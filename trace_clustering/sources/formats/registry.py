@@ -4,9 +4,15 @@ from collections.abc import Iterable
 
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.formats.contract import Format, Record
+from trace_clustering.sources.formats.openinference import OPENINFERENCE
+from trace_clustering.sources.formats.otlp import OTLP
 from trace_clustering.sources.formats.posthog_events import POSTHOG
 
-FORMATS: tuple[Format, ...] = (POSTHOG,)
+FORMATS: tuple[Format, ...] = (
+    OTLP,
+    OPENINFERENCE,
+    POSTHOG,
+)
 
 
 def get_format(name: str) -> Format:
