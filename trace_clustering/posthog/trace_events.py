@@ -14,6 +14,7 @@ from trace_clustering.constants import (
     LLMA_TRACE_PRODUCT,
     SUMMARY_EVENT_NAME,
 )
+from trace_clustering.documents.text import join_blocks
 from trace_clustering.traces.arrays import FloatArray
 from trace_clustering.traces.record import TraceRecord
 from trace_clustering.traces.window import format_time
@@ -60,6 +61,7 @@ def write_summary_properties(record: TraceRecord, batch_run_id: str) -> str:
                 {"text": text, "line_refs": ""} for text in record.interesting_notes
             ],
             "trace_timestamp": format_time(record.timestamp),
+            **record.summary_properties,
         }
     )
 
@@ -96,7 +98,7 @@ def _identify_generation(team_id: int, timestamp: datetime, properties: dict[str
 
 
 def _add_trace_id(record: TraceRecord) -> dict[str, Any]:
-    return {**record.properties, "$ai_trace_id": record.trace_id}
+    return {**(record.properties or {}), "$ai_trace_id": record.trace_id}
 
 
 def _to_json(properties: dict[str, Any]) -> str:
@@ -115,14 +117,14 @@ def build_document(
         record.trace_id,
         record.timestamp,
         inserted_at,
-        _build_document_text(record),
+        _write_text(record),
         record.embedding.astype(np.float64),
     ]
 
 
 def digest_document_text(record: TraceRecord) -> str:
     """Return the MD5 of a document's text, as ClickHouse computes it of a stored one."""
-    return digest_text(_build_document_text(record))
+    return digest_text(_write_text(record))
 
 
 def digest_vector(embedding: FloatArray) -> str:
@@ -144,12 +146,5 @@ def digest_text(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _build_document_text(record: TraceRecord) -> str:
-    """Return the text that was embedded, in the blocks in which PostHog embeds summaries."""
-    blocks = {
-        "Title": record.title,
-        "Flow": record.flow_diagram,
-        "Summary": "\n".join(f"- {text}" for text in record.bullets),
-        "Interesting Notes": "\n".join(f"- {text}" for text in record.interesting_notes),
-    }
-    return "\n".join(f"{name}: {text}" for name, text in blocks.items() if text)
+def _write_text(record: TraceRecord) -> str:
+    return join_blocks(record.title, record.flow_diagram, record.bullets, record.interesting_notes)

@@ -21,13 +21,6 @@ def merge_histories(calls: Iterable[Sequence[Message]]) -> list[Message]:
     return merged
 
 
-def find_continuation(known: Sequence[Message], longer: Sequence[Message]) -> list[Message]:
-    """Return what a longer history holds behind the last known message; empty if it is not there."""
-    last = _get_key(known[-1]) if known else None
-    position = next((i for i in range(len(longer), 0, -1) if _get_key(longer[i - 1]) == last), len(longer))
-    return list(longer[position:])
-
-
 def build_turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
     """Return the turns of a conversation, with the result of each tool at its call."""
     turns: list[Turn] = []

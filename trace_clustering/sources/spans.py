@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import TypeVar
 
-from trace_clustering.sources.history import build_turns, find_continuation, merge_histories
+from trace_clustering.sources.history import build_turns, merge_histories
 from trace_clustering.sources.messages import Message
 from trace_clustering.sources.span import Span
 from trace_clustering.sources.span_tools import add_tools
@@ -76,9 +77,13 @@ def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
 
 
 def add_known(values: Iterable[N | None]) -> N | None:
-    """Return the sum of the values that are known, or None if none is."""
+    """Return the sum of the values that are known, whatever their order, or None if none is."""
     known = [value for value in values if value is not None]
-    return sum(known[1:], start=known[0]) if known else None
+    if not known:
+        return None
+    # Costs are decimal numbers, whose sum as binary ones would depend on their order.
+    total = sum(Decimal(str(value)) for value in known)
+    return type(known[0])(total)
 
 
 def _has_conversation(spans: Sequence[Span]) -> bool:
@@ -105,18 +110,18 @@ def _split_calls(tree: SpanTree) -> tuple[list[Span], list[Span]]:
 
 
 def _merge_messages(tree: SpanTree, *choices: Sequence[Span]) -> list[Message]:
-    """Return the conversation of the first choice that has one, with the end that only the root may know.
+    """Return the conversation of the first choice that has one, and what the root adds.
 
-    Without any, it is that of the outermost spans which have one.
+    The root may know a last message that no model answered. Without any choice, the conversation is that of
+    the outermost spans which have one.
     """
     for spans in choices:
         if histories := [span.messages for span in spans if span.messages]:
-            messages = merge_histories(histories)
-            return messages + find_continuation(messages, tree.root.messages)
+            said = [message for message in tree.root.messages if not message.is_guess]
+            return merge_histories([*histories, said])
     nearest = tree.map_to_nearest(lambda span: bool(span.messages))
-    return merge_histories(
-        span.messages for span in tree.spans if span.messages and not nearest[span.span_id]
-    )
+    outermost = (span for span in tree.spans if not nearest[span.span_id])
+    return merge_histories(span.messages for span in outermost if span.messages)
 
 
 def _add_up(tree: SpanTree, calls: Sequence[Span], read: Callable[[Span], N | None]) -> N | None:

@@ -4,14 +4,22 @@ from collections.abc import Iterable
 
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.formats.contract import Format, Record
+from trace_clustering.sources.formats.langfuse import LANGFUSE
+from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
 from trace_clustering.sources.formats.openinference import OPENINFERENCE
 from trace_clustering.sources.formats.otlp import OTLP
 from trace_clustering.sources.formats.posthog_events import POSTHOG
+from trace_clustering.sources.formats.sharegpt import SHAREGPT
+from trace_clustering.sources.formats.wildchat import WILDCHAT
 
 FORMATS: tuple[Format, ...] = (
     OTLP,
     OPENINFERENCE,
     POSTHOG,
+    LANGFUSE,
+    OPENAI_CHAT,
+    SHAREGPT,
+    WILDCHAT,
 )
 
 

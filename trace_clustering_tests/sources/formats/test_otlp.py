@@ -1,17 +1,14 @@
 from pathlib import Path
 
 from trace_clustering.sources.formats.otlp import OTLP
-from trace_clustering_tests.sources.formats.reading import (
-    build_all,
-    describe,
-    expect_from_calls,
-    read_gzip,
+from trace_clustering_tests.sources.formats.conversations import (
+    CONVERSATIONS,
+    build_conversations,
+    list_differences,
 )
 
 
 def test_conversations(real_data: Path) -> None:
-    folder = real_data / "conversations"
-    traces = build_all(OTLP, read_gzip(folder / "otlp_genai.jsonl.gz"))
-    without_cost = {"total_cost_usd": None}  # The conventions have none.
-    expected = {key: row | without_cost for key, row in expect_from_calls(folder).items()}
-    assert {trace.trace_id: describe(trace) for trace in traces} == expected
+    traces = build_conversations(OTLP, real_data, "otlp_genai.jsonl.gz")
+    assert len(traces) == CONVERSATIONS
+    assert list_differences(traces, real_data, without=["total_cost_usd"]) == {}

@@ -1,0 +1,25 @@
+"""The text of a summary that is stored as the trace's document and that is embedded."""
+
+from collections.abc import Sequence
+
+from trace_clustering.traces.summary import TraceSummary
+
+
+def write_document_text(summary: TraceSummary) -> str:
+    """Return the text of a summary, in the blocks in which PostHog embeds summaries."""
+    return join_blocks(
+        summary["title"], summary["flow_diagram"], summary["bullets"], summary["interesting_notes"]
+    )
+
+
+def join_blocks(
+    title: str, flow_diagram: str, bullets: Sequence[str], interesting_notes: Sequence[str]
+) -> str:
+    """Return the four texts of a summary as one; what is empty is left out."""
+    blocks = {
+        "Title": title,
+        "Flow": flow_diagram,
+        "Summary": "\n".join(f"- {text}" for text in bullets),
+        "Interesting Notes": "\n".join(f"- {text}" for text in interesting_notes),
+    }
+    return "\n".join(f"{name}: {text}" for name, text in blocks.items() if text)
