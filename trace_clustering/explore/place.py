@@ -52,7 +52,9 @@ def find_time_of_files(paths: Sequence[Path]) -> datetime:
     times = []
     for path in (path.expanduser() for path in paths):
         if path.is_dir():
-            times += [Path(folder, name).stat().st_mtime for folder, _, names in os.walk(path) for name in names]
+            times += [
+                Path(folder, name).stat().st_mtime for folder, _, names in os.walk(path) for name in names
+            ]
         elif path.exists():
             times.append(path.stat().st_mtime)
     written = datetime.fromtimestamp(max(times), UTC) if times else now
