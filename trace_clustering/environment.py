@@ -11,6 +11,7 @@ from trace_clustering.errors import InvalidSettingsError
 
 HOME = "DAGSTER_HOME"
 CLICKHOUSE_DSN = "TRACE_CLUSTERING_CLICKHOUSE_DSN"
+SOURCE_DSN = "TRACE_CLUSTERING_SOURCE_DSN"
 TEAM_IDS = "TRACE_CLUSTERING_TEAM_IDS"
 STORAGE = "TRACE_CLUSTERING_STORAGE"
 FIRST_DAY = "TRACE_CLUSTERING_FIRST_DAY"
@@ -70,6 +71,23 @@ def read_clickhouse_dsn() -> str:
     if dsn and dsn.startswith("chdb://~"):
         return f"chdb://{_expand_path(CLICKHOUSE_DSN, dsn.removeprefix('chdb://'), find_home())}"
     return dsn or f"chdb://{find_data_folder() / 'clickhouse'}"
+
+
+def read_source_dsn(name: str) -> str:
+    """Return the address of the server of a team's source, from the variable that its settings name.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If the variable is not set.
+    """
+    dsn = os.environ.get(name, "").strip()
+    if not dsn:
+        raise InvalidSettingsError(
+            f"The variable {name}, which the source of a team names, is not set; "
+            "set it to https://user:password@host:8443/database"
+        )
+    return dsn
 
 
 def read_storage_base(base: str = "") -> str:

@@ -8,6 +8,7 @@ TraceClusteringError                 its message says what was wrong, with which
 │   ├── InvalidEmbeddingsError
 │   ├── InconsistentArtifactsError
 │   ├── ClickHouseSetupError
+│   ├── EmbedderSetupError
 │   ├── LabelsWouldBeLostError
 │   └── NoClusteringError
 ├── FaultError                       a later attempt may succeed
@@ -16,6 +17,7 @@ TraceClusteringError                 its message says what was wrong, with which
 │   ├── ClickHouseFolderLockedError
 │   ├── DeadlineExceededError
 │   ├── ComputeProcessError
+│   ├── EmbeddingFailedError
 │   └── LLMUnavailableError
 └── DemoFailedError
 
@@ -75,6 +77,10 @@ class ClickHouseSetupError(InvalidInputError):
     """ClickHouse answers, but the credentials, the database or the tables are wrong."""
 
 
+class EmbedderSetupError(InvalidInputError):
+    """The model that turns texts into vectors is not installed, or cannot be reached as it is set up."""
+
+
 class LabelsWouldBeLostError(InvalidInputError):
     """No model can be asked, and titles that a model wrote would be replaced by what needs no model."""
 
@@ -107,6 +113,10 @@ class DeadlineExceededError(FaultError):
 
 class ComputeProcessError(FaultError):
     """The process of a computation died without a result; most likely it had too little memory."""
+
+
+class EmbeddingFailedError(FaultError):
+    """The model that turns texts into vectors gives none, or none that can be used."""
 
 
 class LLMUnavailableError(FaultError):

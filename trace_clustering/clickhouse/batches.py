@@ -1,4 +1,4 @@
-"""Splits long lists of values into batches that fit into one bound parameter each."""
+"""Splits long lists into batches: by number and size, or so that they fit into one bound parameter each."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -11,21 +11,33 @@ MAX_ITEMS = 1000
 MAX_BYTES = 48 * 1024
 
 
-def split_for_parameters(
-    items: Iterable[T], to_text: Callable[[T], str], *, max_items: int = MAX_ITEMS
+def split_by_size(
+    items: Iterable[T], measure: Callable[[T], int], *, max_items: int, max_bytes: int
 ) -> Iterator[list[T]]:
-    """Yield the items in order, in lists whose texts fit into one parameter.
+    """Yield the items in order, in lists of limited length whose sizes add up to no more than a limit.
 
-    An item that is too long by itself gets a list of its own.
+    An item that is too large by itself gets a list of its own.
     """
     batch: list[T] = []
     size = 0
     for item in items:
-        length = len(to_text(item).encode(errors="replace"))
-        if batch and (len(batch) == max_items or size + length > MAX_BYTES):
+        length = measure(item)
+        if batch and (len(batch) == max_items or size + length > max_bytes):
             yield batch
             batch, size = [], 0
         batch.append(item)
         size += length
     if batch:
         yield batch
+
+
+def split_for_parameters(
+    items: Iterable[T], to_text: Callable[[T], str], *, max_items: int = MAX_ITEMS
+) -> Iterator[list[T]]:
+    """Yield the items in order, in lists whose texts fit into one parameter."""
+    return split_by_size(
+        items,
+        lambda item: len(to_text(item).encode(errors="replace")),
+        max_items=max_items,
+        max_bytes=MAX_BYTES,
+    )

@@ -154,7 +154,8 @@ def read_state(session: TeamSession, batch: RecordBatch) -> StoredState:
     }
     generations: dict[uuid.UUID, TraceRecord] = {}
     for record in batch.records:
-        generations.setdefault(identify_generation(session.team_id, record), record)
+        if record.properties is not None:
+            generations.setdefault(identify_generation(session.team_id, record), record)
     moments = [record.timestamp for record in batch.records]
     moments += [version.timestamp for versions in stored.values() for version in versions]
     # The times of stored documents are less exact than those of their events.

@@ -139,13 +139,13 @@ def _build_summary(row: dict[str, Any]) -> TraceSummary:
         trace_id=row["trace_id"],
         title=row["title"],
         flow_diagram=row["flow_diagram"],
-        bullets=_parse_texts(row["bullets"]),
-        interesting_notes=_parse_texts(row["notes"]),
+        bullets=parse_texts(row["bullets"]),
+        interesting_notes=parse_texts(row["notes"]),
         trace_timestamp=row["trace_timestamp"],
     )
 
 
-def _parse_texts(raw: str) -> list[str]:
+def parse_texts(raw: str) -> list[str]:
     """Return the lines of a summary list.
 
     Its items are objects with a `text`, or texts; the list may also be JSON in a string.

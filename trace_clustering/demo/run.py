@@ -6,8 +6,6 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 from trace_clustering.clickhouse.address import parse_dsn
-from trace_clustering.demo.interrupts import end_on_interrupt
-from trace_clustering.demo.progress import Progress
 from trace_clustering.environment import (
     CLICKHOUSE_DSN,
     FIRST_DAY,
@@ -20,6 +18,8 @@ from trace_clustering.environment import (
     read_team_ids,
 )
 from trace_clustering.errors import DemoFailedError, InvalidSettingsError
+from trace_clustering.explore.interrupts import end_on_interrupt
+from trace_clustering.explore.progress import Progress
 from trace_clustering.text import escape_controls
 
 if TYPE_CHECKING:

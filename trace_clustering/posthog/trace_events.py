@@ -61,6 +61,7 @@ def write_summary_properties(record: TraceRecord, batch_run_id: str) -> str:
                 {"text": text, "line_refs": ""} for text in record.interesting_notes
             ],
             "trace_timestamp": format_time(record.timestamp),
+            **record.summary_properties,
         }
     )
 
@@ -97,7 +98,7 @@ def _identify_generation(team_id: int, timestamp: datetime, properties: dict[str
 
 
 def _add_trace_id(record: TraceRecord) -> dict[str, Any]:
-    return {**record.properties, "$ai_trace_id": record.trace_id}
+    return {**(record.properties or {}), "$ai_trace_id": record.trace_id}
 
 
 def _to_json(properties: dict[str, Any]) -> str:

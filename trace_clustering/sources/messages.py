@@ -31,7 +31,10 @@ _LISTS: Final = ("messages", "chat_history", "history", "contents", "input", "pr
 
 @dataclass(frozen=True)
 class Message:
-    """A message as a call holds it; of the role `tool`, the result of the call `call_id`."""
+    """A message as a call holds it; of the role `tool`, the result of the call `call_id`.
+
+    `is_guess` tells that the source names no role, so that the message may be anything: a prompt, a state.
+    """
 
     role: Role
     text: str = ""
@@ -39,6 +42,7 @@ class Message:
     call_id: str = ""
     tool_name: str = ""
     is_error: bool = False
+    is_guess: bool = False
 
 
 def read_messages(value: object, role: Role = "user") -> list[Message]:
@@ -51,7 +55,7 @@ def read_messages(value: object, role: Role = "user") -> list[Message]:
     if value is None or value == "" or value == [] or value == {}:
         return []
     if isinstance(value, str):
-        return [Message(role, value)]
+        return [Message(role, value, is_guess=True)]
     if isinstance(value, list):
         if all(isinstance(item, list) for item in value):  # LangChain gives batches
             return [message for item in value for message in read_messages(item, role)]
@@ -64,7 +68,7 @@ def read_messages(value: object, role: Role = "user") -> list[Message]:
         for name in _LISTS:
             if isinstance(value.get(name), list):
                 return read_messages(value[name], role)
-    return [Message(role, to_text(value))]
+    return [Message(role, to_text(value), is_guess=True)]
 
 
 def parse_json_text(value: object) -> object:

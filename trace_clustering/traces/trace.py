@@ -3,9 +3,10 @@
 Whatever a source does not tell stays unknown: None for numbers, times and flags, and empty for texts.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from trace_clustering.traces.arrays import FloatArray
 from trace_clustering.traces.summary import TraceSummary
@@ -108,6 +109,8 @@ class Trace:
         Address at which a person can look at the trace in the tool that recorded it.
     summary, embedding
         Where the source has them already; shape (d,).
+    properties : mapping
+        What else the source says of the trace, as JSON by name, for filters.
     """
 
     trace_id: str
@@ -131,6 +134,7 @@ class Trace:
     source_link: str = ""
     summary: TraceSummary | None = None
     embedding: FloatArray | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:
