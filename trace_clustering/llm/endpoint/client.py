@@ -179,9 +179,9 @@ class Endpoint:
         if estimate > _MIN_TOKENS_TO_COMPARE and prompt < _MIN_SHARE_COUNTED * estimate and not self._warned:
             self._warned = True
             self._log.warning(
-                f"{self._task}: the endpoint counted {prompt} prompt tokens of a request of about {estimate}; "
-                "it seems to cut what is longer than its context. Give it a longer one (for Ollama: "
-                "OLLAMA_CONTEXT_LENGTH), or set max_request_characters lower"
+                f"{self._task}: the endpoint counted {prompt} prompt tokens of a request of about "
+                f"{estimate}; it seems to cut what is longer than its context. Give it a longer one (for "
+                "Ollama: OLLAMA_CONTEXT_LENGTH), or set max_request_characters lower"
             )
 
     def _wait_or_give_up(self, fault: Fault, attempt: int) -> None:
