@@ -14,6 +14,7 @@ from trace_clustering.folders import make_private_folder
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _MAX_NAME: Final = 40
+_SETTINGS: Final = "telemetry:\n  enabled: false\n"
 
 
 def use_own_home(paths: Sequence[Path]) -> Path:
@@ -32,6 +33,8 @@ def use_own_home(paths: Sequence[Path]) -> Path:
     home = find_data_folder() / "explored" / f"{name}-{digest}"
     try:
         make_private_folder(home)
+        if not (settings := home / "dagster.yaml").exists():
+            settings.write_text(_SETTINGS)
     except OSError as error:
         raise InvalidSettingsError(
             f"{home} cannot be used ({error.strerror}); set {HOME} to a folder that you may write to"
@@ -52,7 +55,9 @@ def find_time_of_files(paths: Sequence[Path]) -> datetime:
     times = []
     for path in (path.expanduser() for path in paths):
         if path.is_dir():
-            times += [Path(folder, name).stat().st_mtime for folder, _, names in os.walk(path) for name in names]
+            times += [
+                Path(folder, name).stat().st_mtime for folder, _, names in os.walk(path) for name in names
+            ]
         elif path.exists():
             times.append(path.stat().st_mtime)
     written = datetime.fromtimestamp(max(times), UTC) if times else now

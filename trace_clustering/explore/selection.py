@@ -128,7 +128,7 @@ class Selection:
 
     def _find_reason_in_time(self, moment: datetime) -> str:
         since, until = self.choice.since, self.choice.until
-        if since and moment < _begin(since) or until and moment >= _begin(until) + _ONE_DAY:
+        if (since and moment < _begin(since)) or (until and moment >= _begin(until) + _ONE_DAY):
             return _NOT_IN_TIME
         return _FUTURE if moment >= _begin(self.now.date()) + _ONE_DAY else ""
 

@@ -9,17 +9,25 @@ from trace_clustering.sources.formats.claude_code import CLAUDE_CODE
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
+from trace_clustering.sources.formats.openinference import OPENINFERENCE
+from trace_clustering.sources.formats.otlp import OTLP
+from trace_clustering.sources.formats.posthog_events import POSTHOG
 from trace_clustering.sources.formats.sharegpt import SHAREGPT
 from trace_clustering.sources.formats.wildchat import WILDCHAT
 
 FORMATS: tuple[Format, ...] = (
+    OTLP,
     LANGFUSE,
+    OPENINFERENCE,
+    CHATGPT,
+    CLAUDE_AI,
     OPENAI_CHAT,
     SHAREGPT,
     WILDCHAT,
     CHATGPT,
     CLAUDE_AI,
     CLAUDE_CODE,
+    POSTHOG,
 )
 
 
