@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.formats.chatgpt import CHATGPT
 from trace_clustering.sources.formats.claude_ai import CLAUDE_AI
+from trace_clustering.sources.formats.claude_code import CLAUDE_CODE
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
@@ -23,6 +24,9 @@ FORMATS: tuple[Format, ...] = (
     OPENAI_CHAT,
     SHAREGPT,
     WILDCHAT,
+    CHATGPT,
+    CLAUDE_AI,
+    CLAUDE_CODE,
     POSTHOG,
 )
 
