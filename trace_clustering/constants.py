@@ -10,6 +10,7 @@ COORDINATOR_WORKFLOW_NAME: Final = "llma-trace-clustering-coordinator"
 ALLOWED_TEAM_IDS: Final = [1, 2, 112495]
 DEFAULT_FIRST_DAY: Final = "2023-01-01"  # public data sets of conversations begin in that year
 DEFAULT_LOOKBACK_DAYS: Final = 7
+MAX_LOOKBACK_DAYS: Final = 3660  # files that people explore span years
 DEFAULT_MAX_SAMPLES: Final = 1000
 MAX_SAMPLES: Final = 100_000
 MIN_TRACES_FOR_CLUSTERING: Final = 20
@@ -40,6 +41,10 @@ MAX_BATCH_BYTES: Final = 16 * 1024**2
 MAX_RECORD_BYTES: Final = 32 * 1024**2
 # A record that is too long is left out. To find its end, at most this much is read.
 MAX_SKIPPED_BYTES: Final = 1024**3
+# The parts of traces are kept in memory up to this size together, and beyond it in temporary files.
+MAX_GROUPING_BYTES: Final = 64 * 1024**2
+# A larger trace is left out.
+MAX_TRACE_BYTES: Final = 256 * 1024**2
 MAX_STDIN_BYTES: Final = 8 * 1024**3
 MAX_PARTS: Final = 10_000
 # Traces shrink to a fifth, equal bytes to a thousandth.

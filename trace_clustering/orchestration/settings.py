@@ -91,7 +91,7 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         stages=["embeddings"],
         default=constants.DEFAULT_LOOKBACK_DAYS,
         ge=1,
-        le=90,
+        le=constants.MAX_LOOKBACK_DAYS,
     )
     max_samples: int = setting(
         "Most traces to cluster. If there are more, a random sample of them, the same every time.",

@@ -3,15 +3,15 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from trace_clustering.errors import BadValueError
-from trace_clustering.sources.inputs import PARQUET_SUFFIXES, find_suffix, list_parts
-from trace_clustering.sources.json_text import count_json, find_unit, read_json
-from trace_clustering.sources.parquet import read_parquet
-from trace_clustering.sources.parquet_probe import probe_parquet
+from trace_clustering.sources.containers import Row, count_rows, name_unit, read_rows
+from trace_clustering.sources.inputs import list_parts
 from trace_clustering.sources.parse import BadRecord, Repairs, parse_record
 from trace_clustering.traces.record import TraceRecord
+
+_COLUMNS: Final = tuple(TraceRecord.__dataclass_fields__)
 
 
 def digest_file(path: Path) -> str:
@@ -32,7 +32,7 @@ def count_records(path: Path) -> int:
     InvalidRecordError
         If the file is not there, or is of no kind that can be read.
     """
-    return sum(probe_parquet(part)[0] if _is_parquet(part) else count_json(part) for part in list_parts(path))
+    return sum(count_rows(part, _COLUMNS) for part in list_parts(path))
 
 
 def read_records(path: Path, repairs: Repairs | None = None) -> Iterator[TraceRecord | BadRecord]:
@@ -50,8 +50,8 @@ def read_records(path: Path, repairs: Repairs | None = None) -> Iterator[TraceRe
     parts = list_parts(path)
     for part in parts:
         place = f"{part.relative_to(path)}, " if len(parts) > 1 else ""
-        unit = "row" if _is_parquet(part) else find_unit(part)
-        for number, row in _read_part(part):
+        unit = name_unit(part)
+        for number, row in read_rows(part, _COLUMNS):
             try:
                 record = _parse_row(row, length, repairs)
             except BadValueError as error:
@@ -61,15 +61,7 @@ def read_records(path: Path, repairs: Repairs | None = None) -> Iterator[TraceRe
                 yield record
 
 
-def _is_parquet(path: Path) -> bool:
-    return find_suffix(path) in PARQUET_SUFFIXES
-
-
-def _read_part(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    return read_parquet(path) if _is_parquet(path) else read_json(path)
-
-
-def _parse_row(row: dict[str, Any] | str, length: int | None, repairs: Repairs) -> TraceRecord:
+def _parse_row(row: Row, length: int | None, repairs: Repairs) -> TraceRecord:
     if isinstance(row, str):
         raise BadValueError(row)
     record = parse_record(row, repairs)

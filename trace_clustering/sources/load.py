@@ -14,13 +14,13 @@ from trace_clustering.clickhouse.records import InsertReport, insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from trace_clustering.errors import InvalidRecordError
+from trace_clustering.sources.bad_records import BadRecordCount
 from trace_clustering.sources.files import count_records, digest_file, read_records
 from trace_clustering.sources.inputs import open_input
 from trace_clustering.sources.parse import BadRecord, Repairs
 from trace_clustering.text import escape_controls
 from trace_clustering.traces.record import TraceRecord
 
-_MAX_BAD_RECORDS_LISTED = 20
 _BATCHES_PER_SESSION = 50
 _INSERT_TIMEOUT_SECONDS = 120.0
 
@@ -28,8 +28,8 @@ TrackProgress = Callable[[Iterable[TraceRecord | BadRecord], int, str], Iterable
 
 
 @dataclass
-class LoadReport:
-    """Result of a load.
+class LoadReport(BadRecordCount):
+    """Result of a load, and its bad records.
 
     Attributes
     ----------
@@ -39,10 +39,6 @@ class LoadReport:
         Number of records whose trace comes again later in the file; they are left out.
     repaired : int
         Number of records with text that was no Unicode, and was repaired.
-    bad_count : int
-        Number of bad records.
-    first_bad : list of BadRecord
-        The first bad records; a message lists only these.
     days : set of date
         UTC days of the traces.
     """
@@ -50,15 +46,7 @@ class LoadReport:
     inserted: InsertReport = field(default_factory=InsertReport)
     repeated: int = 0
     repaired: int = 0
-    bad_count: int = 0
-    first_bad: list[BadRecord] = field(default_factory=list)
     days: set[date] = field(default_factory=set)
-
-    def add_bad_record(self, record: BadRecord) -> None:
-        """Count a bad record, and keep it if it is among the first."""
-        self.bad_count += 1
-        if len(self.first_bad) < _MAX_BAD_RECORDS_LISTED:
-            self.first_bad.append(record)
 
     def describe(self, team_id: int) -> list[str]:
         """Return what was loaded, and what of it needs attention, as sentences."""
@@ -85,14 +73,6 @@ class LoadReport:
                 f"the new ones count. They could not be deleted: {found.not_deleted}"
             )
         return lines
-
-    def describe_bad_records(self) -> str:
-        """Return how many bad records there are, and the first of them, one per line."""
-        lines = [f"{self.bad_count} bad record{'s' if self.bad_count > 1 else ''}:"]
-        lines += [f"  {record.place}: {record.reason}" for record in self.first_bad]
-        if self.bad_count > len(self.first_bad):
-            lines.append(f"  and {self.bad_count - len(self.first_bad)} more")
-        return "\n".join(lines)
 
 
 def load_file(

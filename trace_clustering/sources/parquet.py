@@ -1,20 +1,22 @@
 """Reads the rows of a Parquet file as Python values, no more at once than a batch takes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from trace_clustering.constants import MAX_BATCH_BYTES, MAX_RECORD_BYTES
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.json_values import TOO_LONG
-from trace_clustering.sources.parquet_probe import COLUMNS, READ_BUFFER_BYTES, probe_parquet
+from trace_clustering.sources.parquet_probe import READ_BUFFER_BYTES, choose_columns, probe_parquet
 
 
-def read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def read_parquet(
+    path: Path, columns: Sequence[str] | None = None
+) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Yield each row with its number, or the reason why it is not read.
 
     Text that is not UTF-8 holds half surrogate pairs, as with `surrogateescape`. A value that Python cannot
-    hold is given as an error.
+    hold is given as an error. Of the columns that are named, those are read that are there; by default all.
 
     Raises
     ------
@@ -24,11 +26,11 @@ def read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _, rows_at_once = probe_parquet(path)
+    _, rows_at_once = probe_parquet(path, columns)
     number = 0
     try:
         with pq.ParquetFile(path, buffer_size=READ_BUFFER_BYTES) as file:
-            names = [name for name in COLUMNS if name in file.schema_arrow.names]
+            names = choose_columns(file.schema_arrow.names, columns)
             batches = file.iter_batches(batch_size=rows_at_once, columns=names, use_threads=False)
             for batch in batches:
                 for part in _split_batch(batch):
@@ -36,10 +38,10 @@ def read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
                         number += 1
                         yield number, TOO_LONG
                         continue
-                    columns = [_convert_column(column) for column in part.columns]
-                    for values in zip(*columns, strict=True):
+                    converted = [_convert_column(column) for column in part.columns]
+                    for values in zip(*converted, strict=True):
                         number += 1
-                        yield number, dict(zip(names, values, strict=True))
+                        yield number, dict(zip(part.schema.names, values, strict=True))
     except (pa.ArrowException, OSError) as error:  # it changed since it was probed
         raise InvalidRecordError(f"{path} cannot be read as Parquet: {error}") from error
 

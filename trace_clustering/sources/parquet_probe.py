@@ -10,20 +10,24 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from trace_clustering.constants import MAX_BATCH_RECORDS, MAX_PARQUET_BYTES, MAX_PARQUET_SECONDS
 from trace_clustering.errors import InvalidRecordError
-from trace_clustering.traces.record import TraceRecord
 
 READ_BUFFER_BYTES: Final = 1024**2  # else a whole column of a row group is in memory
-COLUMNS: Final = tuple(TraceRecord.__dataclass_fields__)
-_PROGRAM: Final = f"import sys; sys.path[:] = sys.argv[2:]; from {__name__} import main; main(sys.argv[1])"
+_PROGRAM: Final = f"import sys; sys.path[:] = sys.argv[3:]; from {__name__} import main; main(*sys.argv[1:3])"
 
 
-def probe_parquet(path: Path) -> tuple[int, int]:
+def choose_columns(names: Sequence[str], wanted: Sequence[str] | None) -> list[str] | None:
+    """Return those of the wanted columns that are there, or None for all."""
+    return None if wanted is None else [name for name in wanted if name in names]
+
+
+def probe_parquet(path: Path, columns: Sequence[str] | None = None) -> tuple[int, int]:
     """Return the number of rows of a file, and how many rows can be read at once.
 
     Raises
@@ -32,12 +36,19 @@ def probe_parquet(path: Path) -> tuple[int, int]:
         If the file is damaged, or takes more than `MAX_PARQUET_BYTES` or `MAX_PARQUET_SECONDS` to read.
     """
     status = path.stat()
-    return _probe_version(path, status.st_size, status.st_mtime_ns)
+    return _probe_version(
+        path, status.st_size, status.st_mtime_ns, None if columns is None else tuple(columns)
+    )
 
 
 @lru_cache(maxsize=1024)
-def _probe_version(path: Path, size: int, modified: int) -> tuple[int, int]:  # noqa: ARG001 - the key
-    command = [sys.executable, "-P", "-c", _PROGRAM, str(path), *sys.path]
+def _probe_version(
+    path: Path,
+    size: int,  # noqa: ARG001 - the key
+    modified: int,  # noqa: ARG001
+    columns: tuple[str, ...] | None,
+) -> tuple[int, int]:
+    command = [sys.executable, "-P", "-c", _PROGRAM, str(path), json.dumps(columns), *sys.path]
     # Arrow's own allocators reserve more than they use, which counts as used.
     variables = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
     try:
@@ -64,7 +75,7 @@ def _probe_version(path: Path, size: int, modified: int) -> tuple[int, int]:  # 
     return found["rows"], found["rows_at_once"]
 
 
-def _probe(path: str) -> dict[str, Any]:
+def _probe(path: str, columns: list[str] | None) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -73,7 +84,7 @@ def _probe(path: str) -> dict[str, Any]:
     while True:
         try:
             with pq.ParquetFile(path, buffer_size=READ_BUFFER_BYTES) as file:
-                names = [name for name in COLUMNS if name in file.schema_arrow.names]
+                names = choose_columns(file.schema_arrow.names, columns)
                 for _ in file.iter_batches(batch_size=rows_at_once, columns=names, use_threads=False):
                     pass
                 return {"rows": file.metadata.num_rows, "rows_at_once": rows_at_once}
@@ -98,6 +109,9 @@ def _limit_process() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def main(path: str) -> None:
-    """Print what was found in a file as JSON; this is all that the other process does."""
-    print(json.dumps(_probe(path)))
+def main(path: str, columns: str) -> None:
+    """Print what was found in a file as JSON; this is all that the other process does.
+
+    `columns` is the list of their names as JSON.
+    """
+    print(json.dumps(_probe(path, json.loads(columns))))

@@ -1,94 +1,140 @@
-"""Spans: what tracing tools record of a trace, one row for each model call, tool, agent or step."""
+"""Puts the spans of a trace together: its conversation, its calls, and what they used."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import TypeVar
 
 from trace_clustering.sources.history import build_turns, merge_histories
 from trace_clustering.sources.messages import Message
-from trace_clustering.traces.trace import ModelCall, Trace, Turn
+from trace_clustering.sources.span import Span
+from trace_clustering.sources.span_tools import add_tools
+from trace_clustering.sources.span_tree import SpanTree
+from trace_clustering.traces.trace import Trace
+
+__all__ = ["Span", "add_known", "build_trace", "build_traces"]
 
 N = TypeVar("N", int, float)
-_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Span:
-    """One row, in the words of all tools.
+def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trace]:
+    """Return the trace of which these are the spans, and one for each agent that a tool of it started.
 
-    Attributes
-    ----------
-    kind : {"model", "tool", "other"}
-    call : ModelCall
-        With times, model, tokens and cost, as far as the row has them; of every kind of row.
-    messages : list of Message
-        What went in and what came out.
+    A machine wrote what such an agent was asked, so its trace is automation, and what it used is counted
+    there. Without spans, there is no trace.
     """
-
-    span_id: str
-    parent_id: str
-    kind: Literal["model", "tool", "other"]
-    name: str = ""
-    call: ModelCall = field(default_factory=ModelCall)
-    messages: list[Message] = field(default_factory=list)
-    session_id: str = ""
-    user_id: str = ""
-    environment: str = ""
-    tags: tuple[str, ...] = ()
-    source_link: str = ""
+    tree = SpanTree(spans)
+    if not tree.spans:
+        return []
+    owners = tree.map_to_nearest(lambda span: span.kind == "tool")
+    by_owner: dict[str, list[Span]] = {}
+    for span in tree.spans:
+        by_owner.setdefault(owners[span.span_id], []).append(span)
+    agents = sorted(owner for owner, group in by_owner.items() if owner and _has_conversation(group))
+    if not _has_conversation(by_owner.get("", [])):
+        agents = []
+    main = build_trace(
+        trace_id, [s for o, group in by_owner.items() if o not in agents for s in group], source
+    )
+    started = [build_trace(f"{trace_id}/{agent}", by_owner[agent], source) for agent in agents]
+    return [main, *(_hand_down(main, trace) for trace in started)]
 
 
 def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
-    """Return the trace of which these are the spans.
+    """Return the one trace of which these are the spans; there must be at least one.
 
-    The conversation is that of the model calls. Where their content was not recorded, it is that of the root.
+    The conversation is that of the model calls. Where their content was not recorded, it is that of the
+    outermost spans.
     """
-    ordered = sorted(spans, key=lambda span: (span.call.start or _LATEST, span.call.end or _LATEST))
-    ids = {span.span_id for span in ordered}
-    roots = [span for span in ordered if not span.parent_id or span.parent_id not in ids]
-    root = roots[0] if roots else ordered[0]
-    calls = [span for span in ordered if span.kind == "model"]
-    starts = [s.call.start for s in ordered if s.call.start]
-    ends = [moment for s in ordered if (moment := s.call.end or s.call.start)]
+    tree = SpanTree(spans)
+    root, ordered = tree.root, tree.spans
+    calls, wrappers = _split_calls(tree)
+    starts = [span.call.start for span in ordered if span.call.start]
+    ends = [moment for span in ordered if (moment := span.call.end or span.call.start)]
     start, end = min(starts, default=None), max(ends, default=None)
+    is_error = _find_error(root, calls)
     return Trace(
         trace_id=trace_id,
-        session_id=next((s.session_id for s in [root, *ordered] if s.session_id), ""),
-        user_id=next((s.user_id for s in [root, *ordered] if s.user_id), ""),
+        session_id=_find_text([root, *ordered], lambda span: span.session_id),
+        user_id=_find_text([root, *ordered], lambda span: span.user_id),
         name=root.name,
-        environment=next((s.environment for s in [root, *ordered] if s.environment), ""),
+        environment=_find_text([root, *ordered], lambda span: span.environment),
         start=start,
         end=end,
-        turns=_merge_turns(root, calls),
+        turns=add_tools(build_turns(_merge_messages(tree, calls, wrappers)), ordered),
         calls=tuple(span.call for span in calls),
-        input_tokens=add_known(span.call.input_tokens for span in calls),
-        output_tokens=add_known(span.call.output_tokens for span in calls),
-        cost=add_known(span.call.cost for span in calls),
+        input_tokens=_add_up(tree, calls, lambda span: span.call.input_tokens),
+        output_tokens=_add_up(tree, calls, lambda span: span.call.output_tokens),
+        cost=_add_up(tree, calls, lambda span: span.call.cost),
         latency=(end - start).total_seconds() if start and end else None,
-        is_error=_find_error(root, calls),
-        error=next((s.call.error for s in [root, *ordered] if s.call.error), ""),
-        tags=tuple(dict.fromkeys(tag for span in ordered for tag in span.tags)),
+        is_error=is_error,
+        error=_find_text([root, *calls, *ordered], lambda span: span.call.error) if is_error else "",
+        tags=tuple(dict.fromkeys(tag for span in [root, *ordered] for tag in span.tags)),
+        is_automation=any(span.is_automation for span in ordered),
         source=source,
-        source_link=next((s.source_link for s in [root, *ordered] if s.source_link), ""),
+        source_link=_find_text([root, *ordered], lambda span: span.source_link),
     )
 
 
 def add_known(values: Iterable[N | None]) -> N | None:
-    """Return the sum of the values that are known, or None if none is."""
+    """Return the sum of the values that are known, whatever their order, or None if none is."""
     known = [value for value in values if value is not None]
-    return sum(known[1:], start=known[0]) if known else None
+    if not known:
+        return None
+    # Costs are decimal numbers, whose sum as binary ones would depend on their order.
+    total = sum(Decimal(str(value)) for value in known)
+    return type(known[0])(total)
 
 
-def _merge_turns(root: Span, calls: list[Span]) -> tuple[Turn, ...]:
-    """Return the turns of the calls, and what the root adds: a last message that no model answered."""
-    histories = [span.messages for span in calls if span.messages]
-    if not histories:
-        return build_turns(root.messages)
-    said = [message for message in root.messages if not message.is_guess]
-    return build_turns(merge_histories([*histories, said]))
+def _has_conversation(spans: Sequence[Span]) -> bool:
+    return any(span.kind == "model" and span.messages for span in spans)
 
 
-def _find_error(root: Span, calls: list[Span]) -> bool | None:
+def _hand_down(main: Trace, agent: Trace) -> Trace:
+    """Return the trace of an agent with the session, user and environment of the trace that started it."""
+    return replace(
+        agent,
+        session_id=agent.session_id or main.session_id,
+        user_id=agent.user_id or main.user_id,
+        environment=agent.environment or main.environment,
+        source_link=agent.source_link or main.source_link,
+        is_automation=True,
+    )
+
+
+def _split_calls(tree: SpanTree) -> tuple[list[Span], list[Span]]:
+    """Return the model calls, and the wrappers around them, which repeat their content and their totals."""
+    models = [span for span in tree.spans if span.kind == "model"]
+    around = tree.find_above(models, below_tools=True)
+    return [s for s in models if s.span_id not in around], [s for s in models if s.span_id in around]
+
+
+def _merge_messages(tree: SpanTree, *choices: Sequence[Span]) -> list[Message]:
+    """Return the conversation of the first choice that has one, and what the root adds.
+
+    The root may know a last message that no model answered. Without any choice, the conversation is that of
+    the outermost spans which have one.
+    """
+    for spans in choices:
+        if histories := [span.messages for span in spans if span.messages]:
+            said = [message for message in tree.root.messages if not message.is_guess]
+            return merge_histories([*histories, said])
+    nearest = tree.map_to_nearest(lambda span: bool(span.messages))
+    outermost = (span for span in tree.spans if not nearest[span.span_id])
+    return merge_histories(span.messages for span in outermost if span.messages)
+
+
+def _add_up(tree: SpanTree, calls: Sequence[Span], read: Callable[[Span], N | None]) -> N | None:
+    """Return the sum over all spans; a span above others repeats their totals, unless it is a call itself."""
+    known = [span for span in tree.spans if read(span) is not None]
+    repeated = tree.find_above(known) - {span.span_id for span in calls}
+    return add_known(read(span) for span in known if span.span_id not in repeated)
+
+
+def _find_text(spans: Iterable[Span], read: Callable[[Span], str]) -> str:
+    return next((text for span in spans if (text := read(span))), "")
+
+
+def _find_error(root: Span, calls: Sequence[Span]) -> bool | None:
     flags = [span.call.is_error for span in [root, *calls] if span.call.is_error is not None]
     return any(flags) if flags else None

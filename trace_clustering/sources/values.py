@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from trace_clustering.errors import BadValueError
 
-Unit = Literal["s", "ms", "us", "ns"]
+Unit = Literal["s", "ms", "us", "ns", "any"]
 _PER_SECOND: Final[dict[str, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,8 +22,9 @@ def read_time(value: object, name: str, unit: Unit = "s") -> datetime | None:
         ISO 8601, with or without an offset; a time of Parquet; or a number since 1970, which may be a text.
     name : str
         Of the field, for the message.
-    unit : {"s", "ms", "us", "ns"}
-        Of a number.
+    unit : {"s", "ms", "us", "ns", "any"}
+        Of a number. With "any", its size tells the unit: milliseconds from 10**11 (5138 in seconds),
+        microseconds from 10**14 and nanoseconds from 10**17.
 
     Raises
     ------
@@ -41,7 +42,8 @@ def read_time(value: object, name: str, unit: Unit = "s") -> datetime | None:
         elif isinstance(value, str) and not value.isdigit():
             moment = datetime.fromisoformat(value.strip())
         elif isinstance(value, int | float | Decimal | str) and not isinstance(value, bool):
-            microseconds = Decimal(str(value)) * 10**6 / _PER_SECOND[unit]
+            number = Decimal(str(value))
+            microseconds = number * 10**6 / _PER_SECOND[_guess_unit(number) if unit == "any" else unit]
             moment = _EPOCH + timedelta(microseconds=int(microseconds))
         if moment is not None:
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -80,6 +82,13 @@ def read_name(value: object) -> str:
     return "" if value is None or isinstance(value, dict | list) else str(value)
 
 
+def read_flag(value: object) -> bool | None:
+    """Return whether something holds, or None if that is not told."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())
+
+
 def read_mapping(value: object) -> Mapping[str, Any]:
     """Return an object, which may be JSON in a text; empty if it is none."""
     from trace_clustering.sources.messages import parse_json_text
@@ -89,15 +98,15 @@ def read_mapping(value: object) -> Mapping[str, Any]:
 
 
 def make_json(value: object) -> Any:  # noqa: ANN401 - any JSON
-    """Return a value of Parquet as JSON holds it: times as ISO 8601, decimals as numbers, bytes as text."""
-    if isinstance(value, dict):
+    """Return a value of Parquet as JSON: times in ISO 8601, decimals as numbers, NaN as None."""
+    if isinstance(value, Mapping):
         return {str(name): make_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [make_json(item) for item in value]
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
+    if isinstance(value, Decimal | float):
+        return float(value) if math.isfinite(value) else None
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
@@ -105,3 +114,8 @@ def quote_value(value: object) -> str:
     """Return a value for a message, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _guess_unit(number: Decimal) -> Unit:
+    size = abs(number)
+    return "s" if size < 10**11 else "ms" if size < 10**14 else "us" if size < 10**17 else "ns"

@@ -27,7 +27,7 @@ NATIVE_CODE = "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"
 
 PROGRAM = """
 import hashlib, subprocess, sys, time
-from trace_clustering.demo.interrupts import end_on_interrupt
+from trace_clustering.explore.interrupts import end_on_interrupt
 with end_on_interrupt(lambda: print("goodbye", flush=True)):
     sleeper = "import time; print('child', flush=True); time.sleep(60)"
     child = subprocess.Popen([sys.executable, "-c", sleeper])
@@ -68,7 +68,7 @@ def test_one_interrupt_ends_the_process_at_once(work: str) -> None:
 def test_after_the_block_an_interrupt_is_what_it_was() -> None:
     program = (
         "import os, signal\n"
-        "from trace_clustering.demo.interrupts import end_on_interrupt\n"
+        "from trace_clustering.explore.interrupts import end_on_interrupt\n"
         "with end_on_interrupt(lambda: print('goodbye')):\n"
         "    print('done')\n"
         "try:\n"

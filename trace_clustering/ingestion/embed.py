@@ -1,0 +1,164 @@
+"""Third step: summaries are embedded, those only that have no vector of this model and text."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+
+from trace_clustering.clickhouse.batches import split_by_size
+from trace_clustering.clickhouse.ingested_summaries import fetch_ingested_summaries, name_ingestion_run
+from trace_clustering.clickhouse.record_versions import name_batch_run
+from trace_clustering.clickhouse.records import InsertReport, insert_records
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.session import TeamSession
+from trace_clustering.clickhouse.stored_records import find_documents
+from trace_clustering.documents.text import join_blocks
+from trace_clustering.documents.text_embedder import TextEmbedder
+from trace_clustering.ingestion.ingest import IngestedTrace
+from trace_clustering.ingestion.summarize import find_span
+from trace_clustering.posthog.trace_events import digest_document_text
+from trace_clustering.traces.arrays import FloatArray
+from trace_clustering.traces.record import IngestedRecord
+
+MAX_TRACES_PER_BATCH: Final = 256
+_TIMEOUT_SECONDS: Final = 120.0
+
+TrackTexts = Callable[[Iterable[Any], int, str], Iterable[Any]]
+
+
+@dataclass
+class EmbedReport:
+    """What became of the vectors of some traces.
+
+    Attributes
+    ----------
+    embedded, given, unchanged : int
+        Number of vectors that were computed, that the source gave, and that were there.
+    unsummarized : int
+        Number of traces without a summary.
+    inserted : InsertReport
+        What was written.
+    """
+
+    embedded: int = 0
+    given: int = 0
+    unchanged: int = 0
+    unsummarized: int = 0
+    inserted: InsertReport = field(default_factory=InsertReport)
+
+
+def embed_traces(
+    clickhouse: ClickHouse,
+    team_id: int,
+    traces: Sequence[IngestedTrace],
+    embedder: TextEmbedder,
+    track: TrackTexts = lambda batches, total, description: batches,  # noqa: ARG005
+) -> EmbedReport:
+    """Store a vector of the summary of each trace; what was stored before a fault stays.
+
+    Parameters
+    ----------
+    clickhouse : ClickHouse
+    team_id : int
+    traces : sequence of IngestedTrace
+        Those that no person started are left out.
+    embedder : TextEmbedder
+    track : callable
+        Shows progress: given batches, their number and a description, returns the batches.
+    """
+    report = EmbedReport()
+    batches = list(_split([trace for trace in traces if not trace.is_automation]))
+    for batch in track(batches, len(batches), "Embedding"):
+        with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+            records = _fetch_records(session, batch)
+            missing = _find_missing(session, records, embedder.model_name)
+        report.unsummarized += len(batch) - len(records)
+        report.unchanged += len(records) - len(missing)
+        report.embedded += len(missing)
+        vectors = embedder.embed([_write_text(record) for record in missing])
+        _store(clickhouse, team_id, missing, vectors, embedder.model_name, report)
+    return report
+
+
+def store_given_vectors(
+    clickhouse: ClickHouse,
+    team_id: int,
+    traces: Sequence[IngestedTrace],
+    vectors: Mapping[str, FloatArray],
+    model_name: str,
+) -> EmbedReport:
+    """Store the vectors that a source gave with its traces.
+
+    Parameters
+    ----------
+    clickhouse : ClickHouse
+    team_id : int
+    traces : sequence of IngestedTrace
+    vectors : mapping
+        By trace id, of shape (d,).
+    model_name : str
+        Model that made them; empty if unknown.
+    """
+    report = EmbedReport()
+    for batch in _split([trace for trace in traces if trace.trace_id in vectors]):
+        with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+            records = _fetch_records(session, batch)
+        report.unsummarized += len(batch) - len(records)
+        report.given += len(records)
+        given = np.array([vectors[record.trace_id] for record in records], dtype=np.float32)
+        _store(clickhouse, team_id, records, given, model_name, report)
+    return report
+
+
+def _split(traces: Sequence[IngestedTrace]) -> Iterator[list[IngestedTrace]]:
+    return split_by_size(traces, lambda _: 1, max_items=MAX_TRACES_PER_BATCH, max_bytes=MAX_TRACES_PER_BATCH)
+
+
+def _fetch_records(session: TeamSession, traces: Sequence[IngestedTrace]) -> list[IngestedRecord]:
+    ids = (trace.trace_id for trace in traces)
+    return list(fetch_ingested_summaries(session, ids, find_span(traces)))
+
+
+def _find_missing(
+    session: TeamSession, records: Sequence[IngestedRecord], model_name: str
+) -> list[IngestedRecord]:
+    """Return the records without a vector of this model for their text."""
+    run, prefix = name_ingestion_run(session.team_id), name_batch_run(session.team_id, "")
+    stored = find_documents(session, [record.trace_id for record in records], run, prefix)
+
+    def is_stored(record: IngestedRecord) -> bool:
+        versions = [v for v in stored.get(record.trace_id, []) if v.model_name == model_name]
+        # Of several versions, the newest counts.
+        return bool(versions) and (
+            versions[0].text_digest == digest_document_text(record)
+            and versions[0].timestamp == _round_to_milliseconds(record)
+        )
+
+    return [record for record in records if not is_stored(record)]
+
+
+def _round_to_milliseconds(record: IngestedRecord) -> Any:  # noqa: ANN401 - a datetime
+    moment = record.timestamp
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _write_text(record: IngestedRecord) -> str:
+    return join_blocks(record.title, record.flow_diagram, record.bullets, record.interesting_notes)
+
+
+def _store(
+    clickhouse: ClickHouse,
+    team_id: int,
+    records: Sequence[IngestedRecord],
+    vectors: FloatArray,
+    model_name: str,
+    report: EmbedReport,
+) -> None:
+    whole = [replace(record, embedding=vector) for record, vector in zip(records, vectors, strict=True)]
+    if not whole:
+        return
+    with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+        run = name_ingestion_run(team_id)
+        inserted = insert_records(session, whole, batch_run_id=run, model_name=model_name)
+    report.inserted.add(inserted)

@@ -1,0 +1,49 @@
+"""What was read of files of traces, and what was left out and why."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from trace_clustering.sources.bad_records import BadRecordCount
+from trace_clustering.text import escape_controls
+
+
+@dataclass
+class ReadReport(BadRecordCount):
+    """Counts what `read_traces` finds; complete when its last trace was taken.
+
+    Attributes
+    ----------
+    files, records, traces : int
+    automation : int
+        Number of those traces that no person started.
+    formats : Counter of str
+        Number of traces by title of the format.
+    left_out : Counter of str
+        Number of what was left out, by reason in words.
+    unknown_files : list of str
+        Names of the files in which no format was recognised.
+    """
+
+    files: int = 0
+    records: int = 0
+    traces: int = 0
+    automation: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    unknown_files: list[str] = field(default_factory=list)
+
+    def describe(self) -> list[str]:
+        """Return what was read and what was left out, as sentences."""
+        found = ", ".join(
+            f"{count:,} {escape_controls(title)}" for title, count in self.formats.most_common()
+        )
+        lines = [
+            f"Read {self.traces:,} traces from {self.records:,} records of {self.files:,} "
+            f"file{'' if self.files == 1 else 's'}" + (f": {found}." if found else ".")
+        ]
+        if self.automation:
+            lines.append(f"{self.automation:,} of them no person started (sub-agents and the like).")
+        lines += [f"Left out: {count:,} {reason}." for reason, count in sorted(self.left_out.items())]
+        if self.bad_count:
+            lines.append(f"Left out {self.describe_bad_records()}")
+        return lines
