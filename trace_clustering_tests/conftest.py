@@ -5,7 +5,7 @@ import pytest
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.environment import CLICKHOUSE_DSN, EXECUTOR, FIRST_DAY, STORAGE, TEAM_IDS, TEAM_SETTINGS
-from trace_clustering.labeling.access import API_KEY, BASE_URL, FORMER_BASE_URL
+from trace_clustering.llm.access import API_KEY, BASE_URL, FORMER_BASE_URL
 
 # Real data for acceptance tests; it is no part of the project.
 REAL_DATA = Path(
