@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
+from trace_clustering.sources.formats.langsmith import LANGSMITH
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
 from trace_clustering.sources.formats.openinference import OPENINFERENCE
 from trace_clustering.sources.formats.otlp import OTLP
@@ -16,6 +17,7 @@ FORMATS: tuple[Format, ...] = (
     OTLP,
     OPENINFERENCE,
     POSTHOG,
+    LANGSMITH,
     LANGFUSE,
     OPENAI_CHAT,
     SHAREGPT,
