@@ -55,6 +55,9 @@ MAX_JSON_DEPTH: Final = 600
 MAX_PARQUET_BYTES: Final = 1024**3
 MAX_PARQUET_SECONDS: Final = 600
 
+# Reading tables of other programs. A trace that goes on for longer than this is read without its beginning.
+MAX_SOURCE_TRACE_AGE: Final = timedelta(days=30)
+
 # How traces are clustered
 DEFAULT_RANDOM_STATE: Final = 42
 DEFAULT_EMBEDDING_NORMALIZATION: Final = "l2"

@@ -11,9 +11,11 @@ from trace_clustering.errors import InvalidSettingsError
 
 HOME = "DAGSTER_HOME"
 CLICKHOUSE_DSN = "TRACE_CLUSTERING_CLICKHOUSE_DSN"
+SOURCE_DSN = "TRACE_CLUSTERING_SOURCE_DSN"
 TEAM_IDS = "TRACE_CLUSTERING_TEAM_IDS"
 STORAGE = "TRACE_CLUSTERING_STORAGE"
 FIRST_DAY = "TRACE_CLUSTERING_FIRST_DAY"
+INCLUDE_TODAY = "TRACE_CLUSTERING_INCLUDE_TODAY"
 EXECUTOR = "TRACE_CLUSTERING_EXECUTOR"
 TEAM_SETTINGS = "TRACE_CLUSTERING_TEAM_SETTINGS"
 MAX_TEAM_ID = 2**63 - 1  # Int64 in ClickHouse
@@ -72,6 +74,23 @@ def read_clickhouse_dsn() -> str:
     return dsn or f"chdb://{find_data_folder() / 'clickhouse'}"
 
 
+def read_source_dsn(name: str) -> str:
+    """Return the address of the server of a team's source, from the variable that its settings name.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If the variable is not set.
+    """
+    dsn = os.environ.get(name, "").strip()
+    if not dsn:
+        raise InvalidSettingsError(
+            f"The variable {name}, which the source of a team names, is not set; "
+            "set it to https://user:password@host:8443/database"
+        )
+    return dsn
+
+
 def read_storage_base(base: str = "") -> str:
     """Return the folder, or the URL in an object store, under which the artifacts are kept.
 
@@ -112,6 +131,20 @@ def read_first_day() -> date:
             "every day from it on gets a partition for each team"
         )
     return day
+
+
+def includes_today() -> bool:
+    """Return whether the day that has not ended yet has partitions too.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If `TRACE_CLUSTERING_INCLUDE_TODAY` is neither 1 nor 0.
+    """
+    text = (os.environ.get(INCLUDE_TODAY) or "0").strip()
+    if text not in ("0", "1"):
+        raise InvalidSettingsError(f"{INCLUDE_TODAY}={text!r}: give 1 or 0")
+    return text == "1"
 
 
 def read_team_ids() -> list[int]:

@@ -19,7 +19,7 @@ TraceClusteringError                 its message says what was wrong, with which
 │   ├── ComputeProcessError
 │   ├── EmbeddingFailedError
 │   └── LLMUnavailableError
-└── DemoFailedError
+└── ExplorationFailedError
 
 InternalError                        raised and caught inside one package; no caller sees it
 ├── BadValueError
@@ -123,8 +123,8 @@ class LLMUnavailableError(FaultError):
     """The endpoint of the language model does not answer, and no cluster has a label yet."""
 
 
-class DemoFailedError(TraceClusteringError):
-    """The run of the demo failed; Dagster's log says why."""
+class ExplorationFailedError(TraceClusteringError):
+    """The run of an exploration failed; Dagster's log says why."""
 
 
 class InternalError(Exception):

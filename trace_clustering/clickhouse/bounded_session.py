@@ -145,6 +145,13 @@ class BoundedSession:
 
     def _read_columns(self, table: str) -> TableColumns:
         """Return the columns of the table that a parameter of statements names."""
+        found = self._find_columns(table)
+        if not found.types:  # it does not exist, or may not be seen: the server's own error says which
+            self.query(f"SELECT 1 FROM `{self._table_names[table]}` LIMIT 1")  # noqa: S608 - an identifier
+        return found
+
+    def _find_columns(self, table: str) -> TableColumns:
+        """Return the columns of a table, or none if there is no such table."""
         name = self._table_names[table]
         rows = self.query(
             "SELECT name, type FROM system.columns "
@@ -152,8 +159,6 @@ class BoundedSession:
             database=self._database,
             name=name,
         )
-        if not rows:  # it does not exist, or may not be seen: the server's own error says which
-            self.query(f"SELECT 1 FROM `{name}` LIMIT 1")  # noqa: S608 - an identifier, as the caller says
         return TableColumns(f"{self._database}.{name}", {row["name"]: row["type"] for row in rows})
 
     def _call(self, call: Callable[[dict[str, Any]], T], settings: Mapping[str, Any]) -> T:

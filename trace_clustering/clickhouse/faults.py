@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Final
 
 from trace_clustering.clickhouse.address import Address
-from trace_clustering.environment import CLICKHOUSE_DSN
 from trace_clustering.errors import (
     ClickHouseQueryError,
     ClickHouseSetupError,
@@ -55,7 +54,7 @@ def explain_errors(address: Address) -> Iterator[None]:
         raise ClickHouseUnavailableError(
             f"{address.name} sent an answer that is not ClickHouse's "
             f"({type(error).__name__}: {_shorten(str(error))}); "
-            f"check that {CLICKHOUSE_DSN} names its HTTP port"
+            f"check that {address.variable} names its HTTP port"
         ) from error
 
 
@@ -91,7 +90,7 @@ def _explain_error(error: Exception, address: Address) -> TraceClusteringError:
             f"{_NO_SPACE}: the disk of {address.name} is full; free some space there, "
             f"and run the partition again: {message}"
         )
-    if setup := _explain_setup(code):
+    if setup := _explain_setup(code, address):
         return ClickHouseSetupError(f"{address.name} {setup}: {message}")
     if code in _TOO_SLOW | _BUSY:
         return ClickHouseUnavailableError(
@@ -104,10 +103,10 @@ def _explain_error(error: Exception, address: Address) -> TraceClusteringError:
     return ClickHouseQueryError(f"{address.name} refused a query: {message}")
 
 
-def _explain_setup(code: int | None) -> str:
+def _explain_setup(code: int | None, address: Address) -> str:
     """Return what is permanently wrong, and what to do; empty if a later attempt may succeed."""
     if code in _WRONG_USER:
-        return f"refused user or password; check both in {CLICKHOUSE_DSN}"
+        return f"refused user or password; check both in {address.variable}"
     if code in _MISSING_GRANT:
         return "does not allow the user to do this; grant what the message names"
     if code in _READ_ONLY:
@@ -131,7 +130,7 @@ def _explain_transport(error: Exception, address: Address, message: str) -> Trac
     causes = [message, str(error.__cause__ or "")]
     if any("too many redirects" in text.lower() for text in causes):
         return ClickHouseSetupError(
-            f"{address.name} redirects to another address; name that address in {CLICKHOUSE_DSN}: {message}"
+            f"{address.name} redirects to another address; name that address in {address.variable}: {message}"
         )
     if status := _STATUS.search(message):
         return _explain_status(int(status[1]), address, message)
@@ -141,7 +140,7 @@ def _explain_transport(error: Exception, address: Address, message: str) -> Trac
             f"or allow the step more time: {message}"
         )
     return ClickHouseUnavailableError(
-        f"{address.name} cannot be reached; check host and port in {CLICKHOUSE_DSN} "
+        f"{address.name} cannot be reached; check host and port in {address.variable} "
         f"and that the server runs: {message}"
     )
 
@@ -151,17 +150,17 @@ def _explain_status(status: int, address: Address, message: str) -> TraceCluster
     who = f"{address.name}, or a proxy before it, answered {status}"
     if status in (401, 403, 407):
         return ClickHouseSetupError(
-            f"{who} and let nobody in; check user and password in {CLICKHOUSE_DSN}, "
+            f"{who} and let nobody in; check user and password in {address.variable}, "
             f"and what the proxy requires: {message}"
         )
     if 300 <= status < 400:
         return ClickHouseSetupError(
-            f"{who}, a redirect, which is not followed; name its target in {CLICKHOUSE_DSN}: {message}"
+            f"{who}, a redirect, which is not followed; name its target in {address.variable}: {message}"
         )
     if 400 <= status < 500 and status not in (408, 425, 429):
         return ClickHouseSetupError(
             f"{who}, so this is not the HTTP address of a ClickHouse server; "
-            f"check host, port and path in {CLICKHOUSE_DSN}: {message}"
+            f"check host, port and path in {address.variable}: {message}"
         )
     return ClickHouseUnavailableError(f"{who}; try again when the server is up again: {message}")
 

@@ -1,7 +1,6 @@
 """The ClickHouse resource: one client library for a server and for the embedded engine."""
 
 import math
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,17 +13,16 @@ from trace_clustering.clickhouse.address import Address, parse_dsn
 from trace_clustering.clickhouse.deadline import call_within
 from trace_clustering.clickhouse.engine import name_lock_file, use_engine
 from trace_clustering.clickhouse.faults import explain_errors
+from trace_clustering.clickhouse.identifiers import check_identifier, is_identifier
 from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREATE_EVENTS
 from trace_clustering.clickhouse.session import Tables, TeamSession
-from trace_clustering.environment import CLICKHOUSE_DSN, read_clickhouse_dsn
+from trace_clustering.environment import read_clickhouse_dsn
 from trace_clustering.errors import ClickHouseFolderLockedError, ClickHouseSetupError, InvalidSettingsError
 from trace_clustering.launchpad import LaunchpadResource, optional
 from trace_clustering.processes.clock import StepClock, resolve_seconds
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class ClickHouse(LaunchpadResource):
@@ -54,12 +52,7 @@ class ClickHouse(LaunchpadResource):
     @field_validator("database", "events_table", "embeddings_table")
     @classmethod
     def _check_identifier(cls, name: str, info: ValidationInfo) -> str:
-        if not _IDENTIFIER.fullmatch(name) and (name or info.field_name != "database"):
-            raise InvalidSettingsError(
-                f"{name!r} cannot be the name of a ClickHouse table or database; "
-                "use letters, digits and underscores"
-            )
-        return name
+        return check_identifier(name) if name or info.field_name != "database" else name
 
     @contextmanager
     def open_session(
@@ -82,7 +75,7 @@ class ClickHouse(LaunchpadResource):
             If the place is not set up, does not answer, or another process holds its folder.
         """
         address = self._parse_address()
-        with self._open_client(address, timeout_seconds) as client:
+        with self._open_client(address, timeout_seconds, self.database) as client:
             if address.folder and create:
                 self._create_tables(client, address)
             yield TeamSession(client, address, team_id, self._resolve_tables(client), timeout_seconds)
@@ -90,7 +83,7 @@ class ClickHouse(LaunchpadResource):
     def create_tables(self) -> list[str]:
         """Create those of the two tables that do not exist, and return the names of both."""
         address = self._parse_address()
-        with self._open_client(address, timeout_seconds=60) as client:
+        with self._open_client(address, 60, self.database) as client:
             self._create_tables(client, address)
             tables = self._resolve_tables(client)
             return [f"{tables.database}.{name}" for name in tables.to_parameters().values()]
@@ -117,18 +110,46 @@ class ClickHouse(LaunchpadResource):
 
     def _resolve_tables(self, client: "Client") -> Tables:
         database = self.database or client.database or "default"
-        if not _IDENTIFIER.fullmatch(database):
+        if not is_identifier(database):
             raise ClickHouseSetupError(
                 f"The database name {database!r} must be letters, digits and underscores"
             )
         return Tables(database, self.events_table, self.embeddings_table)
 
     @contextmanager
-    def _open_client(self, address: Address, timeout_seconds: float | StepClock) -> Iterator["Client"]:
+    def open_foreign_client(
+        self, dsn: str, variable: str, database: str, timeout_seconds: float | StepClock
+    ) -> Iterator[tuple["Client", Address, str]]:
+        """Connect to tables of other programs: client, address and name of the database; nothing is created.
+
+        Parameters
+        ----------
+        dsn, variable : str
+            Address, and the environment variable that holds it. Empty: the address of this resource.
+        database : str
+            Empty: that of the address.
+        timeout_seconds : float or StepClock
+
+        Raises
+        ------
+        InvalidSettingsError, ClickHouseSetupError, ClickHouseUnavailableError, ClickHouseFolderLockedError
+            As in `open_session`, and if the address cannot be one.
+        """
+        address = parse_dsn(dsn, variable) if dsn else self._parse_address()
+        database = database or ("" if dsn else self.database)
+        with self._open_client(address, timeout_seconds, database, create=False) as client:
+            yield client, address, client.database or "default"
+
+    @contextmanager
+    def _open_client(
+        self, address: Address, timeout_seconds: float | StepClock, database: str, *, create: bool = True
+    ) -> Iterator["Client"]:
         if address.folder is None:
             with explain_errors(address):
                 seconds = resolve_seconds(timeout_seconds)
-                client = call_within(seconds, address, lambda: self._connect_to_server(address, seconds))
+                client = call_within(
+                    seconds, address, lambda: self._connect_to_server(address, seconds, database)
+                )
             try:
                 yield client
             finally:
@@ -139,16 +160,17 @@ class ClickHouse(LaunchpadResource):
         with self._hold_engine(address.folder, timeout_seconds):
             with explain_errors(address):
                 client = clickhouse_connect.get_client(interface="chdb", path=str(address.folder))
-                if self.database:
-                    database = {"database": self.database}
-                    client.command("CREATE DATABASE IF NOT EXISTS {database:Identifier}", database)
-                    client.database = self.database
+                if database and create:
+                    named = {"database": database}
+                    client.command("CREATE DATABASE IF NOT EXISTS {database:Identifier}", named)
+                if database:
+                    client.database = database
             try:
                 yield client
             finally:
                 client.close()
 
-    def _connect_to_server(self, address: Address, timeout_seconds: float) -> "Client":
+    def _connect_to_server(self, address: Address, timeout_seconds: float, database: str) -> "Client":
         import clickhouse_connect
 
         try:
@@ -157,7 +179,7 @@ class ClickHouse(LaunchpadResource):
                 # Without it the client guesses from the port, and may send the password to an https address
                 # unencrypted.
                 interface=urlsplit(address.dsn).scheme,
-                database=self.database or None,
+                database=database or None,
                 connect_timeout=math.ceil(self.connect_timeout_seconds),
                 send_receive_timeout=math.ceil(timeout_seconds),
                 autogenerate_session_id=False,
@@ -165,7 +187,8 @@ class ClickHouse(LaunchpadResource):
             )
         except TypeError as error:
             raise InvalidSettingsError(
-                f"The address of {address.name} ({CLICKHOUSE_DSN}) has an option that does not exist: {error}"
+                f"The address of {address.name} ({address.variable}) has an option that does not exist: "
+                f"{error}"
             ) from error
 
     @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from trace_clustering.clickhouse.source_tables.trace_source import TraceSource, parse_source
 from trace_clustering.environment import TEAM_SETTINGS, find_team_settings_file, parse_team_id, read_team_ids
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.labeling.access import KEYS_FOR_RUNS
@@ -15,6 +16,7 @@ from trace_clustering.labeling.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings
 
 _LLM = "llm"  # beside the settings of a team, its fields of the resource of this name
+_SOURCE = "source"  # where its traces are
 
 
 class _JSONLikeLoader(yaml.SafeLoader):  # type: ignore[misc]
@@ -54,7 +56,9 @@ def load_team_settings() -> dict[int, dict[str, Any]]:
     found = {}
     for team_id, settings, place in _read_file():
         _check_llm(settings, place)
-        found[team_id] = _check_settings({n: v for n, v in settings.items() if n != _LLM}, place)
+        _check_source(settings, place)
+        own = {name: value for name, value in settings.items() if name not in (_LLM, _SOURCE)}
+        found[team_id] = _check_settings(own, place)
     return found
 
 
@@ -68,6 +72,18 @@ def load_llm_of_team(team_id: int) -> dict[str, Any]:
     """
     found = (_check_llm(settings, place) for team, settings, place in _read_file() if team == team_id)
     return next(found, {})
+
+
+def load_source_of_team(team_id: int) -> TraceSource | None:
+    """Return the tables in which the file says that a team's traces are; None if it names none.
+
+    Raises
+    ------
+    InvalidSettingsError
+        As `load_team_settings`.
+    """
+    found = (_check_source(settings, place) for team, settings, place in _read_file() if team == team_id)
+    return next(found, None)
 
 
 def _read_file() -> list[tuple[int, dict[str, Any], str]]:
@@ -152,6 +168,16 @@ def _check_llm(settings: dict[str, Any], place: str) -> dict[str, Any]:
     except InvalidSettingsError as error:
         raise InvalidSettingsError(f"{place}: {error}") from None
     return fields
+
+
+def _check_source(settings: dict[str, Any], place: str) -> TraceSource | None:
+    """Return the source that stands among a team's settings."""
+    if settings.get(_SOURCE) is None:
+        return None
+    try:
+        return parse_source(settings[_SOURCE])
+    except InvalidSettingsError as error:
+        raise InvalidSettingsError(f"{place}: {error}") from None
 
 
 def _check_settings(settings: dict[str, Any], place: str) -> dict[str, Any]:

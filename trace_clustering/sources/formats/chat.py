@@ -12,7 +12,8 @@ from trace_clustering.errors import BadValueError
 from trace_clustering.sources.formats.contract import Record
 from trace_clustering.sources.history import build_turns
 from trace_clustering.sources.messages import Message
-from trace_clustering.sources.values import quote_value, read_name
+from trace_clustering.sources.spans import add_known
+from trace_clustering.sources.values import quote_value, read_count, read_name
 from trace_clustering.traces.trace import ModelCall, Trace
 
 
@@ -40,6 +41,20 @@ def build_chat(trace: Trace, said: Iterable[Said]) -> Trace:
         turns=build_turns(one.message for one in said),
         calls=tuple(calls),
     )
+
+
+def read_usage(usage: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Return the tokens that went in and came out, in the words of OpenAI or of Anthropic.
+
+    Anthropic counts apart what the cache answered and what went into it; OpenAI includes it.
+    """
+    if "prompt_tokens" in usage or "completion_tokens" in usage:
+        names, answer = ["prompt_tokens"], "completion_tokens"
+    else:
+        names = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"]
+        answer = "output_tokens"
+    tokens = add_known(read_count(usage.get(name), f"usage.{name}") for name in names)
+    return tokens, read_count(usage.get(answer), f"usage.{answer}")
 
 
 def find_id(record: Record, names: Iterable[str], messages: object) -> str:

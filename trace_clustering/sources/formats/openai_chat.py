@@ -1,6 +1,7 @@
 """OpenAI chats: `{"messages": [{"role": "user", "content": "..."}, ...]}`, as fine-tuning takes them.
 
-Logs of requests are read too: `{"request": {"messages": [...]}, "response": {"choices": [...]}}`.
+A log of requests is read too, `{"request": {"messages": [...]}, "response": {"choices": [...]}}`, and so is
+Anthropic's answer in its place, and a pair of answers to choose from: `input` with `preferred_output`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,67 +15,95 @@ from trace_clustering.sources.formats.chat import (
     holds_messages,
     parse_list,
     read_list,
+    read_usage,
     to_json,
 )
 from trace_clustering.sources.formats.contract import Format, Record
-from trace_clustering.sources.messages import read_messages
-from trace_clustering.sources.values import read_count, read_mapping, read_name, read_time
-from trace_clustering.traces.trace import ModelCall, Trace
+from trace_clustering.sources.messages import read_messages, to_text
+from trace_clustering.sources.values import read_mapping, read_name, read_time
+from trace_clustering.traces.trace import Trace
 
 _IDS: Final = ("id", "conversation_id", "trace_id", "prompt_id", "custom_id", "uuid")
 _START: Final = ("created", "created_at", "timestamp")
 
 
 def _recognize(record: Record) -> bool:
-    request = read_mapping(record.get("request") or record.get("body")) or record
-    return holds_messages(request.get("messages"), "role")
+    return holds_messages(_find_request(record).get("messages"), "role")
 
 
 def _split(record: Record) -> Iterable[tuple[str, Record]]:
-    part = _flatten(record)
-    if part["messages"]:
-        yield find_id(record, _IDS, part["messages"]), to_json(part)
-
-
-def _flatten(record: Record) -> dict[str, Any]:
-    """Return a record with `messages` at the top, and the answer of a response as the last of them."""
-    request = read_mapping(record.get("request") or record.get("body")) or record
-    messages = list(read_list(request, "messages"))
-    response = read_mapping(record.get("response"))
+    request, response = _find_request(record), read_mapping(record.get("response"))
     response = read_mapping(response.get("body")) or response
+    messages = [_modernize(message) for message in read_list(request, "messages")]
+    messages += _find_answers(record, response)
+    if not messages:
+        return
+    if system := request.get("system"):  # Anthropic's place for it
+        messages.insert(0, {"role": "system", "content": system})
+    part = {
+        "user": record.get("user_id") or request.get("user"),
+        "session": record.get("session_id"),
+        "start": next((record[name] for name in _START if record.get(name)), response.get("created")),
+        "model": response.get("model") or request.get("model") or record.get("model"),
+        "usage": response.get("usage") or record.get("usage"),
+        "error": response.get("error"),
+        "is_answered": bool(response),
+        "messages": messages,
+    }
+    yield find_id(record, _IDS, messages), to_json(part)
+
+
+def _find_request(record: Record) -> Mapping[str, Any]:
+    """Return the part of a record that holds the messages."""
+    inner = record.get("input") if "preferred_output" in record else record.get("request", record.get("body"))
+    return read_mapping(inner) or record
+
+
+def _find_answers(record: Record, response: Mapping[str, Any]) -> list[Any]:
+    """Return the messages of the answer that stands apart from the conversation."""
+    if preferred := parse_list(record.get("preferred_output")):
+        return preferred
+    if "role" in response:
+        return [response]
     choices = parse_list(response.get("choices")) or []
     answer = choices[0].get("message") if choices and isinstance(choices[0], Mapping) else None
-    if isinstance(answer, Mapping):
-        messages.append(answer)
-    model = response.get("model") or request.get("model") or record.get("model")
-    usage = response.get("usage") or record.get("usage")
-    created = response.get("created")
-    return {"created": created, **record, "messages": messages, "model": model, "usage": usage}
+    return [_modernize(answer)] if isinstance(answer, Mapping) else []
+
+
+def _modernize(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a message with calls where it has one call, as of old, and with a refusal as its text."""
+    if isinstance(call := message.get("function_call"), Mapping):
+        return {**message, "tool_calls": [call]}
+    if message.get("refusal") and not message.get("content"):
+        return {**message, "content": message["refusal"]}
+    return message
 
 
 def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
     record = parts[-1]
     model = read_name(record.get("model"))
-    said = [Said(message, None, model) for message in read_messages(read_list(record, "messages"))]
-    start = next((time for name in _START if (time := read_time(record.get(name), name))), None)
+    error = read_mapping(record.get("error")).get("message") or record.get("error")
     trace = Trace(
         trace_id,
-        session_id=read_name(record.get("session_id")),
-        user_id=read_name(record.get("user_id") or record.get("user")),
-        start=start,
+        session_id=read_name(record.get("session")),
+        user_id=read_name(record.get("user")),
+        start=read_time(record.get("start"), "created"),
+        is_error=bool(error) if record.get("is_answered") else None,
+        error=to_text(error),
         source="openai_chat",
     )
+    said = [Said(message, None, model) for message in read_messages(read_list(record, "messages"))]
     yield _add_usage(build_chat(trace, said), read_mapping(record.get("usage")))
 
 
 def _add_usage(trace: Trace, usage: Mapping[str, Any]) -> Trace:
     """Return a trace with the tokens of its last call, which is the one that the usage counts."""
-    tokens_in = read_count(usage.get("prompt_tokens"), "usage.prompt_tokens")
-    tokens_out = read_count(usage.get("completion_tokens"), "usage.completion_tokens")
-    if not trace.calls or (tokens_in is None and tokens_out is None):
+    tokens_in, tokens_out = read_usage(usage)
+    if not trace.calls:
         return trace
-    last: ModelCall = replace(trace.calls[-1], input_tokens=tokens_in, output_tokens=tokens_out)
-    return replace(trace, calls=(*trace.calls[:-1], last), input_tokens=tokens_in, output_tokens=tokens_out)
+    last = replace(trace.calls[-1], input_tokens=tokens_in, output_tokens=tokens_out)
+    calls = (*trace.calls[:-1], last)
+    return replace(trace, calls=calls, input_tokens=tokens_in, output_tokens=tokens_out)
 
 
 OPENAI_CHAT: Final = Format(

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from trace_clustering.errors import InvalidRecordError
+from trace_clustering.sources.formats.chatgpt import CHATGPT
+from trace_clustering.sources.formats.claude_ai import CLAUDE_AI
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
 from trace_clustering.sources.formats.langsmith import LANGSMITH
@@ -19,9 +21,12 @@ FORMATS: tuple[Format, ...] = (
     POSTHOG,
     LANGSMITH,
     LANGFUSE,
+    CHATGPT,
+    CLAUDE_AI,
     OPENAI_CHAT,
     SHAREGPT,
     WILDCHAT,
+    POSTHOG,
 )
 
 

@@ -1,5 +1,7 @@
 """ShareGPT: `{"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}`."""
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -18,6 +20,10 @@ from trace_clustering.traces.trace import Trace
 
 _IDS: Final = ("id", "conversation_id")
 _CALL_NAMES: Final = {"name", "arguments"}
+# Hermes and its kin write calls into the text.
+_MARKED_CALL: Final = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+_MARKED_RESULT: Final = re.compile(r"</?tool_response>")
+_SPEAKERS: Final = {"function_call": "gpt", "function_response": "tool"}
 
 
 def _recognize(record: Record) -> bool:
@@ -26,8 +32,12 @@ def _recognize(record: Record) -> bool:
 
 def _split(record: Record) -> Iterable[tuple[str, Record]]:
     turns = read_list(record, "conversations")
+    system = record.get("system")
+    if system and isinstance(system, str):
+        turns = [{"from": "system", "value": system}, *turns]
     if turns:
-        yield find_id(record, _IDS, turns), to_json({**record, "conversations": turns})
+        part = {"model": record.get("model"), "conversations": turns}
+        yield find_id(record, _IDS, turns), to_json(part)
 
 
 def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
@@ -39,17 +49,39 @@ def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
 
 
 def _read_turn(turn: dict[str, Any]) -> list[Message]:
-    """Return a message; of the model, a value that is nothing but calls of tools is read as these."""
-    speaker, value = turn.get("from"), parse_json_text(turn.get("value"))
-    if speaker == "function_call":
-        speaker = "gpt"
-    if speaker == "gpt":
-        calls = value if isinstance(value, list) else [value]
-        if calls and all(isinstance(call, dict) and call.keys() >= _CALL_NAMES for call in calls):
-            return read_messages([{"role": "assistant", "tool_calls": calls}])
     if "from" not in turn:
         return read_messages([turn])
-    return read_messages([{"role": speaker, "content": turn.get("value")}])
+    value = turn.get("value")
+    speaker = _SPEAKERS.get(str(turn["from"]), turn["from"])
+    if speaker == "tool" and isinstance(value, str):
+        value = _MARKED_RESULT.sub("", value).strip()
+    text, calls = _take_calls(value) if speaker == "gpt" else (value, [])
+    return read_messages([{"role": speaker, "content": text, "tool_calls": calls}])
+
+
+def _take_calls(value: object) -> tuple[object, list[Any]]:
+    """Return the text of an answer and its calls: it is nothing but calls, or they are marked in it."""
+    parsed = parse_json_text(value)
+    calls = parsed if isinstance(parsed, list) else [parsed]
+    if calls and all(_is_call(call) for call in calls):
+        return None, calls
+    if not isinstance(value, str) or "<tool_call>" not in value:
+        return value, []
+    marked = [_parse_call(text) for text in _MARKED_CALL.findall(value)]
+    if not all(_is_call(call) for call in marked):
+        return value, []
+    return _MARKED_CALL.sub("", value).strip(), marked
+
+
+def _parse_call(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_call(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() >= _CALL_NAMES
 
 
 SHAREGPT: Final = Format(

@@ -1,4 +1,7 @@
-"""WildChat and LMSYS-Chat: `{"conversation": [{"role": "user", "content": "..."}, ...]}`."""
+"""WildChat and LMSYS-Chat: `{"conversation": [{"role": "user", "content": "..."}, ...]}`.
+
+LMSYS's battles, which hold `conversation_a` and `conversation_b`, are two traces each.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -16,25 +19,49 @@ from trace_clustering.sources.messages import read_messages
 from trace_clustering.sources.values import read_name, read_time
 from trace_clustering.traces.trace import Trace
 
-_IDS: Final = ("conversation_hash", "conversation_id", "id")
+_IDS: Final = ("conversation_hash", "conversation_id", "question_id", "id")
 
 
 def _recognize(record: Record) -> bool:
-    return holds_messages(record.get("conversation"), "role")
+    return any(holds_messages(record.get(name), "role") for name in ("conversation", "conversation_a"))
 
 
 def _split(record: Record) -> Iterable[tuple[str, Record]]:
-    turns = read_list(record, "conversation")
-    if turns:
-        yield find_id(record, _IDS, turns), to_json({**record, "conversation": turns})
+    sides = ("_a", "_b") if "conversation_a" in record else ("",)
+    for side in sides:
+        turns = read_list(record, f"conversation{side}")
+        if not turns:
+            continue
+        part = {
+            "model": record.get(f"model{side}"),
+            "end": record.get("timestamp") or record.get("tstamp"),
+            "user": record.get("hashed_ip") or record.get("judge"),
+            "conversation": turns,
+        }
+        yield _find_id(record, turns) + side, to_json(part)
+
+
+def _find_id(record: Record, turns: list[Any]) -> str:
+    """Return an id; WildChat's hash is that of the words, which many people may have said.
+
+    Only with the number that WildChat gives to each turn does it name one conversation.
+    """
+    turn = read_name(turns[0].get("turn_identifier"))
+    found = find_id(record, _IDS, turns)
+    return f"{found}-{turn}" if turn and record.get("conversation_hash") else found
 
 
 def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
     record = parts[-1]
     model = read_name(record.get("model"))
     said = [one for turn in read_list(record, "conversation") for one in _read_turn(turn, model)]
-    end = read_time(record.get("timestamp"), "timestamp")
-    yield build_chat(Trace(trace_id, end=end, source="wildchat"), said)
+    trace = Trace(
+        trace_id,
+        user_id=read_name(record.get("user")),
+        end=read_time(record.get("end"), "timestamp"),
+        source="wildchat",
+    )
+    yield build_chat(trace, said)
 
 
 def _read_turn(turn: dict[str, Any], model: str) -> list[Said]:

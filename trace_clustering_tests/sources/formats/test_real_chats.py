@@ -4,6 +4,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+from trace_clustering.sources.formats.chatgpt import CHATGPT
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
 from trace_clustering.sources.formats.sharegpt import SHAREGPT
 from trace_clustering_tests.sources.formats.building import build_traces
@@ -45,3 +46,17 @@ def test_sharegpt(real_data: Path) -> None:
         assert not find_differences(trace, expected[trace.trace_id], TEXTS - {"tool_calls"})
         assert [call.name for call in trace.tool_calls] == list_calls_without_text(real_data)[trace.trace_id]
         assert (trace.start, trace.end, trace.cost, trace.models) == (None, None, None, ())
+
+
+def test_chatgpt(real_data: Path) -> None:
+    expected = read_expected(real_data)
+    records = json.loads((real_data / "conversations" / "chatgpt_conversations.json").read_text())
+    traces = build_traces(CHATGPT, records)
+    assert len(traces) == 60
+    names = {"trace_id", "first_user_text", "user_turns", "last_assistant_text", "model", "start", "end"}
+    for trace in traces:
+        # This export does not tell the calls of tools.
+        assert not find_differences(trace, expected[trace.trace_id], names)
+        assert len(trace.calls) == len(trace.list_texts("assistant"))
+        assert trace.name == "Airline help"
+        assert "An abandoned answer that nobody saw." not in trace.list_texts("assistant")

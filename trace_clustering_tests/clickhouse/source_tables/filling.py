@@ -1,0 +1,59 @@
+"""Fills the tables of other programs, and reads traces from them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.source_tables.trace_source import parse_source
+from trace_clustering.sources.tables import read_table_traces
+from trace_clustering.traces.trace import Trace
+from trace_clustering.traces.window import Window
+
+DATABASE = "foreign_tools"
+Rows = Iterable[Mapping[str, Any]]
+
+
+def create_table(place: ClickHouse, schema: str, table: str, rows: Rows = ()) -> None:
+    """Create a table in a database of its own, and insert rows."""
+    with place.open_foreign_client("", "", "", 60) as (client, _, _):
+        client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": DATABASE})
+    with place.open_foreign_client("", "", DATABASE, 60) as (client, _, _):
+        client.command(schema, {"table": table})
+    insert_rows(place, table, rows)
+
+
+def insert_rows(place: ClickHouse, table: str, rows: Rows) -> None:
+    """Insert rows; a column that a row does not name has its default."""
+    with place.open_foreign_client("", "", DATABASE, 60) as (client, _, _):
+        for names, group in _group_by_names(rows).items():
+            client.insert(table, group, column_names=list(names), database=DATABASE)
+
+
+def read_day(place: ClickHouse, fields: Mapping[str, Any], day: datetime, team_id: int = 1) -> list[Trace]:
+    """Return the traces of a day from the source that these fields of the team settings name."""
+    left_out: list[tuple[str, str]] = []
+    traces = list(
+        read_table_traces(
+            place,
+            parse_source({"database": DATABASE, **fields}),
+            team_id,
+            Window(day, day + timedelta(days=1)),
+            timeout_seconds=60,
+            tell_left_out=lambda trace_id, reason: left_out.append((trace_id, reason)),
+        )
+    )
+    assert left_out == []
+    return traces
+
+
+def parse_moment(text: str | None) -> datetime | None:
+    """Return a time of a file."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def _group_by_names(rows: Rows) -> dict[tuple[str, ...], list[list[Any]]]:
+    groups: dict[tuple[str, ...], list[list[Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row), []).append(list(row.values()))
+    return groups

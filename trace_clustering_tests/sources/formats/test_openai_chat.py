@@ -1,0 +1,122 @@
+"""OpenAI chats: what each file and log of requests gives, made up by hand."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from trace_clustering.errors import BadValueError
+from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
+from trace_clustering.traces.trace import ToolCall, Turn
+from trace_clustering_tests.sources.formats.building import build_one, build_traces
+
+ASK = {"role": "user", "content": "Where is my parcel?"}
+ANSWER = {"role": "assistant", "content": "It is on its way."}
+
+
+def test_each_answer_is_a_model_call_and_what_is_not_told_stays_unknown() -> None:
+    trace = build_one(OPENAI_CHAT, {"messages": [ASK, ANSWER, ASK, ANSWER], "model": "m-small"})
+    assert [call.model for call in trace.calls] == ["m-small", "m-small"]
+    assert (trace.start, trace.end, trace.latency) == (None, None, None)
+    assert (trace.input_tokens, trace.output_tokens, trace.cost, trace.is_error) == (None, None, None, None)
+
+
+def test_parts_of_content_are_texts() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    content = [{"type": "text", "text": "What is this?"}, image]
+    trace = build_one(OPENAI_CHAT, {"messages": [{"role": "user", "content": content}]})
+    assert trace.list_texts("user") == ["What is this?\n[image_url]"]
+
+
+def test_results_stand_with_their_calls() -> None:
+    calls = [
+        {"id": name, "type": "function", "function": {"name": f"find_{name}", "arguments": "{}"}}
+        for name in ("a", "b")
+    ]
+    results = [{"role": "tool", "tool_call_id": name, "content": f"found {name}"} for name in ("b", "a")]
+    messages = [ASK, {"role": "assistant", "content": None, "tool_calls": calls}, *results]
+    trace = build_one(OPENAI_CHAT, {"messages": messages})
+    assert [(call.name, call.result) for call in trace.tool_calls] == [
+        ("find_a", "found a"),
+        ("find_b", "found b"),
+    ]
+    assert len(trace.turns) == 2
+
+
+def test_function_calls_of_old_are_tool_calls() -> None:
+    call = {"role": "assistant", "content": None, "function_call": {"name": "find", "arguments": '{"id": 1}'}}
+    result = {"role": "function", "name": "find", "content": "nothing"}
+    trace = build_one(OPENAI_CHAT, {"messages": [ASK, call, result]})
+    assert trace.tool_calls == (ToolCall("find", '{"id": 1}', "nothing"),)
+
+
+def test_a_refusal_is_what_was_said() -> None:
+    refusal = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
+    assert build_one(OPENAI_CHAT, {"messages": [ASK, refusal]}).turns[-1] == Turn(
+        "assistant", "I cannot help with that."
+    )
+
+
+def test_a_log_of_requests_gives_the_answer_its_tokens_and_its_time() -> None:
+    response = {
+        "model": "m-small-2026",
+        "created": 1736986200,
+        "choices": [{"message": ANSWER}],
+        "usage": {"prompt_tokens": 12, "completion_tokens": 6},
+    }
+    record = {"request": {"model": "m-small", "user": "u1", "messages": [ASK]}, "response": response}
+    trace = build_one(OPENAI_CHAT, record)
+    assert [turn.text for turn in trace.turns] == ["Where is my parcel?", "It is on its way."]
+    assert (trace.models, trace.user_id) == (("m-small-2026",), "u1")
+    assert (trace.input_tokens, trace.output_tokens) == (12, 6)
+    assert (trace.calls[0].input_tokens, trace.calls[0].output_tokens) == (12, 6)
+    assert trace.start == datetime(2025, 1, 16, 0, 10, tzinfo=UTC)
+    assert trace.is_error is False
+
+
+def test_a_log_of_requests_to_anthropic_counts_the_cache_as_input() -> None:
+    usage = {"input_tokens": 2, "cache_read_input_tokens": 10, "output_tokens": 6}
+    response = {"role": "assistant", "content": [{"type": "text", "text": "On its way."}], "usage": usage}
+    request = {"system": "Be kind.", "messages": [ASK]}
+    trace = build_one(OPENAI_CHAT, {"request": request, "response": response})
+    assert [turn.text for turn in trace.turns] == ["Be kind.", "Where is my parcel?", "On its way."]
+    assert (trace.input_tokens, trace.output_tokens) == (12, 6)
+
+
+def test_a_failed_request_is_an_error() -> None:
+    record = {"request": {"messages": [ASK]}, "response": {"error": {"message": "Rate limit reached"}}}
+    trace = build_one(OPENAI_CHAT, record)
+    assert (trace.is_error, trace.error) == (True, "Rate limit reached")
+
+
+def test_of_two_answers_the_preferred_one_counts() -> None:
+    other = {"role": "assistant", "content": "No idea."}
+    record = {"input": {"messages": [ASK]}, "preferred_output": [ANSWER], "non_preferred_output": [other]}
+    assert OPENAI_CHAT.recognizes(record)
+    assert build_one(OPENAI_CHAT, record).list_texts("assistant") == ["It is on its way."]
+
+
+def test_without_ids_the_words_make_one() -> None:
+    first, again = {"messages": [ASK, ANSWER]}, {"messages": [dict(ASK), dict(ANSWER)]}
+    other = {"messages": [ASK]}
+    ids = [trace_id for record in (first, again, other) for trace_id, _ in OPENAI_CHAT.split(record)]
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0].startswith("chat-")
+
+
+def test_messages_may_be_json_in_a_text() -> None:
+    record = {"id": "c1", "messages": '[{"role": "user", "content": "Where is my parcel?"}]'}
+    assert OPENAI_CHAT.recognizes(record)
+    assert build_one(OPENAI_CHAT, record).list_texts("user") == ["Where is my parcel?"]
+
+
+def test_a_conversation_without_messages_is_no_trace() -> None:
+    assert build_traces(OPENAI_CHAT, [{"id": "c1", "messages": []}]) == []
+
+
+@pytest.mark.parametrize("messages", [None, 7, "hello", ["hello"], '[{"role": '])
+def test_what_is_no_list_of_messages_is_named(messages: Any) -> None:
+    record = {"messages": messages}
+    assert not OPENAI_CHAT.recognizes(record)
+    with pytest.raises(BadValueError, match="messages must be a list of messages, not"):
+        list(OPENAI_CHAT.split(record))
