@@ -44,8 +44,9 @@ def _find_overlap(merged: list[Message], messages: Sequence[Message]) -> int:
     return next((i for i, key in enumerate(keys) if key not in seen), len(keys))
 
 
-def _get_key(message: Message) -> tuple[str, str, tuple[str, ...]]:
-    return message.role, message.text.strip(), tuple(call.name for call in message.tool_calls)
+def _get_key(message: Message) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    calls = tuple((call.name, "".join(call.arguments.split())) for call in message.tool_calls)
+    return message.role, message.text.strip(), calls
 
 
 def _attach_result(turns: list[Turn], message: Message) -> bool:

@@ -21,6 +21,7 @@ FORMATS: tuple[Format, ...] = (
     POSTHOG,
     LANGSMITH,
     LANGFUSE,
+    OPENINFERENCE,
     CHATGPT,
     CLAUDE_AI,
     OPENAI_CHAT,
