@@ -114,11 +114,7 @@ def _is_error(run: Record) -> bool | None:
 
 
 def _read_messages(run: Record) -> list[Message]:
-    outputs = parse_json_text(run.get("outputs"))
-    choices = outputs.get("choices") if isinstance(outputs, Mapping) else None
-    if isinstance(choices, list):  # What OpenAI's client answers.
-        outputs = [choice.get("message") for choice in choices if isinstance(choice, Mapping)]
-    return [*read_messages(run.get("inputs"), "user"), *read_messages(outputs, "assistant")]
+    return [*read_messages(run.get("inputs"), "user"), *read_messages(run.get("outputs"), "assistant")]
 
 
 def _read_tool(run: Record) -> ToolCall:
