@@ -18,19 +18,15 @@ from trace_clustering.sources.formats.wildchat import WILDCHAT
 
 FORMATS: tuple[Format, ...] = (
     OTLP,
-    OPENINFERENCE,
-    POSTHOG,
-    LANGSMITH,
     LANGFUSE,
+    LANGSMITH,
     OPENINFERENCE,
+    CLAUDE_CODE,
     CHATGPT,
     CLAUDE_AI,
     OPENAI_CHAT,
     SHAREGPT,
     WILDCHAT,
-    CHATGPT,
-    CLAUDE_AI,
-    CLAUDE_CODE,
     POSTHOG,
 )
 
