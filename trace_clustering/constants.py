@@ -58,6 +58,9 @@ MAX_PARQUET_SECONDS: Final = 600
 # Reading tables of other programs. A trace that goes on for longer than this is read without its beginning.
 MAX_SOURCE_TRACE_AGE: Final = timedelta(days=30)
 
+# Ingesting traces. A batch is read, summarized and embedded before the next one is.
+INGESTION_STATEMENT_TIMEOUT: Final = 120.0
+
 # How traces are clustered
 DEFAULT_RANDOM_STATE: Final = 42
 DEFAULT_EMBEDDING_NORMALIZATION: Final = "l2"
