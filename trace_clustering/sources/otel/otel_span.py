@@ -149,7 +149,7 @@ def _read_messages(span: OtelSpan, kind: str) -> list[Message]:
         return messages
     given, made = find_first(attributes, *names.INPUT), find_first(attributes, *names.OUTPUT)
     calls = parse_json_text(attributes.get("ai.response.toolCalls"))
-    if isinstance(calls, list):
+    if isinstance(calls, list) and calls:
         made = {
             "role": "assistant",
             "content": made,
