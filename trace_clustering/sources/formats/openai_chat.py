@@ -33,8 +33,7 @@ def _recognize(record: Record) -> bool:
 def _split(record: Record) -> Iterable[tuple[str, Record]]:
     request, response = _find_request(record), read_mapping(record.get("response"))
     response = read_mapping(response.get("body")) or response
-    messages = [_modernize(message) for message in read_list(request, "messages")]
-    messages += _find_answers(record, response)
+    messages = [*read_list(request, "messages"), *_find_answers(record, response)]
     if not messages:
         return
     if system := request.get("system"):  # Anthropic's place for it
@@ -66,16 +65,7 @@ def _find_answers(record: Record, response: Mapping[str, Any]) -> list[Any]:
         return [response]
     choices = parse_list(response.get("choices")) or []
     answer = choices[0].get("message") if choices and isinstance(choices[0], Mapping) else None
-    return [_modernize(answer)] if isinstance(answer, Mapping) else []
-
-
-def _modernize(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a message with calls where it has one call, as of old, and with a refusal as its text."""
-    if isinstance(call := message.get("function_call"), Mapping):
-        return {**message, "tool_calls": [call]}
-    if message.get("refusal") and not message.get("content"):
-        return {**message, "content": message["refusal"]}
-    return message
+    return [answer] if isinstance(answer, Mapping) else []
 
 
 def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
