@@ -8,6 +8,7 @@ from trace_clustering.sources.formats.claude_ai import CLAUDE_AI
 from trace_clustering.sources.formats.claude_code import CLAUDE_CODE
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
+from trace_clustering.sources.formats.langsmith import LANGSMITH
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
 from trace_clustering.sources.formats.openinference import OPENINFERENCE
 from trace_clustering.sources.formats.otlp import OTLP
@@ -19,6 +20,7 @@ from trace_clustering.sources.formats.wildchat import WILDCHAT
 FORMATS: tuple[Format, ...] = (
     OTLP,
     LANGFUSE,
+    LANGSMITH,
     OPENINFERENCE,
     POSTHOG,
     CLAUDE_CODE,
@@ -28,6 +30,7 @@ FORMATS: tuple[Format, ...] = (
     SHAREGPT,
     WILDCHAT,
     TRACE_RECORD,
+    POSTHOG,
 )
 
 

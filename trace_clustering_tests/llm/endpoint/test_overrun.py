@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.endpoint.overrun import Overrun, read_overrun
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.endpoint.overrun import Overrun, read_overrun
+from trace_clustering.llm.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import Call, Fails, Model, Request, Says, in_turn, says
 from trace_clustering_tests.labeling.models import FINALIZE, OVERVIEW, SAMPLES, labels_all
+from trace_clustering_tests.llm.llm_server import Call, Fails, Model, Request, Says, in_turn, says
 
 WORK = (says(OVERVIEW), labels_all, says(FINALIZE))
 ASKED = 20_000

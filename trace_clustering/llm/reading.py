@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from trace_clustering.labeling.json_answers import replace_surrogates
+from trace_clustering.llm.json_answers import replace_surrogates
 
 _MAX_LAYERS = 3  # of text in a text
 _MAX_LITERAL_LENGTH = 100_000  # parsing Python takes much more memory than parsing JSON

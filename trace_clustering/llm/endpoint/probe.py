@@ -6,9 +6,9 @@ import dataclasses
 import openai
 
 from trace_clustering.errors import LLMUnavailableError
-from trace_clustering.labeling.endpoint.connection import Connection
-from trace_clustering.labeling.endpoint.faults import explain_fault
-from trace_clustering.labeling.endpoint.http import build_client
+from trace_clustering.llm.endpoint.connection import Connection
+from trace_clustering.llm.endpoint.faults import explain_fault
+from trace_clustering.llm.endpoint.http import build_client
 
 _SECONDS = 10.0
 # Any other status comes from something that answers, though it may not list its models: a wrong key, and the

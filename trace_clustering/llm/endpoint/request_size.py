@@ -14,6 +14,6 @@ def measure_text(text: str) -> int:
 
 def measure_message(message: "BaseMessage") -> int:
     """Return the characters that a message takes in a request."""
-    from trace_clustering.labeling.endpoint.wire import write_message
+    from trace_clustering.llm.endpoint.wire import write_message
 
     return len(json.dumps(write_message(message), ensure_ascii=False)) + 1

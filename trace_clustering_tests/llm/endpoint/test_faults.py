@@ -9,7 +9,16 @@ import pytest
 from trace_clustering.errors import LLMUnavailableError
 from trace_clustering.labeling.agent.run import Attempt
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import (
+from trace_clustering_tests.labeling.models import (
+    FINALIZE,
+    OVERVIEW,
+    bulk,
+    finalizes_at_once,
+    label,
+    labels_all,
+    never_finalizes,
+)
+from trace_clustering_tests.llm.llm_server import (
     KEY,
     Call,
     Drops,
@@ -19,15 +28,6 @@ from trace_clustering_tests.labeling.llm_server import (
     Says,
     in_turn,
     says,
-)
-from trace_clustering_tests.labeling.models import (
-    FINALIZE,
-    OVERVIEW,
-    bulk,
-    finalizes_at_once,
-    label,
-    labels_all,
-    never_finalizes,
 )
 
 LIMITED = Fails(

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.endpoint.budget import Price
+from trace_clustering.llm.endpoint.budget import Price
 
 
 def parse_price(model: str, entry: Any) -> Price:  # noqa: ANN401 - whatever stands in the configuration

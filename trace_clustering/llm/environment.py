@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.access import API_KEY, BASE_URL, KEYS_FOR_RUNS
+from trace_clustering.llm.access import API_KEY, BASE_URL, KEYS_FOR_RUNS
 
 PREFIX = "TRACE_CLUSTERING_LLM_"
 # These have names that other programs know too.

@@ -14,7 +14,7 @@ from trace_clustering.labeling.agent.tools.arguments import (
     TraceTitles,
 )
 from trace_clustering.labeling.agent.tools.registry import TOOLS
-from trace_clustering.labeling.reading import match_name, read_integer, read_json, read_lines
+from trace_clustering.llm.reading import match_name, read_integer, read_json, read_lines
 
 OBJECT = {"cluster_id": 3, "title": "Tax, rates]}", "description": '- it\'s\n- "so"'}
 TEXT = json.dumps(OBJECT)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import openai
 
-from trace_clustering.labeling.endpoint.connection import Connection
+from trace_clustering.llm.endpoint.connection import Connection
 
 
 def build_client(connection: Connection) -> openai.AsyncOpenAI:

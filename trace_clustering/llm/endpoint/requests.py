@@ -5,9 +5,9 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from trace_clustering.labeling.endpoint.connection import Connection
-from trace_clustering.labeling.endpoint.dialect import Dialect
-from trace_clustering.labeling.endpoint.wire import write_items, write_message, write_tools_of_responses
+from trace_clustering.llm.endpoint.connection import Connection
+from trace_clustering.llm.endpoint.dialect import Dialect
+from trace_clustering.llm.endpoint.wire import write_items, write_message, write_tools_of_responses
 
 
 def write_request(

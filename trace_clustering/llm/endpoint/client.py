@@ -12,15 +12,15 @@ import openai
 from langchain_core.messages import BaseMessage
 
 from trace_clustering.errors import EndpointDownError, LimitReachedError, RequestTooLongError
-from trace_clustering.labeling.endpoint.answers import Answer, read_answer
-from trace_clustering.labeling.endpoint.budget import CHARACTERS_PER_TOKEN, Budget
-from trace_clustering.labeling.endpoint.connection import Connection
-from trace_clustering.labeling.endpoint.dialect import Dialect
-from trace_clustering.labeling.endpoint.faults import Fault, explain_fault, hide_key
-from trace_clustering.labeling.endpoint.http import build_client
-from trace_clustering.labeling.endpoint.request_size import measure_message
-from trace_clustering.labeling.endpoint.requests import write_request
-from trace_clustering.labeling.endpoint.wire import list_own_fields
+from trace_clustering.llm.endpoint.answers import Answer, read_answer
+from trace_clustering.llm.endpoint.budget import CHARACTERS_PER_TOKEN, Budget
+from trace_clustering.llm.endpoint.connection import Connection
+from trace_clustering.llm.endpoint.dialect import Dialect
+from trace_clustering.llm.endpoint.faults import Fault, explain_fault, hide_key
+from trace_clustering.llm.endpoint.http import build_client
+from trace_clustering.llm.endpoint.request_size import measure_message
+from trace_clustering.llm.endpoint.requests import write_request
+from trace_clustering.llm.endpoint.wire import list_own_fields
 
 _MAX_DELAY = 60.0  # in seconds, unless the endpoint asks for more
 _SECONDS_TO_CLOSE = 5.0
@@ -42,16 +42,25 @@ class Endpoint:
     log : logging.Logger
     dialect : Dialect, optional
         What an earlier context found the same endpoint to take.
+    task : str
+        What the model is asked for, at the beginning of each line of the log.
     """
 
     def __init__(
-        self, connection: Connection, budget: Budget, log: logging.Logger, dialect: Dialect | None = None
+        self,
+        connection: Connection,
+        budget: Budget,
+        log: logging.Logger,
+        dialect: Dialect | None = None,
+        *,
+        task: str = "Labeling",
     ) -> None:
         self.budget = budget
         self.dialect = dialect or Dialect()
         self._connection = connection
         self._key = connection.api_key.get_secret_value()
         self._log = log
+        self._task = task
         self._client: openai.AsyncOpenAI | None = None
         self._warned = False
 
@@ -139,7 +148,7 @@ class Endpoint:
         change = self.dialect.adapt(fault.status, fault.refusal, body, own_fields, characters)
         if not change:
             return False
-        self._log.warning(f"Labeling: {fault.reason}; {change}, for the rest of the run")
+        self._log.warning(f"{self._task}: {fault.reason}; {change}, for the rest of the run")
         if characters > self.max_request_characters:
             raise RequestTooLongError(
                 f"{fault.reason} (requests of max_request_characters = "
@@ -170,9 +179,9 @@ class Endpoint:
         if estimate > _MIN_TOKENS_TO_COMPARE and prompt < _MIN_SHARE_COUNTED * estimate and not self._warned:
             self._warned = True
             self._log.warning(
-                f"Labeling: the endpoint counted {prompt} prompt tokens of a request of about {estimate}; it "
-                "seems to cut what is longer than its context. Give it a longer one (for Ollama: "
-                "OLLAMA_CONTEXT_LENGTH), or set max_request_characters lower"
+                f"{self._task}: the endpoint counted {prompt} prompt tokens of a request of about "
+                f"{estimate}; it seems to cut what is longer than its context. Give it a longer one (for "
+                "Ollama: OLLAMA_CONTEXT_LENGTH), or set max_request_characters lower"
             )
 
     def _wait_or_give_up(self, fault: Fault, attempt: int) -> None:
@@ -186,7 +195,7 @@ class Endpoint:
         if delay >= self.budget.seconds_left():
             raise EndpointDownError(f"{fault.reason} (and asks for more time than is left)", refused=False)
         self._log.warning(
-            f"Labeling: {fault.reason}; trying again in {delay:g} s "
+            f"{self._task}: {fault.reason}; trying again in {delay:g} s "
             f"({attempt + 1} of {connection.max_retries})"
         )
         time.sleep(delay)

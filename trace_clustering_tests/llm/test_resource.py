@@ -7,9 +7,9 @@ import dagster as dg
 import pytest
 
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.endpoint.faults import explain_fault
-from trace_clustering.labeling.resource import LLM
-from trace_clustering_tests.labeling.llm_server import KEY
+from trace_clustering.llm.endpoint.faults import explain_fault
+from trace_clustering.llm.resource import LLM
+from trace_clustering_tests.llm.llm_server import KEY
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from trace_clustering.labeling.endpoint.budget import Price
+from trace_clustering.llm.endpoint.budget import Price
 
 # What a request holds anyhow, and what would change the form of its answer.
 _OWN_PARAMETERS = frozenset(

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import RESPONSES, Fails, Model, Reply, Request, in_turn, says
 from trace_clustering_tests.labeling.models import FINALIZE, OVERVIEW, labels_all
+from trace_clustering_tests.llm.llm_server import RESPONSES, Fails, Model, Reply, Request, in_turn, says
 
 WORK = (says(OVERVIEW), labels_all, says(FINALIZE))
 

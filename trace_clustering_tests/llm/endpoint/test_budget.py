@@ -7,10 +7,10 @@ import pytest
 
 from trace_clustering.errors import LimitReachedError
 from trace_clustering.labeling.agent.run import Attempt
-from trace_clustering.labeling.endpoint.budget import Budget, Limits, Price, Usage
+from trace_clustering.llm.endpoint.budget import Budget, Limits, Price, Usage
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import Fails, Hangs, in_turn, says
 from trace_clustering_tests.labeling.models import OVERVIEW, bulk, label, labels_all
+from trace_clustering_tests.llm.llm_server import Fails, Hangs, in_turn, says
 
 SOME = says(bulk([label(0, "Broken kettles"), label(2, "Tax rates")]))
 LABELS_SOME_AND_GOES_ON = (SOME, says(OVERVIEW))

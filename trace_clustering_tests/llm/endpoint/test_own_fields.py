@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import Call, Fails, Request, Says, in_turn, says
 from trace_clustering_tests.labeling.models import FINALIZE, OVERVIEW, labels_all
+from trace_clustering_tests.llm.llm_server import Call, Fails, Request, Says, in_turn, says
 
 SIGNATURE = {"extra_content": {"google": {"thought_signature": "c2lnbmVk"}}}
 WORK = (says(OVERVIEW), labels_all, says(FINALIZE))

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.environment import PREFIX, name_variable
-from trace_clustering.labeling.resource import LLM
-from trace_clustering_tests.labeling.llm_server import KEY
+from trace_clustering.llm.environment import PREFIX, name_variable
+from trace_clustering.llm.resource import LLM
+from trace_clustering_tests.llm.llm_server import KEY
 
 PRICES = {"ours": {"prompt": 1, "completion": 2}}
 # By field, what a variable may hold, and the value that it means.

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from trace_clustering.labeling.endpoint.request_size import measure_text
+from trace_clustering.llm.endpoint.request_size import measure_text
 
 
 def dump_json(value: Any) -> str:  # noqa: ANN401 - any JSON

@@ -8,8 +8,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from trace_clustering.labeling.endpoint.answers import Call
-from trace_clustering.labeling.reading import match_name, read_json
+from trace_clustering.llm.endpoint.answers import Call
+from trace_clustering.llm.reading import match_name, read_json
 
 _MAX_LENGTH = 200_000
 _MAX_VALUES = 100

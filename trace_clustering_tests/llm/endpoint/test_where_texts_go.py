@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import KEY, Fails, in_turn, says
 from trace_clustering_tests.labeling.models import OVERVIEW, sensible
+from trace_clustering_tests.llm.llm_server import KEY, Fails, in_turn, says
 
 SECRETS = {
     "OPENAI_ORG_ID": "org-of-the-environment",

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trace_clustering.labeling.endpoint.budget import (
+from trace_clustering.llm.endpoint.budget import (
     CHARACTERS_PER_TOKEN,
     MIN_ANSWER_TOKENS,
     MIN_REQUEST_CHARACTERS,
 )
-from trace_clustering.labeling.endpoint.overrun import Overrun, read_overrun
+from trace_clustering.llm.endpoint.overrun import Overrun, read_overrun
 
 # An endpoint that refuses more than this refuses the request as such.
 MAX_CHANGES = 16

@@ -10,12 +10,12 @@ from pydantic_core import PydanticCustomError
 
 from trace_clustering import constants
 from trace_clustering.errors import InvalidSettingsError, explain_validation
-from trace_clustering.labeling.access import API_KEY, BASE_URL, check_address, check_key, find_access
-from trace_clustering.labeling.endpoint.budget import MIN_ANSWER_TOKENS, MIN_REQUEST_CHARACTERS, Limits, Price
-from trace_clustering.labeling.endpoint.connection import Connection, list_own_parameters
-from trace_clustering.labeling.environment import name_variable, read_fields
-from trace_clustering.labeling.prices import parse_price
 from trace_clustering.launchpad import LaunchpadResource, is_given, optional
+from trace_clustering.llm.access import API_KEY, BASE_URL, check_address, check_key, find_access
+from trace_clustering.llm.endpoint.budget import MIN_ANSWER_TOKENS, MIN_REQUEST_CHARACTERS, Limits, Price
+from trace_clustering.llm.endpoint.connection import Connection, list_own_parameters
+from trace_clustering.llm.environment import name_variable, read_fields
+from trace_clustering.llm.prices import parse_price
 
 if TYPE_CHECKING:
     Text = str

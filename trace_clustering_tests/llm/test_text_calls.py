@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from trace_clustering.labeling.agent.tools.registry import TOOLS
-from trace_clustering.labeling.text_calls import find_calls, names_tool
+from trace_clustering.llm.text_calls import find_calls, names_tool
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import Call, Request, Says, in_turn, says
 from trace_clustering_tests.labeling.models import FINALIZE, OVERVIEW, labels_all
+from trace_clustering_tests.llm.llm_server import Call, Request, Says, in_turn, says
 
 BAR = "\N{FULLWIDTH VERTICAL LINE}"
 NAME = "get_cluster_trace_titles"
