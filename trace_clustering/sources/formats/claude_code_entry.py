@@ -26,6 +26,7 @@ _NAMES: Final = ("customTitle", "aiTitle", "agentName", "summary", "tag")
 _SPOKEN: Final = ("user", "assistant")
 # Of a block, what is not a file or a thought.
 _BLOCK: Final = ("type", "text", "id", "name", "input", "tool_use_id", "content", "is_error")
+_IDS: Final = ("id", "tool_use_id")
 _SYNTHETIC: Final = "<synthetic>"
 
 
@@ -86,7 +87,7 @@ def cut_record(record: Mapping[str, Any]) -> dict[str, Any]:
     BadValueError
         If its time or its message cannot be read.
     """
-    if not record.get("sessionId"):
+    if not read_name(record.get("sessionId")):
         return {}
     part = {name: record[name] for name in _KEPT if record.get(name) is not None}
     if prompt := _read_queued_prompt(record):
@@ -168,6 +169,7 @@ def _cut_blocks(content: object) -> list[dict[str, Any]]:
 
 def _cut_block(block: Mapping[str, Any]) -> dict[str, Any]:
     cut = {name: block[name] for name in _BLOCK if name in block}
+    cut |= {name: read_name(cut[name]) for name in _IDS if name in cut}
     if isinstance(cut.get("content"), list):
         cut["content"] = _cut_blocks(cut["content"])
     return cut

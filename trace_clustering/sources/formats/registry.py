@@ -22,15 +22,14 @@ FORMATS: tuple[Format, ...] = (
     LANGFUSE,
     LANGSMITH,
     OPENINFERENCE,
-    POSTHOG,
     CLAUDE_CODE,
     CHATGPT,
     CLAUDE_AI,
     OPENAI_CHAT,
     SHAREGPT,
     WILDCHAT,
-    TRACE_RECORD,
     POSTHOG,
+    TRACE_RECORD,
 )
 
 
