@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from trace_clustering.errors import BadValueError
+from trace_clustering.sources.formats.chat import read_usage
 from trace_clustering.sources.values import (
     make_json,
     quote_value,
@@ -85,7 +86,7 @@ def cut_record(record: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     BadValueError
-        If its time or its message cannot be read.
+        If its time, its message or a number cannot be read.
     """
     if not read_name(record.get("sessionId")):
         return {}
@@ -107,6 +108,7 @@ def cut_record(record: Mapping[str, Any]) -> dict[str, Any]:
     read_time(record.get("timestamp"), "timestamp")
     read_number(record.get("costUSD"), "costUSD")
     read_number(record.get("durationMs"), "durationMs")
+    read_usage(read_mapping(part.get("message", {}).get("usage")))
     return dict(make_json(part))
 
 
