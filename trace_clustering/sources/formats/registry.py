@@ -14,6 +14,7 @@ from trace_clustering.sources.formats.openinference import OPENINFERENCE
 from trace_clustering.sources.formats.otlp import OTLP
 from trace_clustering.sources.formats.posthog_events import POSTHOG
 from trace_clustering.sources.formats.sharegpt import SHAREGPT
+from trace_clustering.sources.formats.trace_record import TRACE_RECORD
 from trace_clustering.sources.formats.wildchat import WILDCHAT
 
 FORMATS: tuple[Format, ...] = (
@@ -28,6 +29,7 @@ FORMATS: tuple[Format, ...] = (
     SHAREGPT,
     WILDCHAT,
     POSTHOG,
+    TRACE_RECORD,
 )
 
 
