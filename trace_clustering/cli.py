@@ -4,11 +4,13 @@ import json
 import logging
 import signal
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from trace_clustering.constants import DEFAULT_MAX_SAMPLES, MAX_SAMPLES, MIN_TRACES_FOR_CLUSTERING
 from trace_clustering.environment import MAX_TEAM_ID, load_env_file
 from trace_clustering.errors import TraceClusteringError
 
@@ -67,6 +69,55 @@ def demo(team_id: int | None, agent: bool) -> None:
     from trace_clustering.demo.run import run_demo
 
     run_demo(team_id, agent=agent)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "format_name", default="", help="Format of the files.  [default: recognized]")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC) of the traces.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day (UTC) of the traces.")
+@click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    help="Only traces that satisfy this, such as model=gpt-4o or 'text~refund'; several must all hold.",
+)
+@click.option(
+    "--max-samples",
+    type=click.IntRange(MIN_TRACES_FOR_CLUSTERING, MAX_SAMPLES),
+    default=DEFAULT_MAX_SAMPLES,
+    show_default=True,
+    help="Most traces to cluster; of more, a random sample.",
+)
+@click.option(
+    "--agent",
+    is_flag=True,
+    help="Let a language model name the groups; it needs OPENAI_API_KEY or OPENAI_BASE_URL.",
+)
+def explore(
+    paths: tuple[Path, ...],
+    format_name: str,
+    since: datetime | None,
+    until: datetime | None,
+    conditions: tuple[str, ...],
+    max_samples: int,
+    agent: bool,
+) -> None:
+    """Cluster the traces in files: chats, Langfuse, OpenTelemetry, LangSmith, Claude Code, PostHog, ...
+
+    PATHS are files, folders, or - for standard input. Nothing leaves this machine.
+    """
+    from trace_clustering.explore.command import explore_files
+
+    explore_files(
+        paths,
+        format_name=format_name,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        conditions=conditions,
+        max_samples=max_samples,
+        labeler="agent" if agent else "keywords",
+    )
 
 
 @main.command()

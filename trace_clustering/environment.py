@@ -15,6 +15,7 @@ SOURCE_DSN = "TRACE_CLUSTERING_SOURCE_DSN"
 TEAM_IDS = "TRACE_CLUSTERING_TEAM_IDS"
 STORAGE = "TRACE_CLUSTERING_STORAGE"
 FIRST_DAY = "TRACE_CLUSTERING_FIRST_DAY"
+INCLUDE_TODAY = "TRACE_CLUSTERING_INCLUDE_TODAY"
 EXECUTOR = "TRACE_CLUSTERING_EXECUTOR"
 TEAM_SETTINGS = "TRACE_CLUSTERING_TEAM_SETTINGS"
 MAX_TEAM_ID = 2**63 - 1  # Int64 in ClickHouse
@@ -130,6 +131,20 @@ def read_first_day() -> date:
             "every day from it on gets a partition for each team"
         )
     return day
+
+
+def includes_today() -> bool:
+    """Return whether the day that has not ended yet has partitions too.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If `TRACE_CLUSTERING_INCLUDE_TODAY` is neither 1 nor 0.
+    """
+    text = (os.environ.get(INCLUDE_TODAY) or "0").strip()
+    if text not in ("0", "1"):
+        raise InvalidSettingsError(f"{INCLUDE_TODAY}={text!r}: give 1 or 0")
+    return text == "1"
 
 
 def read_team_ids() -> list[int]:

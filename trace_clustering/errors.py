@@ -19,7 +19,7 @@ TraceClusteringError                 its message says what was wrong, with which
 │   ├── ComputeProcessError
 │   ├── EmbeddingFailedError
 │   └── LLMUnavailableError
-└── DemoFailedError
+└── ExplorationFailedError
 
 InternalError                        raised and caught inside one package; no caller sees it
 ├── BadValueError
@@ -123,8 +123,8 @@ class LLMUnavailableError(FaultError):
     """The endpoint of the language model does not answer, and no cluster has a label yet."""
 
 
-class DemoFailedError(TraceClusteringError):
-    """The run of the demo failed; Dagster's log says why."""
+class ExplorationFailedError(TraceClusteringError):
+    """The run of an exploration failed; Dagster's log says why."""
 
 
 class InternalError(Exception):
@@ -140,11 +140,11 @@ class ToolCallRefusedError(InternalError):
 
 
 class LimitReachedError(InternalError):
-    """A limit does not allow another request to the language model; the message names it (in `labeling/`)."""
+    """A limit does not allow another request to the language model; the message names it (in `llm/`)."""
 
 
 class EndpointDownError(InternalError):
-    """The endpoint of the language model gave no answer (in `labeling/`).
+    """The endpoint of the language model gave no answer (in `llm/`).
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ class EndpointDownError(InternalError):
 
 
 class RequestTooLongError(EndpointDownError):
-    """The endpoint takes only shorter requests; a shorter one can be made (in `labeling/`)."""
+    """The endpoint takes only shorter requests; a shorter one can be made (in `llm/`)."""
 
 
 def explain_validation(

@@ -1,4 +1,4 @@
-"""Ctrl-C ends the demo at once, whatever it is doing."""
+"""Ctrl-C ends an exploration at once, whatever it is doing."""
 
 import os
 import signal

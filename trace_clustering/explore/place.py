@@ -14,6 +14,7 @@ from trace_clustering.folders import make_private_folder
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _MAX_NAME: Final = 40
+_SETTINGS: Final = "telemetry:\n  enabled: false\n"
 
 
 def use_own_home(paths: Sequence[Path]) -> Path:
@@ -32,6 +33,8 @@ def use_own_home(paths: Sequence[Path]) -> Path:
     home = find_data_folder() / "explored" / f"{name}-{digest}"
     try:
         make_private_folder(home)
+        if not (settings := home / "dagster.yaml").exists():
+            settings.write_text(_SETTINGS)
     except OSError as error:
         raise InvalidSettingsError(
             f"{home} cannot be used ({error.strerror}); set {HOME} to a folder that you may write to"

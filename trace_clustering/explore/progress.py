@@ -1,12 +1,12 @@
-"""What the demo prints while it works."""
+"""What an exploration prints while it works."""
 
 import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console, RenderableType
 from rich.status import Status
@@ -14,7 +14,9 @@ from rich.status import Status
 if TYPE_CHECKING:
     import dagster as dg
 
+T = TypeVar("T")
 _WIDTH_OF_A_FILE = 140
+_UPDATE_EVERY = 100
 
 
 class Progress:
@@ -41,6 +43,13 @@ class Progress:
             with self._lock:
                 self._status.stop()
 
+    def track(self, items: Iterable[T], total: int, description: str) -> Iterator[T]:
+        """Yield the items, and show how many of them are done."""
+        for done, item in enumerate(items):
+            if self._status is not None and done % _UPDATE_EVERY == 0:
+                self._status.update(f"{description} {done:,} of {total:,}")
+            yield item
+
     def say(self, text: RenderableType, style: str | None = None, *, is_command: bool = False) -> None:
         """Print a text or a table; a command is not broken into lines, so that it can be pasted."""
         with self._lock:
@@ -58,7 +67,7 @@ class Progress:
         import dagster as dg
 
         def create(_: dg.InitLoggerContext) -> logging.Logger:
-            logger = logging.Logger("trace_clustering.demo")
+            logger = logging.Logger("trace_clustering.explore")
             logger.addHandler(_Handler(self))
             return logger
 

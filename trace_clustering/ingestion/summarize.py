@@ -97,6 +97,15 @@ def summarize_traces(
     return report
 
 
+def fetch_titles(clickhouse: ClickHouse, team_id: int, traces: Sequence[IngestedTrace]) -> dict[str, str]:
+    """Return the titles of the stored summaries by trace id, in the order of the traces."""
+    if not traces:
+        return {}
+    with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+        found = fetch_ingested_summaries(session, (trace.trace_id for trace in traces), find_span(traces))
+        return {record.trace_id: record.title for record in found}
+
+
 def find_span(traces: Iterable[IngestedTrace]) -> TimeSpan:
     """Return the time in which traces ended."""
     moments = [trace.moment for trace in traces]

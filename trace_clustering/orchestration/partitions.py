@@ -5,7 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 import click
 import dagster as dg
 
-from trace_clustering.environment import FIRST_DAY, TEAM_IDS, read_first_day, read_team_ids
+from trace_clustering.environment import (
+    FIRST_DAY,
+    INCLUDE_TODAY,
+    TEAM_IDS,
+    includes_today,
+    read_first_day,
+    read_team_ids,
+)
 from trace_clustering.traces.window import Window
 
 
@@ -24,7 +31,9 @@ class TeamDayPartitions(dg.MultiPartitionsDefinition):
             raise click.ClickException(explain_missing_partition(str(partition_key)))
 
 
-DAYS = dg.DailyPartitionsDefinition(start_date=read_first_day().isoformat(), timezone="UTC")
+DAYS = dg.DailyPartitionsDefinition(
+    start_date=read_first_day().isoformat(), timezone="UTC", end_offset=int(includes_today())
+)
 TEAM_DAY = TeamDayPartitions(
     {"date": DAYS, "team": dg.StaticPartitionsDefinition([str(team_id) for team_id in read_team_ids()])}
 )
@@ -55,7 +64,8 @@ def explain_missing_partition(partition_key: str) -> str:
     if day < read_first_day():
         return f"{missing}partitions begin with {read_first_day()}; set {FIRST_DAY}={day} for earlier days"
     now = datetime.now(UTC)
+    newest = now.date() - timedelta(days=not includes_today())
     return (
         f"{missing}the partition of a day exists once the day has ended, and it is {now:%Y-%m-%d %H:%M} UTC; "
-        f"the newest day is {now.date() - timedelta(days=1)}"
+        f"the newest day is {newest} (with {INCLUDE_TODAY}=1, today has one too)"
     )

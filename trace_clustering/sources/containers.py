@@ -1,11 +1,13 @@
-"""Reads the rows of a file, whatever it is: JSON or Parquet."""
+"""Reads the rows of a file, whatever it is: JSON, CSV or Parquet."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from trace_clustering.sources.inputs import PARQUET_SUFFIXES, find_suffix
+from trace_clustering.sources.csv_text import read_csv
+from trace_clustering.sources.inputs import CSV_SUFFIXES, JSON_SUFFIXES, PARQUET_SUFFIXES, find_suffix
 from trace_clustering.sources.json_text import count_json, find_unit, read_json
+from trace_clustering.sources.packed import unpack_file
 from trace_clustering.sources.parquet import read_parquet
 from trace_clustering.sources.parquet_probe import probe_parquet
 
@@ -27,7 +29,14 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tupl
     InvalidRecordError
         If the file is damaged.
     """
-    return read_parquet(path, columns) if _is_parquet(path) else read_json(path)
+    suffix = find_suffix(path)
+    if suffix in PARQUET_SUFFIXES:
+        with unpack_file(path) as plain:
+            yield from read_parquet(plain, columns)
+    elif suffix in CSV_SUFFIXES:
+        yield from read_csv(path)
+    else:
+        yield from read_json(path)
 
 
 def count_rows(path: Path, columns: Sequence[str] | None = None) -> int:
@@ -38,13 +47,12 @@ def count_rows(path: Path, columns: Sequence[str] | None = None) -> int:
     InvalidRecordError
         If the file is damaged.
     """
-    return probe_parquet(path, columns)[0] if _is_parquet(path) else count_json(path)
+    if find_suffix(path) not in PARQUET_SUFFIXES:
+        return count_json(path)
+    with unpack_file(path) as plain:
+        return probe_parquet(plain, columns)[0]
 
 
 def name_unit(path: Path) -> str:
     """Return what the numbers of rows count in a file: lines, rows or records."""
-    return "row" if _is_parquet(path) else find_unit(path)
-
-
-def _is_parquet(path: Path) -> bool:
-    return find_suffix(path) in PARQUET_SUFFIXES
+    return find_unit(path) if find_suffix(path) in JSON_SUFFIXES else "row"

@@ -5,16 +5,23 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from trace_clustering.constants import MAX_PARTS, MAX_STDIN_BYTES
+from trace_clustering.constants import MAX_PARTS
 from trace_clustering.errors import InvalidRecordError
+from trace_clustering.sources.packed import write_blocks
 
 PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
+CSV_SUFFIXES: Final = (".csv", ".tsv")
+PACKED_SUFFIXES: Final = (".gz", ".zst")
+# What `load` takes; a vector stands in no CSV.
+RECORD_SUFFIXES: Final = (*JSON_SUFFIXES, *PARQUET_SUFFIXES)
+TRACE_SUFFIXES: Final = (*RECORD_SUFFIXES, *CSV_SUFFIXES)
 _BLOCK_BYTES: Final = 1024**2
 _PARQUET_MARK: Final = b"PAR1"
 _KINDS: Final = {
@@ -46,10 +53,10 @@ def open_input(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def list_parts(path: Path) -> list[Path]:
-    """Return the files of trace records that a file or folder stands for, in the order of their names.
+def list_parts(path: Path, suffixes: Sequence[str] = RECORD_SUFFIXES) -> list[Path]:
+    """Return the files that a file or folder stands for, in the order of their names.
 
-    In a folder, files of other kinds and those whose names begin with `.` or `_` are left out.
+    In a folder, files with other endings than these and those whose names begin with `.` or `_` are left out.
 
     Raises
     ------
@@ -57,48 +64,48 @@ def list_parts(path: Path) -> list[Path]:
         If there is no such file, or it is no file that can be read.
     """
     if not stat.S_ISDIR(_stat(path).st_mode):
-        _require_readable(path)
+        _require_readable(path, suffixes)
         return [path]
     parts: list[Path] = []
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        parts += [Path(folder, n) for n in names if not n.startswith((".", "_")) and find_suffix(Path(n))]
+        visible = (Path(folder, name) for name in names if not name.startswith((".", "_")))
+        parts += [file for file in visible if find_suffix(file) in suffixes]
         if len(parts) > MAX_PARTS:
             raise InvalidRecordError(f"The folder {path} holds more than {MAX_PARTS} files; load parts of it")
     if not parts:
         raise InvalidRecordError(
-            f"There is no file of trace records in the folder {path}; "
-            "give JSON Lines (.jsonl, .jsonl.gz) or Parquet (.parquet)"
+            f"There is no file of traces in the folder {path}; give {_describe_suffixes(suffixes)}"
         )
     for part in parts:
-        _require_readable(part)
+        _require_readable(part, suffixes)
     return sorted(parts)
 
 
 def find_suffix(path: Path) -> str:
-    """Return the ending that says what a file holds, in lower case; empty for all others."""
-    name = path.name.lower()
-    for suffix in JSON_SUFFIXES:
-        if name.endswith((suffix, suffix + ".gz")):
-            return suffix
-    return path.suffix.lower() if name.endswith(PARQUET_SUFFIXES) else ""
+    """Return the ending that says what a file holds, in lower case, without that of a packed file."""
+    name = Path(path.name.lower())
+    return (name.with_suffix("") if name.suffix in PACKED_SUFFIXES else name).suffix
 
 
-def _require_readable(path: Path) -> None:
+def _require_readable(path: Path, suffixes: Sequence[str]) -> None:
     kind = _KINDS.get(stat.S_IFMT(_stat(path).st_mode))
     if kind:
-        raise InvalidRecordError(
-            f"{path} is {kind}, not a file; give a file, or pipe the records to `trace-clustering load -`"
-        )
+        raise InvalidRecordError(f"{path} is {kind}, not a file; give a file, or pipe the records to `-`")
     try:
         path.open("rb").close()
     except OSError as error:
         raise InvalidRecordError(f"{path} cannot be read: {error.strerror}") from error
-    if not find_suffix(path):
+    if find_suffix(path) not in suffixes:
         raise InvalidRecordError(
-            f"{path} ends in {path.suffix.lower() or 'nothing'}; "
-            "give a JSON Lines file (.jsonl, .jsonl.gz), a JSON array (.json) or a Parquet file (.parquet)"
+            f"{path} ends in {path.suffix.lower() or 'nothing'}; give {_describe_suffixes(suffixes)}"
         )
+
+
+def _describe_suffixes(suffixes: Sequence[str]) -> str:
+    kinds = ["JSON Lines (.jsonl)", "JSON (.json)", "Parquet (.parquet)"]
+    kinds += ["CSV (.csv)"] if ".csv" in suffixes else []
+    return f"{', '.join(kinds)}, each also packed ({', '.join(PACKED_SUFFIXES)})"
 
 
 def _stat(path: Path) -> os.stat_result:
@@ -111,19 +118,7 @@ def _stat(path: Path) -> os.stat_result:
 
 
 def _keep_standard_input(source: BinaryIO, folder: Path) -> Path:
-    size = 0
     first = source.read(_BLOCK_BYTES)
     path = folder / ("standard_input" + (".parquet" if first.startswith(_PARQUET_MARK) else ".json"))
-    try:
-        with path.open("wb") as file:
-            block = first
-            while block:
-                size += file.write(block)
-                if size > MAX_STDIN_BYTES:
-                    raise InvalidRecordError(
-                        f"Standard input has more than {MAX_STDIN_BYTES // 1024**3} GiB; give it as a file"
-                    )
-                block = source.read(_BLOCK_BYTES)
-    except OSError as error:
-        raise InvalidRecordError(f"Standard input cannot be kept in {folder}: {error.strerror}") from error
+    write_blocks(chain([first], iter(lambda: source.read(_BLOCK_BYTES), b"")), path, "Standard input")
     return path

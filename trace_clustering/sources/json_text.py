@@ -3,34 +3,19 @@
 Whatever is in a file, no more of it is in memory than one record of `MAX_RECORD_BYTES` and a block.
 """
 
-import codecs
-import gzip
 import json
-import re
-import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from trace_clustering.constants import MAX_GZIP_RATIO, MAX_RECORD_BYTES, MAX_SKIPPED_BYTES
+from trace_clustering.constants import MAX_RECORD_BYTES, MAX_SKIPPED_BYTES
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.inputs import find_suffix
 from trace_clustering.sources.json_values import TOO_LONG, split_values
+from trace_clustering.sources.packed import USUAL_PACKING_RATIO, is_packed, read_text_blocks
 
-_BLOCK_BYTES: Final = 1024**2
 _COUNTED_BYTES: Final = 64 * 1024**2
-_USUAL_GZIP_RATIO: Final = 5
-_GZIP_MARK: Final = b"\x1f\x8b"
-# The marks of UTF-32 begin as those of UTF-16 do.
-_MARKS: Final = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-_UNMARKED: Final = ((rb"[{\[]\x00", "utf-16-le"), (rb"\x00[{\[]", "utf-16-be"))
 
 _HINT: Final = "; an array belongs in a file that ends in .json"
 
@@ -44,7 +29,7 @@ def count_json(path: Path) -> int:
     seen = found = 0
     for block in blocks:
         if seen > _COUNTED_BYTES:  # the rest will be like this
-            expanded = path.stat().st_size * (_USUAL_GZIP_RATIO if is_packed(path) else 1)
+            expanded = path.stat().st_size * (USUAL_PACKING_RATIO if is_packed(path) else 1)
             return max(found, found * expanded // seen)
         seen += len(block)
         found += block.count(mark)
@@ -132,18 +117,9 @@ def _parse(text: bytes) -> dict[str, Any] | str:
 
 def _open_text(path: Path) -> tuple[Form, Iterator[bytes]]:
     """Return how records are written in a file, and its content in UTF-8 without a byte order mark."""
-    blocks = _unpack(path)
+    blocks = read_text_blocks(path)
     first = next(blocks, b"")
-    mark, encoding = next(((m, e) for m, e in _MARKS if first.startswith(m)), (b"", ""))
-    if not mark:
-        encoding = next((e for pattern, e in _UNMARKED if re.match(pattern, first)), "utf-8")
-    content: Iterator[bytes] = chain([first[len(mark) :]], blocks)
-    if encoding != "utf-8":
-        content = _recode(content, encoding)
-        first = next(content, b"")
-        content = chain([first], content)
-    beginning = first[len(mark) if encoding == "utf-8" else 0 :].lstrip()
-    return _find_form(beginning, find_suffix(path)), content
+    return _find_form(first.lstrip(), find_suffix(path)), chain([first], blocks)
 
 
 def _find_form(beginning: bytes, suffix: str) -> Form:
@@ -152,36 +128,3 @@ def _find_form(beginning: bytes, suffix: str) -> Form:
     if beginning.startswith(b"["):
         return "array"
     return "objects" if beginning.partition(b"\n")[0].strip() == b"{" else "lines"
-
-
-def is_packed(path: Path) -> bool:
-    """Return whether a file begins as gzip's files do."""
-    with path.open("rb") as file:
-        return file.read(len(_GZIP_MARK)) == _GZIP_MARK
-
-
-def _unpack(path: Path) -> Iterator[bytes]:
-    total = 0
-    try:
-        with path.open("rb") as raw:
-            packed = is_packed(path)
-            limit = MAX_GZIP_RATIO * path.stat().st_size + _COUNTED_BYTES
-            file = gzip.GzipFile(fileobj=raw) if packed else raw
-            while block := file.read(_BLOCK_BYTES):
-                total += len(block)
-                if packed and total > limit:
-                    raise InvalidRecordError(
-                        f"{path} is {MAX_GZIP_RATIO} times larger when unpacked, as traces are not; unpack it"
-                    )
-                yield block
-    except (EOFError, zlib.error, OSError) as error:
-        raise InvalidRecordError(f"{path} cannot be read: {error}") from error
-
-
-def _recode(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Yield text of another encoding in UTF-8; what is no character stays none."""
-    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
-    for block in blocks:
-        yield decoder.decode(block).encode(errors="surrogatepass")
-    if decoder.getstate()[0]:  # it ends within a character
-        yield b"\xff"

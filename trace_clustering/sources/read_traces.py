@@ -11,7 +11,7 @@ from trace_clustering.sources.containers import count_rows, name_unit, read_rows
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.registry import FORMATS, get_format, recognize_format
 from trace_clustering.sources.grouping import Group, Part, PartStore
-from trace_clustering.sources.inputs import list_parts, open_input
+from trace_clustering.sources.inputs import TRACE_SUFFIXES, list_parts, open_input
 from trace_clustering.sources.parse import BadRecord
 from trace_clustering.sources.read_report import ReadReport
 from trace_clustering.traces.trace import Trace
@@ -78,7 +78,7 @@ class _Reader:
 
     def read_path(self, path: Path, track: TrackProgress[Any]) -> None:
         """Read a file, or those of a folder, each once."""
-        files = [file for file in list_parts(path) if file.resolve() not in self._seen]
+        files = [file for file in list_parts(path, TRACE_SUFFIXES) if file.resolve() not in self._seen]
         self._seen |= {file.resolve() for file in files}
         total = sum(map(count_rows, files))
         rows = chain.from_iterable(self._read_file(file, path) for file in files)

@@ -1,6 +1,7 @@
 """How the spans of a trace hang together: duplicates, order, parents."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,15 +18,14 @@ class SpanTree:
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        newest: dict[str, Span] = {}
-        nameless: list[Span] = []
+        rows: dict[str, list[Span]] = {}
         for span in spans:
-            if not span.span_id:
-                nameless.append(span)
-            elif span.span_id not in newest or _rank_version(span) > _rank_version(newest[span.span_id]):
-                newest[span.span_id] = span
-        self._by_id = newest
-        self.spans = sorted([*newest.values(), *nameless], key=_rank_time)
+            rows.setdefault(span.span_id, []).append(span)
+        # A row without an id is a span of its own.
+        nameless = [replace(s, span_id=f"row {n}") for n, s in enumerate(sorted(rows.pop("", []), key=repr))]
+        newest = [_choose_newest(versions) for versions in rows.values()]
+        self.spans = sorted([*newest, *nameless], key=_rank_time)
+        self._by_id = {span.span_id: span for span in self.spans}
 
     @property
     def root(self) -> Span:
@@ -55,23 +55,31 @@ class SpanTree:
                 parent = self.get_parent(parent)
         return above
 
-    def find_tool_above(self, span: Span) -> str:
-        """Return the id of the nearest tool above a span; empty if none is."""
-        return next((above.span_id for above in self._walk_up(span) if above.kind == "tool"), "")
+    def map_to_nearest(self, is_meant: Callable[[Span], bool]) -> dict[str, str]:
+        """Return for the id of each span that of the nearest one above it that is meant; empty if none is."""
+        nearest: dict[str, str] = {}
+        for span in self.spans:
+            path: list[Span] = []
+            node: Span | None = span
+            while node is not None and node.span_id not in nearest:
+                nearest[node.span_id] = ""  # Ends circles.
+                path.append(node)
+                node = self.get_parent(node)
+            for node in reversed(path):
+                if parent := self.get_parent(node):
+                    above = parent.span_id if is_meant(parent) else nearest[parent.span_id]
+                    nearest[node.span_id] = above
+        return nearest
 
-    def _walk_up(self, span: Span) -> Iterator[Span]:
-        seen: set[str] = set()
-        parent = self.get_parent(span)
-        while parent is not None and parent.span_id not in seen:
-            seen.add(parent.span_id)
-            yield parent
-            parent = self.get_parent(parent)
+
+def _choose_newest(rows: Sequence[Span]) -> Span:
+    return rows[0] if len(rows) == 1 else max(rows, key=_rank_version)
 
 
 def _rank_version(span: Span) -> tuple[datetime, bool, int, str]:
-    # The last two only make the choice independent of the order of rows.
-    is_ended = span.call.end is not None
-    return span.version or _EARLIEST, is_ended, len(span.messages), repr(span)
+    # An export of a trace that still ran has spans without an end; the last makes the choice independent of
+    # the order of rows.
+    return span.version or _EARLIEST, span.call.end is not None, len(span.messages), repr(span)
 
 
 def _rank_time(span: Span) -> tuple[datetime, datetime, str]:

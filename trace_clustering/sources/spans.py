@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import TypeVar
 
 from trace_clustering.sources.history import build_turns, merge_histories
@@ -25,15 +26,15 @@ def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trac
     tree = SpanTree(spans)
     if not tree.spans:
         return []
+    owners = tree.map_to_nearest(lambda span: span.kind == "tool")
     by_owner: dict[str, list[Span]] = {}
     for span in tree.spans:
-        by_owner.setdefault(tree.find_tool_above(span), []).append(span)
+        by_owner.setdefault(owners[span.span_id], []).append(span)
     agents = sorted(owner for owner, group in by_owner.items() if owner and _has_conversation(group))
-    if not _has_conversation(by_owner.get("", [])):
-        agents = []
-    main = build_trace(
-        trace_id, [s for o, group in by_owner.items() if o not in agents for s in group], source
-    )
+    if not agents or not _has_conversation(by_owner.get("", [])):
+        return [_build(trace_id, tree, source)]
+    own = [span for owner, group in by_owner.items() if owner not in agents for span in group]
+    main = build_trace(trace_id, own, source)
     started = [build_trace(f"{trace_id}/{agent}", by_owner[agent], source) for agent in agents]
     return [main, *(_hand_down(main, trace) for trace in started)]
 
@@ -41,9 +42,13 @@ def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trac
 def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
     """Return the one trace of which these are the spans; there must be at least one.
 
-    The conversation is that of the model calls. Where their content was not recorded, it is that of the root.
+    The conversation is that of the model calls. Where their content was not recorded, it is that of the
+    outermost spans.
     """
-    tree = SpanTree(spans)
+    return _build(trace_id, SpanTree(spans), source)
+
+
+def _build(trace_id: str, tree: SpanTree, source: str) -> Trace:
     root, ordered = tree.root, tree.spans
     calls, wrappers = _split_calls(tree)
     starts = [span.call.start for span in ordered if span.call.start]
@@ -58,7 +63,7 @@ def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
         environment=_find_text([root, *ordered], lambda span: span.environment),
         start=start,
         end=end,
-        turns=add_tools(build_turns(_merge_messages(root, [calls, wrappers, [root], ordered])), ordered),
+        turns=add_tools(build_turns(_merge_messages(tree, calls, wrappers)), ordered),
         calls=tuple(span.call for span in calls),
         input_tokens=_add_up(tree, calls, lambda span: span.call.input_tokens),
         output_tokens=_add_up(tree, calls, lambda span: span.call.output_tokens),
@@ -74,9 +79,13 @@ def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
 
 
 def add_known(values: Iterable[N | None]) -> N | None:
-    """Return the sum of the values that are known, or None if none is."""
+    """Return the sum of the values that are known, whatever their order, or None if none is."""
     known = [value for value in values if value is not None]
-    return sum(known[1:], start=known[0]) if known else None
+    if not known:
+        return None
+    # Costs are decimal numbers, whose sum as binary ones would depend on their order.
+    total = sum(Decimal(str(value)) for value in known)
+    return type(known[0])(total)
 
 
 def _has_conversation(spans: Sequence[Span]) -> bool:
@@ -102,11 +111,19 @@ def _split_calls(tree: SpanTree) -> tuple[list[Span], list[Span]]:
     return [s for s in models if s.span_id not in around], [s for s in models if s.span_id in around]
 
 
-def _merge_messages(root: Span, choices: Sequence[Sequence[Span]]) -> list[Message]:
-    """Return the conversation of the first choice that has one, with the end that only the root may know."""
-    histories = ([span.messages for span in spans if span.messages] for spans in choices)
-    said = [message for message in root.messages if not message.is_guess]
-    return next((merge_histories([*history, said]) for history in histories if history), [])
+def _merge_messages(tree: SpanTree, *choices: Sequence[Span]) -> list[Message]:
+    """Return the conversation of the first choice that has one, and what the root adds.
+
+    The root may know a last message that no model answered. Without any choice, the conversation is that of
+    the outermost spans which have one.
+    """
+    for spans in choices:
+        if histories := [span.messages for span in spans if span.messages]:
+            said = [message for message in tree.root.messages if not message.is_guess]
+            return merge_histories([*histories, said])
+    nearest = tree.map_to_nearest(lambda span: bool(span.messages))
+    outermost = (span for span in tree.spans if not nearest[span.span_id])
+    return merge_histories(span.messages for span in outermost if span.messages)
 
 
 def _add_up(tree: SpanTree, calls: Sequence[Span], read: Callable[[Span], N | None]) -> N | None:

@@ -97,18 +97,19 @@ def read_mapping(value: object) -> Mapping[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def make_json(value: Any) -> Any:  # noqa: ANN401 - any value of Parquet, and any JSON
-    """Return a value of Parquet as JSON: times in ISO 8601, decimals as texts, NaN as None.
-
-    Raises
-    ------
-    BadValueError
-        If it is nested too deeply.
-    """
-    try:
-        return _make_json(value)
-    except RecursionError:
-        raise BadValueError("something is nested too deeply") from None
+def make_json(value: object) -> Any:  # noqa: ANN401 - any JSON
+    """Return a value of Parquet as JSON: times in ISO 8601, decimals as numbers, NaN as None."""
+    if value is None or type(value) in (str, int, bool):  # Nearly all are.
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): make_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [make_json(item) for item in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal | float):
+        return float(value) if math.isfinite(value) else None
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def quote_value(value: object) -> str:
@@ -120,17 +121,3 @@ def quote_value(value: object) -> str:
 def _guess_unit(number: Decimal) -> Unit:
     size = abs(number)
     return "s" if size < 10**11 else "ms" if size < 10**14 else "us" if size < 10**17 else "ns"
-
-
-def _make_json(value: Any) -> Any:  # noqa: ANN401 - as above
-    if isinstance(value, Mapping):
-        return {str(key): _make_json(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_make_json(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return value.isoformat() if isinstance(value, date) else str(value)

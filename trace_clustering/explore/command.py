@@ -1,0 +1,38 @@
+"""The command `explore`: from what a user types to an exploration."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from trace_clustering.environment import read_team_ids
+from trace_clustering.errors import InvalidSettingsError
+from trace_clustering.explore.conditions import parse_condition
+from trace_clustering.explore.place import use_own_home
+from trace_clustering.explore.run import Exploration, Request
+from trace_clustering.explore.selection import Choice
+
+
+def explore_files(
+    paths: Sequence[Path],
+    *,
+    format_name: str = "",
+    since: date | None = None,
+    until: date | None = None,
+    conditions: Sequence[str] = (),
+    max_samples: int,
+    labeler: str = "keywords",
+) -> None:
+    """Explore files in a home that belongs to them.
+
+    Raises
+    ------
+    InvalidSettingsError
+        If a condition is none, or the days are in the wrong order.
+    TraceClusteringError
+        As `Exploration.run`.
+    """
+    if since and until and since > until:
+        raise InvalidSettingsError(f"--since {since} is after --until {until}; exchange them")
+    choice = Choice(since, until, tuple(map(parse_condition, conditions)), max_samples)
+    use_own_home(paths)
+    Exploration(Request(paths, read_team_ids()[0], format_name, choice, labeler)).run()

@@ -1,0 +1,55 @@
+"""N of M at every stage of an exploration."""
+
+from collections.abc import Mapping
+
+from rich.table import Table
+from rich.text import Text
+
+from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.explore.selection import AUTOMATION, Sample, Selection
+from trace_clustering.reports.table import StoredClustering
+from trace_clustering.sources.read_report import ReadReport
+from trace_clustering.text import clean_line, escape_controls
+
+
+def build_counts_table(
+    read: ReadReport, selection: Selection, sample: Sample, clustering: StoredClustering | None
+) -> Table:
+    """Return how many traces came through each stage, and where the others went.
+
+    `clustering` is None if there are too few traces.
+    """
+    table = Table(title="How many of how many", title_justify="left", show_header=False, box=None)
+    table.add_column(justify="right")
+    table.add_column()
+    formats = ", ".join(f"{clean_line(name)} {count:,}" for name, count in read.formats.most_common())
+    _add(table, read.traces, f"traces read from {read.records:,} records of {read.files:,} files ({formats})")
+    if read.bad_count:
+        _add(table, read.bad_count, "bad records left out, listed above")
+    for reason, count in sorted(read.left_out.items()):
+        _add(table, count, f"{escape_controls(reason)}, left out")
+    if apart := selection.left_out[AUTOMATION]:
+        _add(table, apart, f"of them kept apart: {AUTOMATION}")
+    for reason, count in sorted(selection.left_out.items()):
+        if count and reason != AUTOMATION:
+            _add(table, count, f"of them left out: {reason}")
+    drawn = len(sample.traces)
+    _add(table, drawn, f"of {sample.eligible:,} sampled" if drawn < sample.eligible else "of them taken, all")
+    if clustering is not None:
+        clusters = clustering.properties["$ai_clusters"]
+        noise = sum(cluster["size"] for cluster in clusters if cluster["cluster_id"] == NOISE_CLUSTER_ID)
+        groups = sum(cluster["cluster_id"] != NOISE_CLUSTER_ID for cluster in clusters)
+        _add(table, drawn - noise, f"of {drawn:,} in {groups} groups; {noise:,} outliers belong to none")
+    return table
+
+
+def build_titles_table(titles: Mapping[str, str]) -> Table:
+    """Return the titles of traces, for those that are too few to cluster."""
+    table = Table(title="What was read", title_justify="left", show_header=False)
+    for trace_id, title in titles.items():
+        table.add_row(Text(clean_line(trace_id, 40)), Text(clean_line(title)))
+    return table
+
+
+def _add(table: Table, count: int, what: str) -> None:
+    table.add_row(f"{count:,}", Text(what))

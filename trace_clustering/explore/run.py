@@ -1,0 +1,273 @@
+"""Explores files: their traces are read, summarized, embedded and clustered, and the groups shown."""
+
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
+from trace_clustering.environment import (
+    FIRST_DAY,
+    HOME,
+    INCLUDE_TODAY,
+    MIN_FIRST_DAY,
+    find_home,
+    read_first_day,
+    read_storage_base,
+)
+from trace_clustering.errors import ExplorationFailedError
+from trace_clustering.explore.interrupts import end_on_interrupt
+from trace_clustering.explore.progress import Progress
+from trace_clustering.explore.selection import Choice, Sample, Selection
+from trace_clustering.text import escape_controls
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from trace_clustering.sources.read_report import ReadReport
+
+_MAX_REASON: Final = 300
+_SIX: Final = (
+    "embeddings",
+    "reduced_embeddings",
+    "cluster_assignments",
+    "projection_2d",
+    "cluster_labels",
+    "emitted_cluster_event",
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is explored.
+
+    Attributes
+    ----------
+    paths : sequence of Path
+    team_id : int
+        Under which the traces are kept.
+    format_name : str
+        Empty: each file's format is recognised.
+    choice : Choice
+    labeler : {"keywords", "agent"}
+    model_name : str
+        Model of the vectors that the files hold; empty if unknown.
+    """
+
+    paths: Sequence[Path]
+    team_id: int
+    format_name: str = ""
+    choice: Choice = field(default_factory=Choice)
+    labeler: str = "keywords"
+    model_name: str = ""
+
+
+class Exploration:
+    """One exploration, in Dagster's home; Ctrl-C ends it at once."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._progress = Progress()
+        self._instance: dg.DagsterInstance | None = None
+        self._run_id = str(uuid.uuid4())
+
+    def run(self) -> None:
+        """Do one step after the other, and tell what came out.
+
+        Raises
+        ------
+        TraceClusteringError
+            If files cannot be read, nothing can be stored, or the run failed.
+        """
+        with end_on_interrupt(self._leave):
+            if self._request.labeler == "agent":
+                self._require_model()
+            self._prepare_folders()
+            read, selection, sample = self._ingest()
+            if len(sample.traces) < MIN_TRACES_FOR_CLUSTERING:
+                self._tell_shortage(read, selection, sample)
+                return
+            self._make_vectors(selection, sample)
+            _open_partitions(sample)
+            with self._progress.doing("Starting Dagster"):
+                self._instance = _open_instance()
+                job = self._build_job()
+            with self._instance:
+                self._materialize_assets(job, sample)
+            self._tell_clusters(read, selection, sample)
+
+    def _leave(self) -> None:
+        self._progress.end("Interrupted: nothing of it runs on; the same command goes on from here.")
+        # Otherwise Dagster would take the run for a live one, and start no other of this team.
+        if self._instance and (run := self._instance.get_run_by_id(self._run_id)) and not run.is_finished:
+            self._instance.report_run_canceled(run, message="Interrupted by Ctrl-C")
+
+    def _require_model(self) -> None:
+        from trace_clustering.labeling.label import require_model
+        from trace_clustering.llm.resource import LLM
+        from trace_clustering.orchestration.team_settings import load_llm_of_team
+
+        with self._progress.doing("Looking for the language model"):
+            require_model(LLM(labeler="agent").resolve(load_llm_of_team(self._request.team_id)))
+
+    def _prepare_folders(self) -> None:
+        home = find_home()
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ExplorationFailedError(
+                f"{HOME} cannot be used ({error}); name a folder that you may write to"
+            ) from error
+        os.environ[HOME] = str(home)  # Dagster insists on an absolute folder that exists
+        with self._progress.doing("Looking at the folders"):
+            from trace_clustering.artifacts.place import require_usable_storage
+
+            require_usable_storage(read_storage_base())
+
+    def _ingest(self) -> "tuple[ReadReport, Selection, Sample]":
+        from trace_clustering.clickhouse.resource import ClickHouse
+        from trace_clustering.explore.place import find_time_of_files
+        from trace_clustering.ingestion.ingest import ingest_traces
+        from trace_clustering.sources.read_report import ReadReport
+        from trace_clustering.sources.read_traces import read_traces
+
+        request, read = self._request, ReadReport()
+        selection = Selection(request.choice, datetime.now(UTC))
+        with self._progress.doing("Reading traces"):
+            traces = selection.watch(
+                read_traces(request.paths, read, format_name=request.format_name, track=self._progress.track)
+            )
+            stored = ingest_traces(ClickHouse(), request.team_id, traces, find_time_of_files(request.paths))
+        sample = selection.choose(stored.traces)
+        for line in read.describe():
+            self._progress.say(line)
+        if selection.untimed:
+            self._progress.say(
+                f"{selection.untimed:,} of them have no time; that of their files stands for it."
+            )
+        return read, selection, sample
+
+    def _make_vectors(self, selection: Selection, sample: Sample) -> None:
+        from trace_clustering.clickhouse.resource import ClickHouse
+        from trace_clustering.documents.embedder import Embedder
+        from trace_clustering.ingestion.embed import embed_traces, store_given_vectors
+        from trace_clustering.ingestion.summarize import summarize_traces
+
+        clickhouse, team_id = ClickHouse(), self._request.team_id
+        with self._progress.doing("Summarizing"):
+            summaries = summarize_traces(clickhouse, team_id, sample.traces)
+        self._progress.say(
+            f"Summarized {sum(summaries.written.values()):,} traces; {summaries.unchanged:,} were there."
+        )
+        given = {trace.trace_id: selection.vectors.get(trace.trace_id) for trace in sample.traces}
+        vectors = {trace_id: vector for trace_id, vector in given.items() if vector is not None}
+        # Vectors of two models are never mixed: either all are given, or all are computed.
+        if len(vectors) == len(given) and len({len(vector) for vector in vectors.values()}) == 1:
+            with self._progress.doing("Storing the vectors of the files"):
+                found = store_given_vectors(
+                    clickhouse, team_id, sample.traces, vectors, self._request.model_name
+                )
+            self._progress.say(f"Took {found.given:,} vectors from the files.")
+            return
+        with self._progress.doing("Embedding"):
+            embedder = Embedder().load()
+            made = embed_traces(clickhouse, team_id, sample.traces, embedder, self._progress.track)
+        self._progress.say(
+            f"Embedded {made.embedded:,} summaries with {embedder.model_name}; {made.unchanged:,} were there."
+        )
+
+    def _build_job(self) -> "dg.JobDefinition":
+        import dagster as dg
+
+        from trace_clustering.definitions import defs
+
+        loggers = dg.Definitions(loggers={"progress": self._progress.make_logger()})
+        return dg.Definitions.merge(defs, loggers).resolve_job_def("trace_clustering_job")
+
+    def _materialize_assets(self, job: "dg.JobDefinition", sample: Sample) -> None:
+        import dagster as dg
+
+        partition = f"{sample.day}|{self._request.team_id}"
+        self._progress.say(
+            f"Materializing the six assets of partition {partition}; this takes about half a minute"
+        )
+        settings = {"lookback_days": sample.lookback_days, "max_samples": self._request.choice.max_samples}
+        with self._progress.doing("Starting the run"):
+            result = job.execute_in_process(
+                instance=self._instance,
+                run_id=self._run_id,
+                partition_key=partition,
+                asset_selection=[dg.AssetKey(name) for name in _SIX],
+                run_config={
+                    "loggers": {"progress": {"config": {}}},
+                    "resources": {
+                        "llm": {"config": {"labeler": self._request.labeler}},
+                        "settings": {"config": settings},
+                    },
+                },
+                raise_on_error=False,
+            )
+        if not result.success:
+            failed = [event.step_key for event in result.all_events if event.is_step_failure]
+            raise ExplorationFailedError(f"The run failed in {', '.join(map(str, failed))}; its log is above")
+
+    def _tell_shortage(self, read: "ReadReport", selection: Selection, sample: Sample) -> None:
+        from trace_clustering.clickhouse.resource import ClickHouse
+        from trace_clustering.explore.counts import build_counts_table, build_titles_table
+        from trace_clustering.ingestion.summarize import fetch_titles, summarize_traces
+
+        clickhouse, team_id = ClickHouse(), self._request.team_id
+        summarize_traces(clickhouse, team_id, sample.traces)
+        titles = fetch_titles(clickhouse, team_id, sample.traces)
+        if titles:
+            self._progress.say(build_titles_table(titles))
+        self._progress.say(build_counts_table(read, selection, sample, None))
+        self._progress.say(
+            f"{len(sample.traces)} traces are too few to find groups in; "
+            f"{MIN_TRACES_FOR_CLUSTERING} are needed.",
+            "bold",
+        )
+
+    def _tell_clusters(self, read: "ReadReport", selection: Selection, sample: Sample) -> None:
+        from trace_clustering.clickhouse.resource import ClickHouse
+        from trace_clustering.explore.counts import build_counts_table
+        from trace_clustering.reports.next_steps import write_show_command, write_web_command
+        from trace_clustering.reports.table import build_clustering_table, fetch_clustering
+
+        team_id = self._request.team_id
+        clustering = fetch_clustering(ClickHouse(), team_id)
+        self._progress.say(build_clustering_table(clustering))
+        self._progress.say(build_counts_table(read, selection, sample, clustering))
+        self._progress.say("Where to look next:", "bold")
+        for line in (
+            f"the map and all figures:  {write_web_command()}",
+            f"this table again:         {write_show_command(team_id)}",
+            f"the event as JSON:        {write_show_command(team_id)} --json",
+            f"the artifacts (Parquet):  {read_storage_base()}",
+        ):
+            self._progress.say(f"  {line}", is_command=True)
+
+
+def _open_partitions(sample: Sample) -> None:
+    """Have the partition of the sample's day exist, also if it is an early day or today."""
+    if sample.day < read_first_day():
+        os.environ[FIRST_DAY] = str(max(sample.day, MIN_FIRST_DAY))
+    if sample.day >= datetime.now(UTC).date():
+        os.environ[INCLUDE_TODAY] = "1"
+
+
+def _open_instance() -> "dg.DagsterInstance":
+    """Open Dagster's storage in its home."""
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")  # it would also print two screens of text
+    import dagster as dg
+
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:  # Dagster, YAML, SQLAlchemy and SQLite have errors of their own
+        raise ExplorationFailedError(
+            f"Dagster cannot use its home {find_home()}; mend its dagster.yaml, or set {HOME} to another: "
+            + escape_controls(f"{type(error).__name__}: {error}", _MAX_REASON)
+        ) from error

@@ -1,0 +1,72 @@
+"""Messages of a span by OpenTelemetry's conventions for generative AI, new and old, and by OpenLLMetry's."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from trace_clustering.sources.messages import Message, parse_json_text, read_messages
+from trace_clustering.sources.otel.attributes import Attributes, collect_list, find_first
+
+_EVENT_ROLES: Final = {
+    "gen_ai.system.message": "system",
+    "gen_ai.user.message": "user",
+    "gen_ai.assistant.message": "assistant",
+    "gen_ai.tool.message": "tool",
+    "gen_ai.choice": "assistant",
+}
+
+
+def read_attribute_messages(attributes: Attributes) -> list[Message]:
+    """Return the messages that stand on a span, or on the event that tells the details of a call."""
+    given = [
+        *read_messages(attributes.get("gen_ai.system_instructions"), "system"),
+        *read_messages(attributes.get("gen_ai.input.messages"), "user"),
+    ]
+    made = read_messages(attributes.get("gen_ai.output.messages"), "assistant")
+    if given or made:
+        return [*given, *made]
+    if whole := find_first(
+        attributes, "gen_ai.all_messages", "pydantic_ai.all_messages", "all_messages_events"
+    ):
+        return read_messages(whole, "user")
+    return [
+        *_read_list(attributes, "gen_ai.prompt", "user"),
+        *_read_list(attributes, "gen_ai.completion", "assistant"),
+    ]
+
+
+def read_event_messages(events: Iterable[tuple[str, Attributes]]) -> list[Message]:
+    """Return the messages of a span that has an event for each, in their order."""
+    messages: list[Message] = []
+    for name, attributes in events:
+        if role := _EVENT_ROLES.get(name):
+            messages += read_messages(_build_message(role, attributes), "user")
+        elif name == "gen_ai.client.inference.operation.details" or name.startswith("gen_ai.content."):
+            messages += read_attribute_messages(attributes)
+    return messages
+
+
+def _read_list(attributes: Attributes, name: str, role: str) -> list[Message]:
+    items = collect_list(attributes, name)
+    if not items:
+        return read_messages(attributes.get(name), "assistant" if role == "assistant" else "user")
+    return [
+        message
+        for item in items
+        for message in read_messages({"role": role, **item} if isinstance(item, dict) else item)
+    ]
+
+
+def _build_message(role: str, attributes: Attributes) -> dict[str, Any]:
+    body = parse_json_text(attributes.get("gen_ai.event.content"))
+    content: Attributes = body if isinstance(body, dict) else attributes
+    inner = parse_json_text(content.get("message"))
+    if isinstance(inner, dict):
+        content = inner
+    calls = parse_json_text(content.get("tool_calls"))
+    return {
+        "role": role,
+        "content": parse_json_text(content.get("content")),
+        "tool_calls": calls if isinstance(calls, list) else [],
+        "tool_call_id": content.get("id", content.get("tool_call_id")),
+        "name": content.get("name"),
+    }

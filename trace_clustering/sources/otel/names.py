@@ -1,0 +1,139 @@
+"""Names of attributes in the vocabularies that spans are written in, the more precise ones first.
+
+OpenTelemetry's conventions for generative AI (new and old), OpenInference, OpenLLMetry (Traceloop), Vercel's
+AI SDK, Logfire, and Langfuse's SDK.
+"""
+
+from typing import Final
+
+# What says that a span is one of an LLM application.
+PREFIXES: Final = ("gen_ai.", "llm.", "openinference.", "traceloop.", "ai.", "langfuse.", "input.value")
+
+KIND: Final = (
+    "openinference.span.kind",
+    "gen_ai.operation.name",
+    "llm.request.type",
+    "traceloop.span.kind",
+    "ai.operationId",
+    "langfuse.observation.type",
+)
+MODEL_KINDS: Final = frozenset(
+    {
+        "llm",
+        *("chat", "text_completion", "generate_content", "completion", "responses"),
+        *("ai.generatetext.dogenerate", "ai.streamtext.dostream"),
+        *("ai.generateobject.dogenerate", "ai.streamobject.dostream"),
+        "generation",
+    }
+)
+# What goes into these is no turn of a conversation.
+VECTOR_KINDS: Final = frozenset(
+    {
+        *("embedding", "embeddings", "retriever", "retrieval", "reranker", "rerank"),
+        *("ai.embed", "ai.embed.doembed", "ai.embedmany", "ai.embedmany.doembed"),
+    }
+)
+TOOL_KINDS: Final = frozenset({"tool", "execute_tool", "ai.toolcall"})
+
+MODEL: Final = (
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "llm.model_name",
+    "embedding.model_name",
+    "ai.model.id",
+    "llm.request.model",
+)
+PROVIDER: Final = (
+    "gen_ai.provider.name",
+    "gen_ai.system",
+    "llm.provider",
+    "llm.system",
+    "ai.model.provider",
+)
+INPUT_TOKENS: Final = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.token_count.prompt",
+    "ai.usage.inputTokens",
+    "ai.usage.promptTokens",
+    "llm.usage.prompt_tokens",
+)
+OUTPUT_TOKENS: Final = (
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.token_count.completion",
+    "ai.usage.outputTokens",
+    "ai.usage.completionTokens",
+    "llm.usage.completion_tokens",
+)
+COST: Final = ("llm.cost.total", "gen_ai.usage.cost", "gen_ai.usage.total_cost", "operation.cost")
+PROMPT_NAME: Final = (
+    "gen_ai.prompt.name",
+    "langfuse.observation.prompt.name",
+    "traceloop.prompt.key",
+    "prompt.name",
+)
+PROMPT_VERSION: Final = (
+    "gen_ai.prompt.version",
+    "langfuse.observation.prompt.version",
+    "traceloop.prompt.version",
+    "llm.prompt_template.version",
+)
+
+SESSION: Final = (
+    "gen_ai.conversation.id",
+    "session.id",
+    "langfuse.session.id",
+    "traceloop.association.properties.session_id",
+    "traceloop.association.properties.thread_id",
+    "traceloop.association.properties.conversation_id",
+    "ai.telemetry.metadata.sessionId",
+)
+USER: Final = (
+    "user.id",
+    "enduser.id",
+    "langfuse.user.id",
+    "traceloop.association.properties.user_id",
+    "ai.telemetry.metadata.userId",
+)
+ENVIRONMENT: Final = ("deployment.environment.name", "deployment.environment", "langfuse.environment")
+TAGS: Final = ("tag.tags", "langfuse.trace.tags", "ai.telemetry.metadata.tags")
+ERROR: Final = ("exception.message", "error.message", "error.type", "exception.type")
+
+INPUT: Final = (
+    "input.value",
+    "traceloop.entity.input",
+    "ai.prompt.messages",
+    "ai.prompt",
+    "langfuse.observation.input",
+    "langfuse.trace.input",
+)
+OUTPUT: Final = (
+    "output.value",
+    "traceloop.entity.output",
+    "ai.response.text",
+    "ai.response.object",
+    "langfuse.observation.output",
+    "langfuse.trace.output",
+    "final_result",
+)
+
+TOOL_NAME: Final = ("gen_ai.tool.name", "tool.name", "ai.toolCall.name", "traceloop.entity.name")
+TOOL_ID: Final = ("gen_ai.tool.call.id", "tool_call.id", "tool.id", "ai.toolCall.id")
+TOOL_ARGUMENTS: Final = (
+    "gen_ai.tool.call.arguments",
+    "ai.toolCall.args",
+    "tool_arguments",
+    "tool.parameters",
+    "input.value",
+    "traceloop.entity.input",
+    "langfuse.observation.input",
+)
+TOOL_RESULT: Final = (
+    "gen_ai.tool.call.result",
+    "ai.toolCall.result",
+    "tool_response",
+    "output.value",
+    "traceloop.entity.output",
+    "langfuse.observation.output",
+)
