@@ -83,4 +83,4 @@ def _rank_version(span: Span) -> tuple[datetime, bool, int, str]:
 
 
 def _rank_time(span: Span) -> tuple[datetime, datetime, str]:
-    return span.call.start or _LATEST, span.call.end or _LATEST, span.span_id
+    return span.call.start or span.call.end or _LATEST, span.call.end or _LATEST, span.span_id

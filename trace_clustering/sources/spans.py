@@ -51,7 +51,7 @@ def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
 def _build(trace_id: str, tree: SpanTree, source: str) -> Trace:
     root, ordered = tree.root, tree.spans
     calls, wrappers = _split_calls(tree)
-    starts = [span.call.start for span in ordered if span.call.start]
+    starts = [moment for span in ordered if (moment := span.call.start or span.call.end)]
     ends = [moment for span in ordered if (moment := span.call.end or span.call.start)]
     start, end = min(starts, default=None), max(ends, default=None)
     is_error = _find_error(root, calls)
@@ -75,6 +75,7 @@ def _build(trace_id: str, tree: SpanTree, source: str) -> Trace:
         is_automation=any(span.is_automation for span in ordered),
         source=source,
         source_link=_find_text([root, *ordered], lambda span: span.source_link),
+        properties=root.properties,
     )
 
 
@@ -100,6 +101,7 @@ def _hand_down(main: Trace, agent: Trace) -> Trace:
         user_id=agent.user_id or main.user_id,
         environment=agent.environment or main.environment,
         source_link=agent.source_link or main.source_link,
+        properties={**main.properties, **agent.properties},
         is_automation=True,
     )
 
