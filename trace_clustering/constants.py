@@ -57,6 +57,10 @@ MAX_PARQUET_SECONDS: Final = 600
 
 # Reading tables of other programs. A trace that goes on for longer than this is read without its beginning.
 MAX_SOURCE_TRACE_AGE: Final = timedelta(days=30)
+# A span of OpenTelemetry is of an LLM application if an attribute begins with one of these.
+LLM_ATTRIBUTE_PREFIXES: Final = (
+    *("gen_ai.", "llm.", "openinference.", "traceloop.", "ai.", "langfuse.", "input.value"),
+)
 
 # How traces are clustered
 DEFAULT_RANDOM_STATE: Final = 42

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.source_tables.trace_source import parse_source
+from trace_clustering.sources.read_report import ReadReport
 from trace_clustering.sources.tables import read_table_traces
 from trace_clustering.traces.trace import Trace
 from trace_clustering.traces.window import Window
@@ -45,18 +46,19 @@ def read_day(place: ClickHouse, fields: Mapping[str, Any], day: datetime, team_i
     """Return the traces of a day from the source that these fields of the team settings name."""
     with open_client(place) as client:
         database = client.database
-    left_out: list[tuple[str, str]] = []
+    report = ReadReport()
     traces = list(
         read_table_traces(
             place,
             parse_source({"database": database, **fields}),
             team_id,
             Window(day, day + timedelta(days=1)),
+            report,
             timeout_seconds=60,
-            tell_left_out=lambda trace_id, reason: left_out.append((trace_id, reason)),
         )
     )
-    assert left_out == []
+    assert report.bad_count == 0, report.first_bad
+    assert report.traces == len(traces)
     return traces
 
 
