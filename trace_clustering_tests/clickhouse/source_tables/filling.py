@@ -20,24 +20,28 @@ Rows = Iterable[Mapping[str, Any]]
 
 
 @contextmanager
-def open_client(place: ClickHouse) -> Iterator["Client"]:
+def open_client(place: ClickHouse, database: str = "") -> Iterator["Client"]:
     """Connect to a database beside that of a place, where the tables of other programs are."""
+    if database:
+        with place.open_foreign_client("", "", database, 60) as (client, _, _):
+            yield client
+        return
     with place.open_foreign_client("", "", "", 60) as (client, _, own):
         client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": _PREFIX + own})
     with place.open_foreign_client("", "", _PREFIX + own, 60) as (client, _, _):
         yield client
 
 
-def create_table(place: ClickHouse, schema: str, table: str, rows: Rows = ()) -> None:
+def create_table(place: ClickHouse, schema: str, table: str, rows: Rows = (), *, database: str = "") -> None:
     """Create a table, and insert rows."""
-    with open_client(place) as client:
+    with open_client(place, database) as client:
         client.command(schema, {"table": table})
-    insert_rows(place, table, rows)
+    insert_rows(place, table, rows, database=database)
 
 
-def insert_rows(place: ClickHouse, table: str, rows: Rows) -> None:
+def insert_rows(place: ClickHouse, table: str, rows: Rows, *, database: str = "") -> None:
     """Insert rows; a column that a row does not name has its default."""
-    with open_client(place) as client:
+    with open_client(place, database) as client:
         for names, group in _group_by_names(rows).items():
             client.insert(table, group, column_names=list(names), database=client.database)
 
