@@ -59,6 +59,10 @@ MAX_PARQUET_SECONDS: Final = 600
 
 # Reading tables of other programs. A trace that goes on for longer than this is read without its beginning.
 MAX_SOURCE_TRACE_AGE: Final = timedelta(days=30)
+# A span of OpenTelemetry is of an LLM application if an attribute begins with one of these.
+LLM_ATTRIBUTE_PREFIXES: Final = (
+    *("gen_ai.", "llm.", "openinference.", "traceloop.", "ai.", "langfuse.", "input.value"),
+)
 
 # Ingesting traces. A batch is read, summarized and embedded before the next one is.
 INGESTION_STATEMENT_TIMEOUT: Final = 120.0
