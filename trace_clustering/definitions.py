@@ -10,7 +10,7 @@ from trace_clustering.assets.emitted_cluster_event import emitted_cluster_event
 from trace_clustering.assets.projection_2d import projection_2d
 from trace_clustering.assets.reduced_embeddings import reduced_embeddings
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.executors import build_executor
 from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.run_settings import RunSettings

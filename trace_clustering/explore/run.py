@@ -107,7 +107,7 @@ class Exploration:
 
     def _require_model(self) -> None:
         from trace_clustering.labeling.label import require_model
-        from trace_clustering.labeling.resource import LLM
+        from trace_clustering.llm.resource import LLM
         from trace_clustering.orchestration.team_settings import load_llm_of_team
 
         with self._progress.doing("Looking for the language model"):

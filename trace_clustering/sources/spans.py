@@ -31,11 +31,10 @@ def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trac
     for span in tree.spans:
         by_owner.setdefault(owners[span.span_id], []).append(span)
     agents = sorted(owner for owner, group in by_owner.items() if owner and _has_conversation(group))
-    if not _has_conversation(by_owner.get("", [])):
-        agents = []
-    main = build_trace(
-        trace_id, [s for o, group in by_owner.items() if o not in agents for s in group], source
-    )
+    if not agents or not _has_conversation(by_owner.get("", [])):
+        return [_build(trace_id, tree, source)]
+    own = [span for owner, group in by_owner.items() if owner not in agents for span in group]
+    main = build_trace(trace_id, own, source)
     started = [build_trace(f"{trace_id}/{agent}", by_owner[agent], source) for agent in agents]
     return [main, *(_hand_down(main, trace) for trace in started)]
 
@@ -46,7 +45,10 @@ def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
     The conversation is that of the model calls. Where their content was not recorded, it is that of the
     outermost spans.
     """
-    tree = SpanTree(spans)
+    return _build(trace_id, SpanTree(spans), source)
+
+
+def _build(trace_id: str, tree: SpanTree, source: str) -> Trace:
     root, ordered = tree.root, tree.spans
     calls, wrappers = _split_calls(tree)
     starts = [span.call.start for span in ordered if span.call.start]

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.source_tables.active_traces import (
+    MAX_TRACES_PER_PAGE,
     ActiveTrace,
     list_active_traces,
     split_into_batches,
@@ -69,11 +70,11 @@ def read_table_traces(
         If the place could not execute a statement.
     """
     page: list[ActiveTrace] = []
-    while True:
+    is_last = False
+    while not is_last:
         with open_source_session(clickhouse, source, team_id, timeout_seconds=timeout_seconds) as session:
             page = list_active_traces(session, source, day, *page[-1:])
-        if not page:
-            return
+        is_last = len(page) < MAX_TRACES_PER_PAGE
         for batch in split_into_batches(page):
             with open_source_session(clickhouse, source, team_id, timeout_seconds=timeout_seconds) as session:
                 traces = list(_build_traces(stream_rows(session, source, batch), source, tell_left_out))

@@ -99,6 +99,8 @@ def read_mapping(value: object) -> Mapping[str, Any]:
 
 def make_json(value: object) -> Any:  # noqa: ANN401 - any JSON
     """Return a value of Parquet as JSON: times in ISO 8601, decimals as numbers, NaN as None."""
+    if value is None or type(value) in (str, int, bool):  # Nearly all are.
+        return value
     if isinstance(value, Mapping):
         return {str(name): make_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -11,10 +11,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from trace_clustering.clickhouse.source_tables.trace_source import LangfuseSource, OtelSource
 from trace_clustering.environment import TEAM_IDS, TEAM_SETTINGS
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.orchestration import schedules
-from trace_clustering.orchestration.team_settings import load_llm_of_team, load_team_settings
+from trace_clustering.orchestration.team_settings import (
+    load_llm_of_team,
+    load_source_of_team,
+    load_team_settings,
+)
 from trace_clustering_tests.orchestration.test_schedules import tick
 
 Load = Callable[[str], dict[int, dict[str, Any]]]
@@ -75,6 +80,37 @@ def test_a_team_may_have_fields_of_the_model(load: Load) -> None:
     assert load_llm_of_team(1) == {"model": "qwen3:8b", "max_requests": 9, "api_key": key}
     assert load_llm_of_team(2) == {"labeler": "keywords"}
     assert load_llm_of_team(112495) == load_llm_of_team(5) == {}
+
+
+WITH_SOURCE = """
+1: {max_samples: 500, source: {kind: langfuse, project_id: p1, dsn: {env: TRACE_CLUSTERING_SOURCE_DSN}}}
+2: {source: {kind: otel, service: [shop-bot, shop-search]}}
+112495: {source: }
+"""
+
+
+def test_a_team_may_have_a_source_of_traces(load: Load) -> None:
+    assert load(WITH_SOURCE) == {1: {"max_samples": 500}, 2: {}, 112495: {}}
+    variable = {"env": "TRACE_CLUSTERING_SOURCE_DSN"}
+    assert load_source_of_team(1) == LangfuseSource(kind="langfuse", project_id="p1", dsn=variable)
+    assert load_source_of_team(2) == OtelSource(kind="otel", service=["shop-bot", "shop-search"])
+    assert load_source_of_team(112495) is load_source_of_team(5) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2: {source: langfuse}", "teams.yaml, team 2: source must map names of fields"),
+        ("2: {source: {kind: langfuse}}", "teams.yaml, team 2: source: project_id is missing"),
+        (
+            "2: {source: {kind: otel, service: a, dsn: 'http://h'}}",
+            "teams.yaml, team 2: source: dsn must not",
+        ),
+    ],
+)
+def test_a_mistake_in_a_source_is_reported_with_its_team(load: Load, text: str, message: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=message):
+        load(text)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def _check_variable(dsn: Any) -> None:  # noqa: ANN401 - whatever the file holds
     """Refuse an address that is written out, and a variable that is not meant for one."""
     if dsn is None:
         return
-    name = dsn.get("env") if isinstance(dsn, dict) else None
+    name = dsn["env"] if isinstance(dsn, dict) and dsn.keys() == {"env"} else None
     if not isinstance(name, str):
         raise InvalidSettingsError(
             "source: dsn must not be written here, because it may hold a password; name the variable that "

@@ -4,8 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
 from trace_clustering.errors import BadValueError
@@ -99,16 +98,3 @@ def parse_list(value: object) -> list[Any] | None:
         except (ValueError, RecursionError):
             return None
     return value if isinstance(value, list) else None
-
-
-def to_json(value: Any) -> Any:  # noqa: ANN401 - any value of a file
-    """Return a value of a file as JSON has it: times as text, decimals as numbers, bytes left out."""
-    if isinstance(value, Mapping):
-        return {str(name): to_json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    return value if isinstance(value, str | int | float | bool) else None

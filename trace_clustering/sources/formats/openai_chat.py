@@ -16,11 +16,10 @@ from trace_clustering.sources.formats.chat import (
     parse_list,
     read_list,
     read_usage,
-    to_json,
 )
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.messages import read_messages, to_text
-from trace_clustering.sources.values import read_mapping, read_name, read_time
+from trace_clustering.sources.values import make_json, read_mapping, read_name, read_time
 from trace_clustering.traces.trace import Trace
 
 _IDS: Final = ("id", "conversation_id", "trace_id", "prompt_id", "custom_id", "uuid")
@@ -50,7 +49,7 @@ def _split(record: Record) -> Iterable[tuple[str, Record]]:
         "is_answered": bool(response),
         "messages": messages,
     }
-    yield find_id(record, _IDS, messages), to_json(part)
+    yield find_id(record, _IDS, messages), make_json(part)
 
 
 def _find_request(record: Record) -> Mapping[str, Any]:

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.formats.chatgpt import CHATGPT
 from trace_clustering.sources.formats.claude_ai import CLAUDE_AI
+from trace_clustering.sources.formats.claude_code import CLAUDE_CODE
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
+from trace_clustering.sources.formats.langsmith import LANGSMITH
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
 from trace_clustering.sources.formats.openinference import OPENINFERENCE
 from trace_clustering.sources.formats.otlp import OTLP
@@ -17,7 +19,9 @@ from trace_clustering.sources.formats.wildchat import WILDCHAT
 FORMATS: tuple[Format, ...] = (
     OTLP,
     LANGFUSE,
+    LANGSMITH,
     OPENINFERENCE,
+    CLAUDE_CODE,
     CHATGPT,
     CLAUDE_AI,
     OPENAI_CHAT,

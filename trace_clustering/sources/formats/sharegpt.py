@@ -11,11 +11,10 @@ from trace_clustering.sources.formats.chat import (
     find_id,
     holds_messages,
     read_list,
-    to_json,
 )
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.messages import Message, parse_json_text, read_messages
-from trace_clustering.sources.values import read_name
+from trace_clustering.sources.values import make_json, read_name
 from trace_clustering.traces.trace import Trace
 
 _IDS: Final = ("id", "conversation_id")
@@ -37,7 +36,7 @@ def _split(record: Record) -> Iterable[tuple[str, Record]]:
         turns = [{"from": "system", "value": system}, *turns]
     if turns:
         part = {"model": record.get("model"), "conversations": turns}
-        yield find_id(record, _IDS, turns), to_json(part)
+        yield find_id(record, _IDS, turns), make_json(part)
 
 
 def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:

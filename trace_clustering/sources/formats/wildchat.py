@@ -12,11 +12,10 @@ from trace_clustering.sources.formats.chat import (
     find_id,
     holds_messages,
     read_list,
-    to_json,
 )
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.messages import read_messages
-from trace_clustering.sources.values import read_name, read_time
+from trace_clustering.sources.values import make_json, read_name, read_time
 from trace_clustering.traces.trace import Trace
 
 _IDS: Final = ("conversation_hash", "conversation_id", "question_id", "id")
@@ -38,7 +37,7 @@ def _split(record: Record) -> Iterable[tuple[str, Record]]:
             "user": record.get("hashed_ip") or record.get("judge"),
             "conversation": turns,
         }
-        yield _find_id(record, turns) + side, to_json(part)
+        yield _find_id(record, turns) + side, make_json(part)
 
 
 def _find_id(record: Record, turns: list[Any]) -> str:

@@ -1,8 +1,9 @@
 """Fills the tables of other programs, and reads traces from them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.source_tables.trace_source import parse_source
@@ -10,33 +11,45 @@ from trace_clustering.sources.tables import read_table_traces
 from trace_clustering.traces.trace import Trace
 from trace_clustering.traces.window import Window
 
-DATABASE = "foreign_tools"
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+_PREFIX = "foreign_"
 Rows = Iterable[Mapping[str, Any]]
 
 
+@contextmanager
+def open_client(place: ClickHouse) -> Iterator["Client"]:
+    """Connect to a database beside that of a place, where the tables of other programs are."""
+    with place.open_foreign_client("", "", "", 60) as (client, _, own):
+        client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": _PREFIX + own})
+    with place.open_foreign_client("", "", _PREFIX + own, 60) as (client, _, _):
+        yield client
+
+
 def create_table(place: ClickHouse, schema: str, table: str, rows: Rows = ()) -> None:
-    """Create a table in a database of its own, and insert rows."""
-    with place.open_foreign_client("", "", "", 60) as (client, _, _):
-        client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": DATABASE})
-    with place.open_foreign_client("", "", DATABASE, 60) as (client, _, _):
+    """Create a table, and insert rows."""
+    with open_client(place) as client:
         client.command(schema, {"table": table})
     insert_rows(place, table, rows)
 
 
 def insert_rows(place: ClickHouse, table: str, rows: Rows) -> None:
     """Insert rows; a column that a row does not name has its default."""
-    with place.open_foreign_client("", "", DATABASE, 60) as (client, _, _):
+    with open_client(place) as client:
         for names, group in _group_by_names(rows).items():
-            client.insert(table, group, column_names=list(names), database=DATABASE)
+            client.insert(table, group, column_names=list(names), database=client.database)
 
 
 def read_day(place: ClickHouse, fields: Mapping[str, Any], day: datetime, team_id: int = 1) -> list[Trace]:
     """Return the traces of a day from the source that these fields of the team settings name."""
+    with open_client(place) as client:
+        database = client.database
     left_out: list[tuple[str, str]] = []
     traces = list(
         read_table_traces(
             place,
-            parse_source({"database": DATABASE, **fields}),
+            parse_source({"database": database, **fields}),
             team_id,
             Window(day, day + timedelta(days=1)),
             timeout_seconds=60,

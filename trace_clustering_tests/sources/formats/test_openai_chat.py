@@ -25,7 +25,7 @@ def test_parts_of_content_are_texts() -> None:
     image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
     content = [{"type": "text", "text": "What is this?"}, image]
     trace = build_one(OPENAI_CHAT, {"messages": [{"role": "user", "content": content}]})
-    assert trace.list_texts("user") == ["What is this?\n[image_url]"]
+    assert trace.list_texts("user") == ["What is this?\n[image]"]
 
 
 def test_results_stand_with_their_calls() -> None:
