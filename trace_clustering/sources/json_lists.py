@@ -8,8 +8,6 @@ from typing import Final, NamedTuple
 from trace_clustering.constants import MAX_RECORD_BYTES
 from trace_clustering.sources.json_values import CUT, TEXT_PATTERN, Splitter
 
-# Of the list at which an object is split, an item is at most this long as far as was seen.
-_MAX_ITEM_BYTES: Final = MAX_RECORD_BYTES // 2
 # What stands around the list is read again with each item.
 _MAX_CONTEXT_BYTES: Final = 1024**2
 _TO_BRACKET: Final = re.compile(
@@ -46,8 +44,8 @@ class _LongList(NamedTuple):
     neighbours: list[bytes]
 
 
-def split_objects(blocks: Iterator[bytes]) -> Iterator[JsonText]:
-    """Yield the texts of objects that stand one after the other, and those that are too long in pieces.
+def split_objects(blocks: Iterator[bytes], max_bytes: int = MAX_RECORD_BYTES) -> Iterator[JsonText]:
+    """Yield the texts of objects that stand one after the other; of one that is too long, pieces.
 
     Raises
     ------
@@ -56,35 +54,40 @@ def split_objects(blocks: Iterator[bytes]) -> Iterator[JsonText]:
     """
     is_rest = False
     while True:
-        splitter = Splitter()
+        splitter = Splitter(max_bytes, keeps_ended=True)
         for block in blocks:
             splitter.add(block)
             for value in splitter.take_values():
                 yield JsonText(value, is_rest)
                 is_rest = False
             if splitter.is_too_long:
-                if long_list := _find_long_list(splitter.buffer):
+                # Of an object whose beginning was skipped, no piece can be made.
+                long_list = None if splitter.skipped else _find_long_list(splitter.buffer, max_bytes)
+                if long_list:
                     break
                 splitter.skip_looked_at()
         else:
-            if rest := splitter.describe_rest():
-                yield JsonText(rest, is_rest)
+            if last := splitter.describe_rest():
+                yield JsonText(last, is_rest)
             return
         for neighbour in long_list.neighbours:
             yield JsonText(neighbour, is_piece=True)
-        behind = yield from _split_list(long_list, bytes(splitter.buffer[long_list.begin :]), blocks)
-        if behind is None:
+        items = bytes(splitter.buffer[long_list.begin :])
+        rest = yield from _split_list(long_list, items, blocks, max_bytes)
+        if rest is None:
             return
-        # The list is emptied, and what follows it is part of the same object.
-        blocks = chain([long_list.before + b"]" + behind], blocks)
+        blocks = chain([rest], blocks)
         is_rest = True
 
 
 def _split_list(
-    long_list: _LongList, items: bytes, blocks: Iterator[bytes]
+    long_list: _LongList, items: bytes, blocks: Iterator[bytes], max_bytes: int
 ) -> Generator[JsonText, None, bytes | None]:
-    """Yield an object for each item of a list; return what stands behind it, or None if it has no end."""
-    splitter = Splitter()
+    """Yield an object for each item of a list, until it ends or an item is too long.
+
+    Returns the text of the object without these items; None if the file ends in the list.
+    """
+    splitter = Splitter(max_bytes, keeps_ended=True)
     splitter.add(items)
     for block in chain([b""], blocks):
         splitter.add(block)
@@ -92,35 +95,41 @@ def _split_list(
             whole = long_list.before + value + long_list.after if isinstance(value, bytes) else value
             yield JsonText(whole, is_piece=True)
         if splitter.is_closed:
-            return bytes(splitter.buffer)
+            return long_list.before + b"]" + splitter.buffer
         if splitter.is_too_long:
+            rest = long_list.before + splitter.buffer
+            if not splitter.skipped and _find_long_list(bytearray(rest), max_bytes):
+                return rest
             splitter.skip_looked_at()
     yield JsonText(CUT, is_piece=True)
     return None
 
 
-def _find_long_list(text: bytearray) -> _LongList | None:
+def _find_long_list(text: bytearray, max_bytes: int) -> _LongList | None:
     """Return the outermost list that fills most of a text with items that are not too long."""
-    found = _find_open_brackets(text)
-    index = next((i for i, bracket in enumerate(found) if _is_long_list(bracket, len(text))), None)
-    if index is None:
-        return None
+    for length in (len(text), len(text) // 2):  # the list may end shortly before the end of what was read
+        found = _find_open_brackets(text[:length])
+        for index, bracket in enumerate(found):
+            is_long = length - bracket.position > max_bytes // 4
+            if bracket.bracket == _LIST and is_long and length - bracket.item <= max_bytes // 4:
+                return _take_long_list(text, found[: index + 1])
+    return None
+
+
+def _take_long_list(text: bytearray, found: list[_Open]) -> _LongList | None:
+    """Return the list whose bracket is the last one, or None if too much stands around it."""
+    *around, long_list = found
     before, neighbours, end = b"", [], 0
-    for outer, (bracket, position, item) in enumerate(found[:index]):
+    for index, (bracket, position, item) in enumerate(around):
         if bracket == _LIST:
             before += text[end : position + 1]
             end = item
             if items := text[position + 1 : item].strip().rstrip(b","):
-                neighbours.append(before + items + _close(found[: outer + 1]))
-    before += text[end : found[index].position + 1]
+                neighbours.append(before + items + _close(around[: index + 1]))
+    before += text[end : long_list.position + 1]
     if len(before) > _MAX_CONTEXT_BYTES:
         return None
-    return _LongList(before, _close(found[: index + 1]), found[index].position + 1, neighbours)
-
-
-def _is_long_list(bracket: _Open, length: int) -> bool:
-    is_long = length - bracket.position > _MAX_ITEM_BYTES >= length - bracket.item
-    return bracket.bracket == _LIST and is_long
+    return _LongList(before, _close(found), long_list.position + 1, neighbours)
 
 
 def _find_open_brackets(text: bytearray) -> list[_Open]:

@@ -48,26 +48,36 @@ def split_values(blocks: Iterator[bytes], *, in_array: bool) -> Iterator[bytes |
 class Splitter:
     """Follows quotes and brackets through the blocks of a text.
 
+    Parameters
+    ----------
+    max_bytes : int
+        Of a value; a longer one is not kept.
+    keeps_ended : bool
+        Whether a value is kept that is longer by less than a block.
+
     Attributes
     ----------
     is_closed : bool
         Whether the bracket that closes the array was seen.
     buffer : bytearray
         Begins with the value that has not ended, or with what stands behind the array.
+    skipped : int
+        Length of what was not kept of the value that has not ended.
 
     Notes
     -----
-    The first `_position` bytes of `buffer` were looked at. Of a value that is too long only the length is
-    kept, in `_skipped`.
+    The first `_position` bytes of `buffer` were looked at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_RECORD_BYTES, *, keeps_ended: bool = False) -> None:
+        self._keeps_ended = keeps_ended
+        self._max_bytes = max_bytes
         self.is_closed = False
         self.buffer = bytearray()
         self._position = 0
         self._depth = 0
         self._in_text = False
-        self._skipped = 0
+        self.skipped = 0
 
     def add(self, block: bytes) -> None:
         """Add the next block of the text."""
@@ -79,14 +89,14 @@ class Splitter:
         while (end := self._find_end()) is not None:
             if value := self._describe(bytes(self.buffer[start:end])):
                 yield value
-            start, self._skipped = self._position, 0
+            start, self.skipped = self._position, 0
         del self.buffer[:start]
         self._position -= start
 
     @property
     def is_too_long(self) -> bool:
-        """Whether the value that has not ended is longer than `MAX_RECORD_BYTES`."""
-        return len(self.buffer) > MAX_RECORD_BYTES and not self.is_closed
+        """Whether the value that has not ended is longer than it may be."""
+        return len(self.buffer) > self._max_bytes and not self.is_closed
 
     def describe_rest(self) -> bytes | str:
         """Return what is left at the end of the text; empty if nothing."""
@@ -101,14 +111,14 @@ class Splitter:
         OverflowError
             If it has no end within four times `MAX_RECORD_BYTES`.
         """
-        self._skipped += self._position
-        if self._skipped > _MAX_SKIPPED_BYTES:
+        self.skipped += self._position
+        if self.skipped > _MAX_SKIPPED_BYTES:
             raise OverflowError
         del self.buffer[: self._position]
         self._position = 0
 
     def _describe(self, value: bytes) -> bytes | str:
-        if self._skipped or len(value) > MAX_RECORD_BYTES:
+        if self.skipped or (len(value) > self._max_bytes and not self._keeps_ended):
             return TOO_LONG
         return value.strip()
 
