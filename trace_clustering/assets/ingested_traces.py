@@ -1,4 +1,3 @@
-from collections import Counter
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -16,9 +15,8 @@ from trace_clustering.orchestration.jobs import INGESTION_GROUP
 from trace_clustering.orchestration.partitions import parse_partition_key
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.team_settings import load_source_of_team
+from trace_clustering.sources.read_report import ReadReport
 from trace_clustering.sources.tables import read_table_traces
-
-_MAX_REASONS_SHOWN = 20
 
 
 @clustering_asset(
@@ -43,14 +41,9 @@ def ingested_traces(
         context.log.info(f"Team {team_id} has no source: its rows are in the tables already")
         return dg.MaterializeResult(value=IngestedTraces.empty(provenance), metadata={"status": "no_source"})
     kinds = settings.redaction_kinds()
-    left_out: Counter[str] = Counter()
+    found = ReadReport()
     read = read_table_traces(
-        clickhouse,
-        source,
-        team_id,
-        day,
-        timeout_seconds=INGESTION_STATEMENT_TIMEOUT,
-        tell_left_out=lambda trace_id, reason: left_out.update([reason]),  # noqa: ARG005
+        clickhouse, source, team_id, day, found, timeout_seconds=INGESTION_STATEMENT_TIMEOUT
     )
     report = ingest_traces(
         clickhouse,
@@ -61,8 +54,8 @@ def ingested_traces(
     )
     if report.not_deleted:
         context.log.warning(f"Older versions of traces stay beside the new ones: {report.not_deleted}")
-    if left_out:
-        context.log.warning(f"{left_out.total()} traces of team {team_id} cannot be read: {dict(left_out)}")
+    if found.bad_count:
+        context.log.warning(f"Team {team_id}: left out {found.describe_bad_records()}")
     context.log.info(f"Read {len(report.traces)} traces of team {team_id}, {report.new} of them new")
     return dg.MaterializeResult(
         value=IngestedTraces(provenance=provenance, **build_columns(report.traces)),
@@ -73,7 +66,7 @@ def ingested_traces(
             "changed": report.changed,
             "unchanged": report.unchanged,
             "automation": report.automation,
-            "left_out": left_out.total(),
-            "left_out_reasons": dict(left_out.most_common(_MAX_REASONS_SHOWN)),
+            "records": found.records,
+            "left_out": found.bad_count,
         },
     )

@@ -4,6 +4,7 @@ Each finding becomes its kind in brackets, such as `[email]`. What is found is w
 or an address in a sentence is not.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -65,6 +66,7 @@ def redact_trace(trace: Trace, kinds: Iterable[Kind] = KINDS) -> Trace:
         tags=tuple(redact(tag) for tag in trace.tags),
         source_link=redact(trace.source_link),
         summary=summary,
+        properties=json.loads(redact(json.dumps(dict(trace.properties), ensure_ascii=False))),
         embedding=trace.embedding if summary == trace.summary else None,
     )
 
