@@ -52,9 +52,10 @@ def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
 def _build(trace_id: str, tree: SpanTree, source: str) -> Trace:
     root, ordered = tree.root, tree.spans
     calls, wrappers = _split_calls(tree)
-    starts = [moment for span in ordered if (moment := span.call.start or span.call.end)]
-    ends = [moment for span in ordered if (moment := span.call.end or span.call.start)]
-    start, end = min(starts, default=None), max(ends, default=None)
+    starts = [span.call.start for span in ordered if span.call.start]
+    ends = [span.call.end for span in ordered if span.call.end]
+    # Of a span without an end, or without a start, the other moment is all that is known.
+    start, end = min([*starts, *ends], default=None), max([*starts, *ends], default=None)
     is_error = _find_error(root, calls)
     return Trace(
         trace_id=trace_id,
@@ -69,7 +70,7 @@ def _build(trace_id: str, tree: SpanTree, source: str) -> Trace:
         input_tokens=_add_up(tree, calls, lambda span: span.call.input_tokens),
         output_tokens=_add_up(tree, calls, lambda span: span.call.output_tokens),
         cost=_add_up(tree, calls, lambda span: span.call.cost),
-        latency=(end - start).total_seconds() if start and end else None,
+        latency=(end - start).total_seconds() if starts and ends and start and end else None,
         is_error=is_error,
         error=_find_text([root, *calls, *ordered], lambda span: span.call.error) if is_error else "",
         tags=tuple(dict.fromkeys(tag for span in [root, *ordered] for tag in span.tags)),

@@ -29,7 +29,7 @@ WHERE trace_id IN (
         AND arrayExists(t -> t >= {{start:DateTime64(6, 'UTC')}} AND t < {{end:DateTime64(6, 'UTC')}}, times)
 )
 GROUP BY trace_id
-HAVING (first, trace_id) > ({{after:DateTime64(6, 'UTC')}}, {{after_id:String}})
+HAVING max(is_of_llm) = 1 AND (first, trace_id) > ({{after:DateTime64(6, 'UTC')}}, {{after_id:String}})
 ORDER BY first, trace_id
 LIMIT {{most:UInt32}}
 """
@@ -76,7 +76,7 @@ def list_active_traces(
     kind = KINDS[source.kind]
     start = day.start - kind.margin
     rows = session.query(
-        _ACTIVE_TRACES.format(moments=kind.write_statements(session.columns).moments),
+        _ACTIVE_TRACES.format(moments=kind.write_statements(source, session.columns).moments),
         since=start - MAX_SOURCE_TRACE_AGE,
         start=start,
         end=day.end,
@@ -100,17 +100,26 @@ def split_into_batches(traces: list[ActiveTrace]) -> Iterator[list[ActiveTrace]]
         batch = []
 
 
-def stream_rows(
+def stream_tables(
     session: SourceSession, source: TraceSource, traces: list[ActiveTrace]
+) -> Iterator[Iterator[dict[str, Any]]]:
+    """Yield, for each table, its rows of these traces in the order of `trace_id`.
+
+    The rows of a table must be taken before those of the next.
+    """
+    for statement in KINDS[source.kind].write_statements(source, session.columns).rows:
+        yield _stream_rows(session, statement, traces)
+
+
+def _stream_rows(
+    session: SourceSession, statement: str, traces: list[ActiveTrace]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of these traces, table by table and within a table trace by trace."""
-    for statement in KINDS[source.kind].write_statements(session.columns).rows:
-        blocks = session.stream(
-            statement,
-            trace_ids=[trace.trace_id for trace in traces],
-            first=min(trace.first for trace in traces),
-            last=max(trace.last for trace in traces),
-        )
-        for block in blocks:
-            for values in zip(*block.values(), strict=True):
-                yield dict(zip(block, values, strict=True))
+    blocks = session.stream(
+        statement,
+        trace_ids=[trace.trace_id for trace in traces],
+        first=min(trace.first for trace in traces),
+        last=max(trace.last for trace in traces),
+    )
+    for block in blocks:
+        for values in zip(*block.values(), strict=True):
+            yield dict(zip(block, values, strict=True))

@@ -71,7 +71,7 @@ def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
         start=read_time(record.get("start"), "create_time"),
         end=read_time(record.get("end"), "update_time"),
         source="chatgpt",
-        source_link=f"https://chatgpt.com/c/{quote(link, safe='')}" if link else "",
+        source_link=f"https://chatgpt.com/c/{quote(link, safe='', errors='replace')}" if link else "",
     )
     yield build_chat(trace, said)
 

@@ -65,7 +65,7 @@ def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
         start=read_time(record.get("start"), "created_at"),
         end=read_time(record.get("end"), "updated_at"),
         source="claude_ai",
-        source_link=f"https://claude.ai/chat/{quote(link, safe='')}" if link else "",
+        source_link=f"https://claude.ai/chat/{quote(link, safe='', errors='replace')}" if link else "",
     )
     yield build_chat(trace, said)
 

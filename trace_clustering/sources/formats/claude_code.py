@@ -31,7 +31,7 @@ _TITLES: Final = ("customTitle", "aiTitle", "summary", "agentName")
 
 def _recognize(record: Record) -> bool:
     if "sessionId" in record:
-        return "parentUuid" in record or record.get("type") in _APART
+        return "parentUuid" in record or read_name(record.get("type")) in _APART
     if record.get("type") == "summary":
         return "leafUuid" in record
     return record.get("type") == "file-history-snapshot" and "snapshot" in record

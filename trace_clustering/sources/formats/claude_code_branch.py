@@ -63,7 +63,7 @@ def _find_siblings(branch: Sequence[Entry], spoken: Iterable[Entry]) -> list[Ent
     answers = {entry.message_id for entry in branch if entry.message_id}
     others = [entry for entry in spoken if entry.uuid not in known]
     parts = [entry for entry in others if entry.role == "assistant" and entry.message_id in answers]
-    calls = {block.get("id") for entry in [*branch, *parts] for block in entry.blocks if "input" in block}
+    calls = {block.get("id") for entry in [*branch, *parts] for block in entry.blocks if block.get("id")}
     return parts + [
         entry
         for entry in others

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from trace_clustering.errors import BadValueError
+from trace_clustering.sources.formats.chat import read_usage
 from trace_clustering.sources.values import (
     make_json,
     quote_value,
@@ -26,6 +27,7 @@ _NAMES: Final = ("customTitle", "aiTitle", "agentName", "summary", "tag")
 _SPOKEN: Final = ("user", "assistant")
 # Of a block, what is not a file or a thought.
 _BLOCK: Final = ("type", "text", "id", "name", "input", "tool_use_id", "content", "is_error")
+_IDS: Final = ("id", "tool_use_id")
 _SYNTHETIC: Final = "<synthetic>"
 
 
@@ -84,9 +86,9 @@ def cut_record(record: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     BadValueError
-        If its time or its message cannot be read.
+        If its time, its message or a number cannot be read.
     """
-    if not record.get("sessionId"):
+    if not read_name(record.get("sessionId")):
         return {}
     part = {name: record[name] for name in _KEPT if record.get(name) is not None}
     if prompt := _read_queued_prompt(record):
@@ -106,6 +108,7 @@ def cut_record(record: Mapping[str, Any]) -> dict[str, Any]:
     read_time(record.get("timestamp"), "timestamp")
     read_number(record.get("costUSD"), "costUSD")
     read_number(record.get("durationMs"), "durationMs")
+    read_usage(read_mapping(part.get("message", {}).get("usage")))
     return dict(make_json(part))
 
 
@@ -168,6 +171,7 @@ def _cut_blocks(content: object) -> list[dict[str, Any]]:
 
 def _cut_block(block: Mapping[str, Any]) -> dict[str, Any]:
     cut = {name: block[name] for name in _BLOCK if name in block}
+    cut |= {name: read_name(cut[name]) for name in _IDS if name in cut}
     if isinstance(cut.get("content"), list):
         cut["content"] = _cut_blocks(cut["content"])
     return cut

@@ -14,9 +14,11 @@ from trace_clustering.sources.formats.openinference import OPENINFERENCE
 from trace_clustering.sources.formats.otlp import OTLP
 from trace_clustering.sources.formats.posthog_events import POSTHOG
 from trace_clustering.sources.formats.sharegpt import SHAREGPT
+from trace_clustering.sources.formats.trace_record import TRACE_RECORD
 from trace_clustering.sources.formats.wildchat import WILDCHAT
 
 FORMATS: tuple[Format, ...] = (
+    TRACE_RECORD,
     OTLP,
     LANGFUSE,
     LANGSMITH,

@@ -6,8 +6,10 @@ AI SDK, Logfire, and Langfuse's SDK.
 
 from typing import Final
 
+from trace_clustering.constants import LLM_ATTRIBUTE_PREFIXES
+
 # What says that a span is one of an LLM application.
-PREFIXES: Final = ("gen_ai.", "llm.", "openinference.", "traceloop.", "ai.", "langfuse.", "input.value")
+PREFIXES: Final = LLM_ATTRIBUTE_PREFIXES
 
 KIND: Final = (
     "openinference.span.kind",

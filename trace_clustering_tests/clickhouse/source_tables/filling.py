@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.source_tables.trace_source import parse_source
+from trace_clustering.sources.read_report import ReadReport
 from trace_clustering.sources.tables import read_table_traces
 from trace_clustering.traces.trace import Trace
 from trace_clustering.traces.window import Window
@@ -19,24 +20,28 @@ Rows = Iterable[Mapping[str, Any]]
 
 
 @contextmanager
-def open_client(place: ClickHouse) -> Iterator["Client"]:
+def open_client(place: ClickHouse, database: str = "") -> Iterator["Client"]:
     """Connect to a database beside that of a place, where the tables of other programs are."""
+    if database:
+        with place.open_foreign_client("", "", database, 60) as (client, _, _):
+            yield client
+        return
     with place.open_foreign_client("", "", "", 60) as (client, _, own):
         client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": _PREFIX + own})
     with place.open_foreign_client("", "", _PREFIX + own, 60) as (client, _, _):
         yield client
 
 
-def create_table(place: ClickHouse, schema: str, table: str, rows: Rows = ()) -> None:
+def create_table(place: ClickHouse, schema: str, table: str, rows: Rows = (), *, database: str = "") -> None:
     """Create a table, and insert rows."""
-    with open_client(place) as client:
+    with open_client(place, database) as client:
         client.command(schema, {"table": table})
-    insert_rows(place, table, rows)
+    insert_rows(place, table, rows, database=database)
 
 
-def insert_rows(place: ClickHouse, table: str, rows: Rows) -> None:
+def insert_rows(place: ClickHouse, table: str, rows: Rows, *, database: str = "") -> None:
     """Insert rows; a column that a row does not name has its default."""
-    with open_client(place) as client:
+    with open_client(place, database) as client:
         for names, group in _group_by_names(rows).items():
             client.insert(table, group, column_names=list(names), database=client.database)
 
@@ -45,18 +50,19 @@ def read_day(place: ClickHouse, fields: Mapping[str, Any], day: datetime, team_i
     """Return the traces of a day from the source that these fields of the team settings name."""
     with open_client(place) as client:
         database = client.database
-    left_out: list[tuple[str, str]] = []
+    report = ReadReport()
     traces = list(
         read_table_traces(
             place,
             parse_source({"database": database, **fields}),
             team_id,
             Window(day, day + timedelta(days=1)),
+            report,
             timeout_seconds=60,
-            tell_left_out=lambda trace_id, reason: left_out.append((trace_id, reason)),
         )
     )
-    assert left_out == []
+    assert report.bad_count == 0, report.first_bad
+    assert report.traces == len(traces)
     return traces
 
 

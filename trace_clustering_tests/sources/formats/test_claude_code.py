@@ -310,6 +310,10 @@ def test_a_circle_of_parents_ends() -> None:
         ({"timestamp": "yesterday"}, "timestamp must be a time, not 'yesterday'"),
         ({"message": "hello"}, "message must be an object, not 'hello'"),
         ({"uuid": None}, "uuid is missing"),
+        (
+            {"message": {"content": "", "usage": {"output_tokens": "many"}}},
+            "usage.output_tokens must be a number, not 'many'",
+        ),
         ({"costUSD": "much"}, "costUSD must be a number, not 'much'"),
     ],
 )
