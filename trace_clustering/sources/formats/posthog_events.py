@@ -11,7 +11,8 @@ from typing import Any, Final
 from trace_clustering.errors import BadValueError
 from trace_clustering.posthog.stored_traces import DIGEST, parse_trace
 from trace_clustering.sources.formats.contract import Format, Record, list_rows
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages, to_text
+from trace_clustering.sources.history import read_exchange
+from trace_clustering.sources.messages import Message, parse_json_text, to_text
 from trace_clustering.sources.spans import Span, build_traces
 from trace_clustering.sources.values import (
     make_json,
@@ -159,7 +160,7 @@ def _count_input(properties: Mapping[str, Any]) -> int | None:
 def _read_messages(properties: Mapping[str, Any]) -> list[Message]:
     given = _get_first(properties, "$ai_input", "$ai_input_state")
     made = _get_first(properties, "$ai_output_choices", "$ai_output", "$ai_output_state")
-    return [*read_messages(given, "user"), *read_messages(made, "assistant")]
+    return read_exchange(given, made)
 
 
 def _get_first(properties: Mapping[str, Any], *names: str) -> object:
