@@ -4,30 +4,42 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from trace_clustering.sources.merged_history import MergedHistory
-from trace_clustering.sources.messages import Message
+from trace_clustering.sources.messages import Message, read_messages
+from trace_clustering.sources.same_message import is_same, is_telling
 from trace_clustering.sources.tool_results import ToolResults
 from trace_clustering.traces.trace import ToolCall, Turn
 
 
-def merge_histories(
-    calls: Iterable[Sequence[Message]], others: Iterable[Sequence[Message]] = ()
-) -> list[Message]:
+def merge_histories(calls: Iterable[Sequence[Message]]) -> list[Message]:
     """Return each message of a trace once, although later calls repeat what was said before.
 
     Parameters
     ----------
     calls : iterable of sequences of Message
         Of each call, in the order of time, what went in and what came out.
-    others : iterable of sequences of Message
-        What steps around the calls recorded, in the order in which they ended. Of these, only the end that
-        no call knows is added: an answer that was put together afterwards, a last thank-you.
     """
     merged = MergedHistory()
     for messages in calls:
         merged.add(messages)
-    for messages in others:
-        merged.add_end(messages)
     return merged.messages
+
+
+def read_exchange(given: object, made: object) -> list[Message]:
+    """Return the messages of what went into a step and what came out of it.
+
+    Frameworks hand on their whole state, so that what comes out may begin with what went in, or what went in
+    may end with what came out.
+    """
+    inputs, outputs = read_messages(given, "user"), read_messages(made, "assistant")
+    before = [message for message in inputs if message.role != "system"]
+    after = [message for message in outputs if message.role != "system"]
+    for place in range(max(len(before) - len(after), 0), len(before)):
+        pairs = zip(before[place:], after, strict=False)
+        if (after[0].role == "user" or is_telling(after[0])) and all(
+            is_same(one, other) for one, other in pairs
+        ):
+            return [*inputs, *after[len(before) - place :]]
+    return [*inputs, *outputs]
 
 
 def build_turns(messages: Iterable[Message]) -> tuple[Turn, ...]:

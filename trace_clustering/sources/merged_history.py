@@ -86,7 +86,10 @@ class MergedHistory:
         self._previous, self._previous_places = list(said), places
 
     def add_end(self, messages: Sequence[Message]) -> None:
-        """Add what follows the last message that is known; all if none is. Guesses and tools are left out."""
+        """Add what a step around the calls says at its end, after the last message that is known.
+
+        All is new if nothing is known. Guesses are left out, and the results of tools.
+        """
         said = [m for m in messages if m.role in ("user", "assistant") and not m.is_guess]
         known = next((i for i in range(len(said), 0, -1) if self._is_known(said[i - 1])), 0)
         self._add_first_system(messages)
@@ -116,11 +119,13 @@ class MergedHistory:
         return place in self._starts and self._said[place].role == message.role
 
     def _is_known(self, message: Message) -> bool:
-        """Return whether a message was said before; a user's also if a prompt was made of it."""
+        """Return whether a message, or a prompt that was made of it, was said before."""
         if get_key(message) in self._positions:
             return True
-        users = (known.text for known in self._said if known.role == "user")
-        return message.role == "user" and any(message.text.strip() in text for text in users)
+        if message.tool_calls:
+            return any(is_same(message, known) for known in self._said if known.tool_calls)
+        text = message.text.strip()
+        return any(text in known.text for known in self._said if known.role == message.role)
 
     def _find_match(self, said: Sequence[Message]) -> _Match | None:
         """Return how a call continues what is known; None if it begins something new."""

@@ -15,28 +15,27 @@ class ToolResults:
 
     def __init__(self) -> None:
         self._by_id: defaultdict[str, deque[_Place]] = defaultdict(deque)
-        self._by_name: defaultdict[str, list[_Place]] = defaultdict(list)
-        self._latest: list[_Place] = []  # the calls of the last turn that has any
+        # By the name of the tool, and whether the call has an id.
+        self._by_name: defaultdict[tuple[str, bool], list[_Place]] = defaultdict(list)
+        self._latest: list[_Place] = []  # the calls since something else was said
         self._answers: dict[_Place, Message] = {}
 
     def add_calls(self, turn: int, calls: Sequence[ToolCall]) -> None:
         """Add the calls of a turn; those that have a result already wait for none."""
-        places = []
+        if not calls:
+            self._latest = []
         for index, call in enumerate(calls):
             if call.result is None and call.error is None:
-                places.append((turn, index))
+                self._latest.append((turn, index))
+                self._by_name[call.name, bool(call.call_id)].append((turn, index))
                 if call.call_id:
                     self._by_id[call.call_id].append((turn, index))
-                else:
-                    self._by_name[call.name].append((turn, index))
-        if calls:
-            self._latest = places
 
     def answer(self, message: Message) -> bool:
         """Take a result to its call, and return whether there is one that waits for it.
 
         A result without an id belongs to the last turn that called its tool, and one without a name as well
-        to the first call that waits there. An id may also be one that the call does not have.
+        to the first call that waits. An id may also be one that the call does not have.
         """
         place = self._find(message)
         if place is not None:
@@ -52,8 +51,10 @@ class ToolResults:
         while waiting:
             if (place := waiting.popleft()) not in self._answers:
                 return place
-        if named := self._by_name.get(message.tool_name):
-            return self._take_first(named)
+        for has_id in (False,) if message.call_id else (False, True):
+            named = self._by_name.get((message.tool_name, has_id), [])
+            if (found := self._take_first(named)) is not None:
+                return found
         if message.call_id or message.tool_name:
             return None
         return next((place for place in self._latest if place not in self._answers), None)

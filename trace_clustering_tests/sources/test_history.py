@@ -3,6 +3,7 @@
 import pytest
 
 from trace_clustering.sources.history import build_turns, merge_histories
+from trace_clustering.sources.merged_history import MergedHistory
 from trace_clustering.sources.messages import Message
 from trace_clustering.traces.trace import ToolCall
 
@@ -138,10 +139,15 @@ def test_calls_that_know_nothing_of_each_other_are_all_kept() -> None:
 
 
 def test_of_other_steps_only_an_end_that_no_call_knows_is_added() -> None:
-    calls = [[user("Context: none. Question: Where is my parcel?"), model("It is on its way.")]]
+    call = [user("Context: none. Question: Where is my parcel?"), model("It is on its way.")]
     root = [user("Where is my parcel?"), model("It is on its way."), user("Thanks!")]
 
-    assert merge_histories(calls, [root, root]) == [*calls[0], user("Thanks!")]
+    merged = MergedHistory()
+    merged.add(call)
+    merged.add_end(root)
+    merged.add_end(root)
+
+    assert merged.messages == [*call, user("Thanks!")]
 
 
 def test_results_without_ids_go_to_the_calls_of_their_name() -> None:

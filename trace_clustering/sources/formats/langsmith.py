@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from trace_clustering.sources.formats.contract import Format, Record, list_rows
 from trace_clustering.sources.formats.langsmith_usage import read_cost, read_tokens
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages, to_text
+from trace_clustering.sources.history import read_exchange
+from trace_clustering.sources.messages import Message, parse_json_text, to_text
 from trace_clustering.sources.span import Span
 from trace_clustering.sources.spans import build_traces
 from trace_clustering.sources.values import make_json, read_mapping, read_name, read_time
@@ -127,7 +128,7 @@ def _is_error(run: Record) -> bool | None:
 
 
 def _read_messages(run: Record) -> list[Message]:
-    return [*read_messages(run.get("inputs"), "user"), *read_messages(run.get("outputs"), "assistant")]
+    return read_exchange(run.get("inputs"), run.get("outputs"))
 
 
 def _read_tool(run: Record) -> ToolCall:

@@ -11,10 +11,12 @@ from typing import Any, Final
 from trace_clustering.errors import BadValueError
 from trace_clustering.posthog.stored_traces import DIGEST, parse_trace
 from trace_clustering.sources.formats.contract import Format, Record, list_rows
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages, to_text
+from trace_clustering.sources.history import read_exchange
+from trace_clustering.sources.messages import Message, parse_json_text, to_text
 from trace_clustering.sources.spans import Span, build_traces
 from trace_clustering.sources.values import (
     make_json,
+    quote_value,
     read_count,
     read_flag,
     read_mapping,
@@ -51,8 +53,13 @@ def build_from_events(trace_id: str, events: Sequence[Record], source: str = "po
         If a time or a number of an event is none.
     """
     traces = build_traces(trace_id, map(read_event, events), source)
-    stored = [event["properties"] for event in events if DIGEST in event["properties"]]
-    return [_restore(stored[-1], traces[0].calls)] if stored else traces
+    stored = [event for event in events if DIGEST in event["properties"]]
+    if not stored:
+        return traces
+    newest = max(
+        stored, key=lambda event: (to_text(event["timestamp"]), to_text(event["properties"][DIGEST]))
+    )
+    return [_restore(newest["properties"], traces[0].calls)]
 
 
 def _is_event(row: Record) -> bool:
@@ -90,7 +97,7 @@ def read_event(record: Record) -> Span:
         parent_id="" if is_trace else read_name(properties.get("$ai_parent_id")) or trace_id,
         kind="model" if event == "$ai_generation" else "tool" if tool else "other",
         name=read_name(properties.get("$ai_span_name")) or read_name(properties.get("$ai_trace_name")),
-        call=_read_call(record, properties, span_id),
+        call=_read_call(record, properties),
         messages=[] if tool or event == "$ai_embedding" else _read_messages(properties),
         tool=tool,
         session_id=read_name(properties.get("$ai_session_id")),
@@ -101,11 +108,11 @@ def read_event(record: Record) -> Span:
     )
 
 
-def _read_call(record: Record, properties: Mapping[str, Any], span_id: str) -> ModelCall:
+def _read_call(record: Record, properties: Mapping[str, Any]) -> ModelCall:
     latency = read_number(properties.get("$ai_latency"), "$ai_latency")
     start, end = _read_times(record, latency)
     return ModelCall(
-        span_id=span_id,
+        span_id=read_name(properties.get("$ai_span_id")),
         model=read_name(properties.get("$ai_model")),
         provider=read_name(properties.get("$ai_provider")),
         start=start,
@@ -130,7 +137,12 @@ def _read_user(record: Record, trace_id: str) -> str:
 def _read_times(record: Record, latency: float | None) -> tuple[datetime | None, datetime | None]:
     """Return start and end: an event is sent when the call ends."""
     end = read_time(record.get("timestamp"), "timestamp", "any")
-    return None if end is None or latency is None else end - timedelta(seconds=latency), end
+    if end is None or latency is None:
+        return None, end
+    try:
+        return end - timedelta(seconds=latency), end
+    except OverflowError:
+        raise BadValueError(f"$ai_latency must be a number of seconds, not {quote_value(latency)}") from None
 
 
 def _count_input(properties: Mapping[str, Any]) -> int | None:
@@ -148,7 +160,7 @@ def _count_input(properties: Mapping[str, Any]) -> int | None:
 def _read_messages(properties: Mapping[str, Any]) -> list[Message]:
     given = _get_first(properties, "$ai_input", "$ai_input_state")
     made = _get_first(properties, "$ai_output_choices", "$ai_output", "$ai_output_state")
-    return [*read_messages(given, "user"), *read_messages(made, "assistant")]
+    return read_exchange(given, made)
 
 
 def _get_first(properties: Mapping[str, Any], *names: str) -> object:

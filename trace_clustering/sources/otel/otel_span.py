@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages, to_text
+from trace_clustering.sources.history import read_exchange
+from trace_clustering.sources.messages import Message, parse_json_text, to_text
 from trace_clustering.sources.otel import names
 from trace_clustering.sources.otel.attributes import Attributes, find_first, parse_literal
 from trace_clustering.sources.otel.genai import read_attribute_messages, read_event_messages
@@ -155,7 +156,7 @@ def _read_messages(span: OtelSpan, kind: str) -> list[Message]:
             "content": made,
             "tool_calls": [_read_vercel_call(call) for call in calls],
         }
-    return [*read_messages(parse_literal(given), "user"), *read_messages(parse_literal(made), "assistant")]
+    return read_exchange(parse_literal(given), parse_literal(made))
 
 
 def _read_vercel_call(call: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -101,6 +101,20 @@ def test_the_id_of_the_trace_is_no_user() -> None:
     assert build_one(POSTHOG, {**make_event(), "distinct_id": "t"}).user_id == ""
 
 
+def test_a_latency_that_no_calendar_holds_is_named() -> None:
+    with pytest.raises(BadValueError, match=r"\$ai_latency must be a number of seconds, not 1e\+300"):
+        build_one(POSTHOG, make_event(latency=1e300))
+
+
+def test_of_a_trace_that_was_stored_again_the_newest_counts() -> None:
+    events = []
+    for end, text in [(END, "new"), (END - timedelta(days=1), "old")]:
+        trace = Trace("t", end=end, turns=(Turn("user", text),))
+        (row,) = build_events(1, prepare_trace(trace, END), END)
+        events.append(dict(zip(("uuid", "event", "properties", "timestamp"), map(str, row), strict=False)))
+    assert build_one(POSTHOG, *events).list_texts("user") == ["new"]
+
+
 def test_own_properties_are_kept() -> None:
     event = make_event("$ai_trace")
     event["properties"] |= {"plan": "pro", "$lib": "posthog-python"}
@@ -162,7 +176,7 @@ FULL = Trace(
 )
 
 
-BARE = Trace("bare", turns=(Turn("user", "Hello"),), calls=(ModelCall("a", "small"),))
+BARE = Trace("bare", turns=(Turn("user", "Hello"),), calls=(ModelCall(model="small"),))
 
 
 @pytest.mark.parametrize("trace", [FULL, BARE], ids=["full", "bare"])
