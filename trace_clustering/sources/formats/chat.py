@@ -14,7 +14,7 @@ from trace_clustering.sources.formats.contract import Record
 from trace_clustering.sources.history import build_turns
 from trace_clustering.sources.messages import Message
 from trace_clustering.sources.spans import add_known
-from trace_clustering.sources.values import quote_value, read_count, read_mapping, read_name
+from trace_clustering.sources.values import make_json, quote_value, read_count, read_mapping, read_name
 from trace_clustering.traces.trace import ModelCall, Trace
 
 
@@ -79,8 +79,15 @@ def find_id(record: Record, names: Iterable[str], messages: object) -> str:
     for name in names:
         if found := read_name(record.get(name)):
             return found
-    content = json.dumps(messages, ensure_ascii=False, sort_keys=True, default=str)
-    return "chat-" + hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:32]
+    content = json.dumps(_drop_missing(make_json(messages)), sort_keys=True)
+    return "chat-" + hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _drop_missing(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return a value without empty fields: where a record lacks one, a table has a null."""
+    if isinstance(value, dict):
+        return {name: _drop_missing(item) for name, item in value.items() if item is not None}
+    return [_drop_missing(item) for item in value] if isinstance(value, list) else value
 
 
 def read_list(record: Record, name: str) -> list[Any]:

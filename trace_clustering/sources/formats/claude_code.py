@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from trace_clustering.sources.formats.claude_code_branch import find_branch, find_root
+from trace_clustering.sources.formats.claude_code_branch import find_branch, find_roots
 from trace_clustering.sources.formats.claude_code_entry import Entry, cut_record, read_entry
 from trace_clustering.sources.formats.claude_code_turns import build_session
 from trace_clustering.sources.formats.contract import Format, Record
@@ -60,10 +60,10 @@ def _build(session: str, parts: Sequence[Record]) -> Iterable[Trace]:
 
 def _group_agents(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     """Return the entries of each sub-agent by its id, or by that of its first entry where none has a name."""
-    by_id = {entry.uuid: entry for entry in entries}
+    roots = find_roots(entries)
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
-        groups.setdefault(entry.agent or find_root(entry, by_id), []).append(entry)
+        groups.setdefault(entry.agent or roots[entry.uuid], []).append(entry)
     return groups
 
 

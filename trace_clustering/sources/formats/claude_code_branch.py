@@ -24,13 +24,19 @@ def find_branch(entries: Sequence[Entry]) -> list[Entry]:
     return branch + _find_siblings(branch, spoken)
 
 
-def find_root(entry: Entry, by_id: dict[str, Entry]) -> str:
-    """Return the id of the first entry of a branch."""
-    seen: set[str] = set()
-    while entry.parent in by_id and entry.uuid not in seen:
-        seen.add(entry.uuid)
-        entry = by_id[entry.parent]
-    return entry.uuid
+def find_roots(entries: Sequence[Entry]) -> dict[str, str]:
+    """Return for the id of each entry that of the first entry of its branches."""
+    by_id = {entry.uuid: entry for entry in entries}
+    roots: dict[str, str] = {}
+    for entry in entries:
+        path: dict[str, None] = {}
+        uuid = entry.uuid
+        while uuid not in roots and uuid not in path:
+            path[uuid] = None
+            uuid = by_id[uuid].parent if by_id[uuid].parent in by_id else uuid
+        root = roots.get(uuid, uuid)
+        roots |= dict.fromkeys(path, root)
+    return roots
 
 
 def _walk_back(entries: Sequence[Entry], spoken: Sequence[Entry], leaf: Entry) -> list[Entry]:

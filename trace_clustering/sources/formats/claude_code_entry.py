@@ -151,7 +151,7 @@ def _is_machine(part: Mapping[str, Any]) -> bool:
     if any(part.get(name) for name in ("isMeta", "isCompactSummary", "isVisibleInTranscriptOnly")):
         return True
     origin = read_mapping(part.get("origin")).get("kind")
-    return part.get("promptSource") == "system" or origin not in (None, "human")
+    return part.get("promptSource") == "system" or origin == "task-notification"
 
 
 def _read_queued_prompt(record: Mapping[str, Any]) -> object:

@@ -34,7 +34,7 @@ def build_session(trace: Trace, branch: Sequence[Entry]) -> Trace:
         input_tokens=add_known(call.input_tokens for call in calls),
         output_tokens=add_known(call.output_tokens for call in calls),
         cost=add_known(call.cost for call in calls),
-        is_error=any(call.is_error for call in calls) if calls else None,
+        is_error=True if any(call.is_error for call in calls) else None,
         error=next((call.error for call in calls if call.error), ""),
         is_automation=trace.is_automation or all(map(is_machine_prompt, users)),
         properties={name: value for name, value in origin.items() if value},
@@ -120,6 +120,7 @@ def _build_call(group: Sequence[Entry]) -> ModelCall | None:
         output_tokens=max((tokens for _, tokens in usages if tokens is not None), default=None),
         cost=max((entry.cost for entry in group if entry.cost is not None), default=None),
         latency=max((entry.latency for entry in group if entry.latency is not None), default=None),
-        is_error=first.is_error,
+        # Only a failure is recorded; that there is none does not tell that all went well.
+        is_error=True if first.is_error else None,
         error=text if first.is_error else "",
     )

@@ -70,7 +70,7 @@ def test_usage_that_each_block_repeats_counts_once() -> None:
     assert [turn.text for turn in trace.turns] == ["Fix the login bug", "I look.", "Fixed."]
     assert [(one.name, one.result) for one in trace.tool_calls] == [("Read", "def login()")]
     assert trace.calls[0].end == datetime(2026, 8, 1, 9, 0, 4, tzinfo=UTC)
-    assert trace.is_error is False
+    assert trace.is_error is None
 
 
 def test_branches_that_were_left_are_left_out() -> None:
@@ -130,8 +130,9 @@ def test_sub_agents_are_traces_of_their_own() -> None:
     rows = [
         ASK,
         answer("a1", "u1", call("Task", "t1"), 2),
-        user("x1", None, "Search for login", 3, **more),
+        user("x1", "a1", "Search for login", 3, **more),
         answer("x2", "x1", "Found it.", 4, **more),
+        answer("x3", "x2", "All of it.", 4, **more),
         user("y1", None, "Search for tests", 3, agentId="ag2", **more),
         answer("y2", "y1", "No tests.", 4, agentId="ag2", **more),
         user("r1", "a1", result("t1", "Found it."), 5),
@@ -141,7 +142,7 @@ def test_sub_agents_are_traces_of_their_own() -> None:
     assert (main.trace_id, main.is_automation, main.input_tokens) == ("s1", False, 20)
     assert main.list_texts("user") == ["Fix the login bug"]
     assert (first.trace_id, first.session_id, first.is_automation) == ("s1:x1", "s1", True)
-    assert [turn.text for turn in first.turns] == ["Search for login", "Found it."]
+    assert [turn.text for turn in first.turns] == ["Search for login", "Found it.", "All of it."]
     assert (second.trace_id, second.is_automation) == ("s1:ag2", True)
 
 

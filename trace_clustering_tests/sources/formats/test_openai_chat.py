@@ -114,8 +114,9 @@ def test_of_two_answers_the_preferred_one_counts() -> None:
 def test_without_ids_the_words_make_one() -> None:
     first, again = {"messages": [ASK, ANSWER]}, {"messages": [dict(ASK), dict(ANSWER)]}
     other = {"messages": [ASK]}
-    ids = [trace_id for record in (first, again, other) for trace_id, _ in OPENAI_CHAT.split(record)]
-    assert ids[0] == ids[1] != ids[2]
+    table = {"messages": [{"name": None, **ASK}, {**ANSWER, "tool_calls": None}], "model": None}
+    ids = [trace_id for record in (first, again, table, other) for trace_id, _ in OPENAI_CHAT.split(record)]
+    assert ids[0] == ids[1] == ids[2] != ids[3]
     assert ids[0].startswith("chat-")
 
 
