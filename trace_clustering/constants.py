@@ -43,6 +43,8 @@ MAX_RECORD_BYTES: Final = 32 * 1024**2
 MAX_SKIPPED_BYTES: Final = 1024**3
 # The parts of traces are kept in memory up to this size together, and beyond it in temporary files.
 MAX_GROUPING_BYTES: Final = 64 * 1024**2
+# A longer text of a record is no property to filter by.
+MAX_PROPERTY_LENGTH: Final = 200
 # A larger trace is left out.
 MAX_TRACE_BYTES: Final = 256 * 1024**2
 MAX_STDIN_BYTES: Final = 8 * 1024**3
@@ -61,6 +63,9 @@ MAX_SOURCE_TRACE_AGE: Final = timedelta(days=30)
 LLM_ATTRIBUTE_PREFIXES: Final = (
     *("gen_ai.", "llm.", "openinference.", "traceloop.", "ai.", "langfuse.", "input.value"),
 )
+
+# Ingesting traces. A batch is read, summarized and embedded before the next one is.
+INGESTION_STATEMENT_TIMEOUT: Final = 120.0
 
 # How traces are clustered
 DEFAULT_RANDOM_STATE: Final = 42

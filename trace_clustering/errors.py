@@ -140,11 +140,11 @@ class ToolCallRefusedError(InternalError):
 
 
 class LimitReachedError(InternalError):
-    """A limit does not allow another request to the language model; the message names it (in `labeling/`)."""
+    """A limit does not allow another request to the language model; the message names it (in `llm/`)."""
 
 
 class EndpointDownError(InternalError):
-    """The endpoint of the language model gave no answer (in `labeling/`).
+    """The endpoint of the language model gave no answer (in `llm/`).
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ class EndpointDownError(InternalError):
 
 
 class RequestTooLongError(EndpointDownError):
-    """The endpoint takes only shorter requests; a shorter one can be made (in `labeling/`)."""
+    """The endpoint takes only shorter requests; a shorter one can be made (in `llm/`)."""
 
 
 def explain_validation(

@@ -8,12 +8,13 @@ from trace_clustering.environment import (
     CLICKHOUSE_DSN,
     EXECUTOR,
     FIRST_DAY,
+    INCLUDE_TODAY,
     SOURCE_DSN,
     STORAGE,
     TEAM_IDS,
     TEAM_SETTINGS,
 )
-from trace_clustering.labeling.access import API_KEY, BASE_URL, FORMER_BASE_URL
+from trace_clustering.llm.access import API_KEY, BASE_URL, FORMER_BASE_URL
 
 # Real data for acceptance tests; it is no part of the project.
 REAL_DATA = Path(
@@ -21,7 +22,7 @@ REAL_DATA = Path(
 )
 
 VARIABLES = (
-    *(CLICKHOUSE_DSN, EXECUTOR, FIRST_DAY, STORAGE, TEAM_IDS, TEAM_SETTINGS),
+    *(CLICKHOUSE_DSN, EXECUTOR, FIRST_DAY, INCLUDE_TODAY, STORAGE, TEAM_IDS, TEAM_SETTINGS),
     *(API_KEY, BASE_URL, FORMER_BASE_URL),
     *(name for name in os.environ if name.startswith(("TRACE_CLUSTERING_LLM_", SOURCE_DSN))),
 )

@@ -8,7 +8,7 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.labeling.agent.run import Attempt
 from trace_clustering.labeling.label import label_clusters
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.team_settings import load_llm_of_team
 from trace_clustering.processes.clock import StepClock

@@ -9,15 +9,15 @@ from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel, ClusterLabels, Projection2D
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.access import API_KEY, BASE_URL
 from trace_clustering.labeling.agent.evidence import Clustering, HeldOutTrace, hold_out
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
 from trace_clustering.labeling.agent.store import LabelStore
-from trace_clustering.labeling.endpoint.budget import Usage
-from trace_clustering.labeling.endpoint.connection import Connection
 from trace_clustering.labeling.keywords import TERMS_IN_TITLE, build_documents, find_terms
-from trace_clustering.labeling.resource import LLM
 from trace_clustering.labeling.titles import add_each_term, make_titles_distinct
+from trace_clustering.llm.access import API_KEY, BASE_URL
+from trace_clustering.llm.endpoint.budget import Usage
+from trace_clustering.llm.endpoint.connection import Connection
+from trace_clustering.llm.resource import LLM
 from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.worker import run_with_deadline
 from trace_clustering.text import clean_line
@@ -109,7 +109,7 @@ def require_model(llm: LLM) -> None:
         raise InvalidSettingsError(
             f"There is no language model: set {API_KEY}, or {BASE_URL} to the address of your own server"
         )
-    from trace_clustering.labeling.endpoint.probe import require_endpoint
+    from trace_clustering.llm.endpoint.probe import require_endpoint
 
     require_endpoint(connection)
 

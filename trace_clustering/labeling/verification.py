@@ -10,12 +10,12 @@ from pydantic import BeforeValidator, ValidationError
 from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.errors import EndpointDownError, LimitReachedError, RequestTooLongError
 from trace_clustering.labeling.agent.evidence import HeldOutTrace
-from trace_clustering.labeling.endpoint.answers import Answer
-from trace_clustering.labeling.endpoint.client import Endpoint
-from trace_clustering.labeling.endpoint.request_size import measure_text
-from trace_clustering.labeling.json_answers import dump_json, shorten
-from trace_clustering.labeling.reading import Integer, ModelInput, read_list
-from trace_clustering.labeling.text_calls import find_calls
+from trace_clustering.llm.endpoint.answers import Answer
+from trace_clustering.llm.endpoint.client import Endpoint
+from trace_clustering.llm.endpoint.request_size import measure_text
+from trace_clustering.llm.json_answers import dump_json, shorten
+from trace_clustering.llm.reading import Integer, ModelInput, read_list
+from trace_clustering.llm.text_calls import find_calls
 from trace_clustering.text import clean_line
 
 VERIFIER = """\

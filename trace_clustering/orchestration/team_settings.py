@@ -11,8 +11,8 @@ import yaml
 from trace_clustering.clickhouse.source_tables.trace_source import TraceSource, parse_source
 from trace_clustering.environment import TEAM_SETTINGS, find_team_settings_file, parse_team_id, read_team_ids
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.labeling.access import KEYS_FOR_RUNS
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.access import KEYS_FOR_RUNS
+from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings
 
 _LLM = "llm"  # beside the settings of a team, its fields of the resource of this name

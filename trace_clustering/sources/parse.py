@@ -58,22 +58,23 @@ def parse_record(row: dict[str, Any], repairs: Repairs) -> TraceRecord:
     BadValueError
         If a field is missing or wrong.
     """
-    reader = _RowReader(row)
+    reader = RowReader(row)
     record = TraceRecord(
-        trace_id=_parse_trace_id(row.get("trace_id")),
-        timestamp=_parse_timestamp(row.get("timestamp")),
+        trace_id=parse_trace_id(row.get("trace_id")),
+        timestamp=parse_timestamp(row.get("timestamp")),
         title=reader.read_text("title"),
         flow_diagram=reader.read_text("flow_diagram"),
         bullets=reader.read_texts("bullets"),
         interesting_notes=reader.read_texts("interesting_notes"),
         properties=reader.read_properties(),
-        embedding=_parse_embedding(row.get("embedding")),
+        embedding=parse_embedding(row.get("embedding")),
     )
     repairs.records += reader.has_repaired
     return record
 
 
-def _parse_trace_id(value: object) -> str:
+def parse_trace_id(value: object) -> str:
+    """Return the id of a trace, or raise `BadValueError`."""
     if isinstance(value, uuid.UUID):
         return str(value)
     if not isinstance(value, str) or not value.strip():
@@ -85,7 +86,8 @@ def _parse_trace_id(value: object) -> str:
     return value
 
 
-def _parse_timestamp(value: object) -> datetime:
+def parse_timestamp(value: object) -> datetime:
+    """Return a moment in UTC, or raise `BadValueError`."""
     moment = value
     if isinstance(value, date) and not isinstance(value, datetime):
         moment = datetime.combine(value, time(), UTC)
@@ -108,7 +110,7 @@ def _parse_timestamp(value: object) -> datetime:
     return moment
 
 
-class _RowReader:
+class RowReader:
     """Reads the texts of a row, and remembers whether it repaired one."""
 
     def __init__(self, row: dict[str, Any]) -> None:
@@ -116,6 +118,7 @@ class _RowReader:
         self.has_repaired = False
 
     def read_text(self, name: str) -> str:
+        """Return a text; empty if it is missing."""
         value: object = self._row.get(name)
         if value is None:
             return ""
@@ -135,6 +138,7 @@ class _RowReader:
         return [self._repair(text) for text in texts]
 
     def read_properties(self) -> dict[str, Any]:
+        """Return the properties as JSON; empty if they are missing."""
         properties = _decode_properties(self._row.get("properties"))
         try:
             text = json.dumps(properties, allow_nan=False, ensure_ascii=False, default=_convert_value)
@@ -200,7 +204,8 @@ def _convert_value(value: object) -> object:
     raise TypeError(f"it holds a value of the type {type(value).__name__}")
 
 
-def _parse_embedding(value: object) -> FloatArray:
+def parse_embedding(value: object) -> FloatArray:
+    """Return an embedding, shape (d,), or raise `BadValueError`."""
     if value is None:
         raise BadValueError("embedding is missing")
     if isinstance(value, list) and any(isinstance(number, Decimal) for number in value):

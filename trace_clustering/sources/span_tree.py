@@ -1,6 +1,6 @@
 """How the spans of a trace hang together: duplicates, order, parents."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -18,12 +18,14 @@ class SpanTree:
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        self._by_id: dict[str, Span] = {}
-        # The order of rows must not matter.
-        for number, span in enumerate(sorted(spans, key=_rank_version)):
-            span_id = span.span_id or f"row {number}"
-            self._by_id[span_id] = replace(span, span_id=span_id)
-        self.spans = sorted(self._by_id.values(), key=_rank_time)
+        rows: dict[str, list[Span]] = {}
+        for span in spans:
+            rows.setdefault(span.span_id, []).append(span)
+        # A row without an id is a span of its own.
+        nameless = [replace(s, span_id=f"row {n}") for n, s in enumerate(sorted(rows.pop("", []), key=repr))]
+        newest = [_choose_newest(versions) for versions in rows.values()]
+        self.spans = sorted([*newest, *nameless], key=_rank_time)
+        self._by_id = {span.span_id: span for span in self.spans}
 
     @property
     def root(self) -> Span:
@@ -70,10 +72,15 @@ class SpanTree:
         return nearest
 
 
+def _choose_newest(rows: Sequence[Span]) -> Span:
+    return rows[0] if len(rows) == 1 else max(rows, key=_rank_version)
+
+
 def _rank_version(span: Span) -> tuple[datetime, bool, int, str]:
-    # An export of a trace that still ran has spans without an end.
+    # An export of a trace that still ran has spans without an end; the last makes the choice independent of
+    # the order of rows.
     return span.version or _EARLIEST, span.call.end is not None, len(span.messages), repr(span)
 
 
 def _rank_time(span: Span) -> tuple[datetime, datetime, str]:
-    return span.call.start or _LATEST, span.call.end or _LATEST, span.span_id
+    return span.call.start or span.call.end or _LATEST, span.call.end or _LATEST, span.span_id

@@ -31,11 +31,10 @@ def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trac
     for span in tree.spans:
         by_owner.setdefault(owners[span.span_id], []).append(span)
     agents = sorted(owner for owner, group in by_owner.items() if owner and _has_conversation(group))
-    if not _has_conversation(by_owner.get("", [])):
-        agents = []
-    main = build_trace(
-        trace_id, [s for o, group in by_owner.items() if o not in agents for s in group], source
-    )
+    if not agents or not _has_conversation(by_owner.get("", [])):
+        return [_build(trace_id, tree, source)]
+    own = [span for owner, group in by_owner.items() if owner not in agents for span in group]
+    main = build_trace(trace_id, own, source)
     started = [build_trace(f"{trace_id}/{agent}", by_owner[agent], source) for agent in agents]
     return [main, *(_hand_down(main, trace) for trace in started)]
 
@@ -46,12 +45,16 @@ def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
     The conversation is that of the model calls. Where their content was not recorded, it is that of the
     outermost spans.
     """
-    tree = SpanTree(spans)
+    return _build(trace_id, SpanTree(spans), source)
+
+
+def _build(trace_id: str, tree: SpanTree, source: str) -> Trace:
     root, ordered = tree.root, tree.spans
     calls, wrappers = _split_calls(tree)
     starts = [span.call.start for span in ordered if span.call.start]
-    ends = [moment for span in ordered if (moment := span.call.end or span.call.start)]
-    start, end = min(starts, default=None), max(ends, default=None)
+    ends = [span.call.end for span in ordered if span.call.end]
+    # Of a span without an end, or without a start, the other moment is all that is known.
+    start, end = min([*starts, *ends], default=None), max([*starts, *ends], default=None)
     is_error = _find_error(root, calls)
     return Trace(
         trace_id=trace_id,
@@ -66,13 +69,14 @@ def build_trace(trace_id: str, spans: Iterable[Span], source: str) -> Trace:
         input_tokens=_add_up(tree, calls, lambda span: span.call.input_tokens),
         output_tokens=_add_up(tree, calls, lambda span: span.call.output_tokens),
         cost=_add_up(tree, calls, lambda span: span.call.cost),
-        latency=(end - start).total_seconds() if start and end else None,
+        latency=(end - start).total_seconds() if starts and ends and start and end else None,
         is_error=is_error,
         error=_find_text([root, *calls, *ordered], lambda span: span.call.error) if is_error else "",
         tags=tuple(dict.fromkeys(tag for span in [root, *ordered] for tag in span.tags)),
         is_automation=any(span.is_automation for span in ordered),
         source=source,
         source_link=_find_text([root, *ordered], lambda span: span.source_link),
+        properties=root.properties,
     )
 
 
@@ -98,6 +102,7 @@ def _hand_down(main: Trace, agent: Trace) -> Trace:
         user_id=agent.user_id or main.user_id,
         environment=agent.environment or main.environment,
         source_link=agent.source_link or main.source_link,
+        properties={**main.properties, **agent.properties},
         is_automation=True,
     )
 

@@ -10,7 +10,7 @@ from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.definitions import defs
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.traces.record import TraceRecord
 

@@ -15,10 +15,9 @@ import dagster as dg
 import pytest
 
 from trace_clustering.artifacts.parquet import from_parquet
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering_tests.assets.conftest import Graph
 from trace_clustering_tests.examples import DAY, themed_records
-from trace_clustering_tests.labeling.llm_server import KEY, Fails, Hangs, LLMServer, Model, in_turn, says
 from trace_clustering_tests.labeling.models import (
     FINALIZE,
     OVERVIEW,
@@ -28,6 +27,7 @@ from trace_clustering_tests.labeling.models import (
     labels_all,
     sensible,
 )
+from trace_clustering_tests.llm.llm_server import KEY, Fails, Hangs, LLMServer, Model, in_turn, says
 
 PARTITION = f"{DAY}|1"
 LAST_TWO = ["cluster_labels", "emitted_cluster_event"]
@@ -182,7 +182,7 @@ KILLED = """
 import sys
 from pathlib import Path
 import dagster as dg
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering_tests.assets.conftest import Graph
 
 with dg.instance_for_test() as instance:

@@ -9,11 +9,11 @@ import dagster as dg
 import pytest
 import yaml
 
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering_tests.assets.conftest import Graph, read_metadata
 from trace_clustering_tests.examples import ASSETS, DAY, themed_records
-from trace_clustering_tests.labeling.llm_server import KEY, LLMServer
 from trace_clustering_tests.labeling.models import sensible
+from trace_clustering_tests.llm.llm_server import KEY, LLMServer
 from trace_clustering_tests.orchestration.test_launchpad import JOB, scaffold
 
 PARTITION = f"{DAY}|1"

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.labeling.resource import LLM
 from trace_clustering.launchpad import describe_field
+from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.declaration import describe_bounds
 from trace_clustering.orchestration.settings import ClusteringSettings
 

@@ -12,8 +12,8 @@ from trace_clustering import environment
 from trace_clustering.cli import main
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.definitions import defs
-from trace_clustering.labeling.access import API_KEY, BASE_URL
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.access import API_KEY, BASE_URL
+from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings, HDBSCANParams
 from trace_clustering.orchestration.team_settings import load_team_settings
 from trace_clustering.posthog.filter_operators import OPERATORS

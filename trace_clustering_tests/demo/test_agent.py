@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from trace_clustering.cli import main
 from trace_clustering.labeling.label import require_model
-from trace_clustering.labeling.resource import LLM
-from trace_clustering_tests.labeling.llm_server import KEY
+from trace_clustering.llm.resource import LLM
+from trace_clustering_tests.llm.llm_server import KEY
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -13,9 +13,9 @@ from trace_clustering.labeling.agent.evidence import Clustering
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
 from trace_clustering.labeling.agent.store import LabelStore
 from trace_clustering.labeling.label import generate_cluster_labels
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering, prepare_clustering
-from trace_clustering_tests.labeling.llm_server import KEY, LLMServer, Model
+from trace_clustering_tests.llm.llm_server import KEY, LLMServer, Model
 
 # The first import takes seconds, which must not count against the time limits of a test.
 importlib.import_module("trace_clustering.labeling.agent.graph")

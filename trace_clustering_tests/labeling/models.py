@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable
 from typing import Any
 
-from trace_clustering_tests.labeling.llm_server import Call, Model, Reply, Request, Says, says
+from trace_clustering_tests.llm.llm_server import Call, Model, Reply, Request, Says, says
 
 OVERVIEW = Call("get_clusters_overview")
 SAMPLES = Call("get_all_clusters_with_sample_titles", {"titles_per_cluster": 10})

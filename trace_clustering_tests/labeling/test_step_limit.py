@@ -2,9 +2,9 @@
 
 import pytest
 
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import Hangs, in_turn
+from trace_clustering_tests.llm.llm_server import Hangs, in_turn
 
 
 @pytest.mark.parametrize("seconds", [600, 1200, 7200])

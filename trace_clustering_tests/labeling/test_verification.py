@@ -9,8 +9,8 @@ import pytest
 from trace_clustering.labeling.agent.evidence import gather_evidence
 from trace_clustering_tests.labeling.clusterings import clustering, prepare_clustering
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import Call, Fails, Model, Request, Says, in_turn, says
 from trace_clustering_tests.labeling.models import FINALIZE, OVERVIEW, finalizes_at_once, labels_all, sensible
+from trace_clustering_tests.llm.llm_server import Call, Fails, Model, Request, Says, in_turn, says
 
 AGENT = (says(OVERVIEW), labels_all, says(FINALIZE))
 

@@ -10,10 +10,10 @@ from dagster._core.snap.snap_to_yaml import default_values_yaml_from_type_snap
 from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.definitions import defs
-from trace_clustering.labeling.resource import LLM
 from trace_clustering.launchpad import is_given
+from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings
-from trace_clustering_tests.labeling.llm_server import KEY
+from trace_clustering_tests.llm.llm_server import KEY
 
 JOB = defs.resolve_job_def("trace_clustering_job")
 NAMES = sorted(defs.resources or {})

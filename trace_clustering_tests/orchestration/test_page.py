@@ -20,7 +20,7 @@ from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.receipt import EventReceipt
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 from trace_clustering.definitions import defs
-from trace_clustering.labeling.access import API_KEY, BASE_URL
+from trace_clustering.llm.access import API_KEY, BASE_URL
 from trace_clustering.orchestration.team_settings import load_team_settings
 from trace_clustering_tests.examples import WINDOW
 

@@ -21,11 +21,11 @@ from trace_clustering.labeling.agent.messages import (
 from trace_clustering.labeling.agent.state import AgentState
 from trace_clustering.labeling.agent.tools.registry import FINALIZE, TOOLS, call_tool
 from trace_clustering.labeling.agent.tracing import keep_from_tracers
-from trace_clustering.labeling.endpoint.answers import Answer
-from trace_clustering.labeling.endpoint.client import Endpoint
-from trace_clustering.labeling.endpoint.request_size import measure_text
-from trace_clustering.labeling.json_answers import write_refusal
-from trace_clustering.labeling.text_calls import names_tool
+from trace_clustering.llm.endpoint.answers import Answer
+from trace_clustering.llm.endpoint.client import Endpoint
+from trace_clustering.llm.endpoint.request_size import measure_text
+from trace_clustering.llm.json_answers import write_refusal
+from trace_clustering.llm.text_calls import names_tool
 
 FINALIZED = "finalized by the agent"
 # After so many answers in a row without a call that was taken, a reminder will not help any more.

@@ -8,12 +8,12 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 
 from trace_clustering.labeling.agent.tools.registry import TOOLS, read_arguments
-from trace_clustering.labeling.endpoint.answers import Answer
-from trace_clustering.labeling.endpoint.request_size import measure_message
-from trace_clustering.labeling.endpoint.wire import CALL_FIELDS, FIELDS, ITEMS
-from trace_clustering.labeling.json_answers import dump_json, replace_surrogates, shorten
-from trace_clustering.labeling.reading import match_name
-from trace_clustering.labeling.text_calls import find_calls
+from trace_clustering.llm.endpoint.answers import Answer
+from trace_clustering.llm.endpoint.request_size import measure_message
+from trace_clustering.llm.endpoint.wire import CALL_FIELDS, FIELDS, ITEMS
+from trace_clustering.llm.json_answers import dump_json, replace_surrogates, shorten
+from trace_clustering.llm.reading import match_name
+from trace_clustering.llm.text_calls import find_calls
 
 MAX_CALLS = 20  # in one answer
 _MAX_TEXT_LENGTH = 2_000

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.labeling.agent.draft import MAX_BULLETS
 from trace_clustering.labeling.agent.evidence import Evidence
-from trace_clustering.labeling.json_answers import dump_json, shorten
+from trace_clustering.llm.json_answers import dump_json, shorten
 
 VERSION = 1
 

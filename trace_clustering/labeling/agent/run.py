@@ -14,17 +14,17 @@ from trace_clustering.errors import (
     LLMUnavailableError,
     ToolCallRefusedError,
 )
-from trace_clustering.labeling.access import BASE_URL
 from trace_clustering.labeling.agent.draft import Draft, ToolContext
 from trace_clustering.labeling.agent.evidence import Clustering, gather_evidence
 from trace_clustering.labeling.agent.store import LabelStore, StoredLabels
-from trace_clustering.labeling.endpoint.budget import Budget, Usage
-from trace_clustering.labeling.endpoint.connection import Connection
-from trace_clustering.labeling.endpoint.dialect import Dialect
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.access import BASE_URL
+from trace_clustering.llm.endpoint.budget import Budget, Usage
+from trace_clustering.llm.endpoint.connection import Connection
+from trace_clustering.llm.endpoint.dialect import Dialect
+from trace_clustering.llm.resource import LLM
 
 if TYPE_CHECKING:
-    from trace_clustering.labeling.endpoint.client import Endpoint
+    from trace_clustering.llm.endpoint.client import Endpoint
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ class _Run:
         )
 
     def _open_endpoint(self, connection: Connection) -> "Endpoint":
-        from trace_clustering.labeling.endpoint.client import Endpoint
+        from trace_clustering.llm.endpoint.client import Endpoint
 
         dialect = self._dialects.setdefault(connection.model, Dialect())
         return Endpoint(connection, self._budget, self._log, dialect)

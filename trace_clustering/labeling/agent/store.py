@@ -13,7 +13,7 @@ from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.files import write_whole
 from trace_clustering.constants import NOISE_TITLE
 from trace_clustering.labeling.agent.prompts import VERSION
-from trace_clustering.labeling.endpoint.budget import Usage
+from trace_clustering.llm.endpoint.budget import Usage
 
 # What a file that is missing, damaged or of another time raises.
 _UNREADABLE: Final = (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError)

@@ -2,18 +2,19 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
+from trace_clustering.constants import MAX_PROPERTY_LENGTH
 from trace_clustering.errors import BadValueError
 from trace_clustering.sources.formats.contract import Record
 from trace_clustering.sources.history import build_turns
 from trace_clustering.sources.messages import Message
 from trace_clustering.sources.spans import add_known
-from trace_clustering.sources.values import quote_value, read_count, read_name
+from trace_clustering.sources.values import quote_value, read_count, read_mapping, read_name
 from trace_clustering.traces.trace import ModelCall, Trace
 
 
@@ -55,6 +56,18 @@ def read_usage(usage: Mapping[str, Any]) -> tuple[int | None, int | None]:
         answer = "output_tokens"
     tokens = add_known(read_count(usage.get(name), f"usage.{name}") for name in names)
     return tokens, read_count(usage.get(answer), f"usage.{answer}")
+
+
+def list_properties(record: Record, *used: str) -> dict[str, Any]:
+    """Return what else a record says, for filters: numbers, flags and short texts, also of its `metadata`."""
+    found = {**read_mapping(record.get("metadata")), **record}
+    return {
+        str(name): value
+        for name, value in found.items()
+        if name not in used
+        and (isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)))
+        and len(str(value)) <= MAX_PROPERTY_LENGTH
+    }
 
 
 def find_id(record: Record, names: Iterable[str], messages: object) -> str:
@@ -99,16 +112,3 @@ def parse_list(value: object) -> list[Any] | None:
         except (ValueError, RecursionError):
             return None
     return value if isinstance(value, list) else None
-
-
-def to_json(value: Any) -> Any:  # noqa: ANN401 - any value of a file
-    """Return a value of a file as JSON has it: times as text, decimals as numbers, bytes left out."""
-    if isinstance(value, Mapping):
-        return {str(name): to_json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    return value if isinstance(value, str | int | float | bool) else None

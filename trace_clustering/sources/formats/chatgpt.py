@@ -6,10 +6,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from trace_clustering.errors import BadValueError
-from trace_clustering.sources.formats.chat import Said, build_chat, find_id, to_json
+from trace_clustering.sources.formats.chat import Said, build_chat, find_id
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.messages import Message, read_messages, to_text
-from trace_clustering.sources.values import quote_value, read_mapping, read_name, read_time
+from trace_clustering.sources.values import make_json, quote_value, read_mapping, read_name, read_time
 from trace_clustering.traces.trace import ToolCall, Trace
 
 _IDS: Final = ("id", "conversation_id")
@@ -37,7 +37,7 @@ def _split(record: Record) -> Iterable[tuple[str, Record]]:
         "link": next((record[name] for name in _IDS if record.get(name)), None),
         "messages": path,
     }
-    yield find_id(record, _IDS, path), to_json(part)
+    yield find_id(record, _IDS, path), make_json(part)
 
 
 def _find_path(nodes: Mapping[str, Any], leaf: str) -> list[Mapping[str, Any]]:
@@ -71,7 +71,7 @@ def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
         start=read_time(record.get("start"), "create_time"),
         end=read_time(record.get("end"), "update_time"),
         source="chatgpt",
-        source_link=f"https://chatgpt.com/c/{quote(link, safe='')}" if link else "",
+        source_link=f"https://chatgpt.com/c/{quote(link, safe='', errors='replace')}" if link else "",
     )
     yield build_chat(trace, said)
 

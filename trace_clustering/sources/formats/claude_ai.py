@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from trace_clustering.sources.formats.chat import Said, build_chat, find_id, parse_list, read_list, to_json
+from trace_clustering.sources.formats.chat import Said, build_chat, find_id, parse_list, read_list
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.messages import read_messages, to_text
-from trace_clustering.sources.values import read_mapping, read_name, read_time
+from trace_clustering.sources.values import make_json, read_mapping, read_name, read_time
 from trace_clustering.traces.trace import Trace
 
 _IDS: Final = ("uuid", "id")
@@ -32,7 +32,7 @@ def _split(record: Record) -> Iterable[tuple[str, Record]]:
         "link": record.get("uuid"),
         "messages": messages,
     }
-    yield find_id(record, _IDS, messages), to_json(part)
+    yield find_id(record, _IDS, messages), make_json(part)
 
 
 def _find_path(messages: list[Any], leaf: str) -> list[Any]:
@@ -65,7 +65,7 @@ def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
         start=read_time(record.get("start"), "created_at"),
         end=read_time(record.get("end"), "updated_at"),
         source="claude_ai",
-        source_link=f"https://claude.ai/chat/{quote(link, safe='')}" if link else "",
+        source_link=f"https://claude.ai/chat/{quote(link, safe='', errors='replace')}" if link else "",
     )
     yield build_chat(trace, said)
 

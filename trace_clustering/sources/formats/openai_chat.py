@@ -6,6 +6,7 @@ Anthropic's answer in its place, and a pair of answers to choose from: `input` w
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from trace_clustering.sources.formats.chat import (
@@ -13,18 +14,20 @@ from trace_clustering.sources.formats.chat import (
     build_chat,
     find_id,
     holds_messages,
+    list_properties,
     parse_list,
     read_list,
     read_usage,
-    to_json,
 )
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.messages import read_messages, to_text
-from trace_clustering.sources.values import read_mapping, read_name, read_time
+from trace_clustering.sources.values import make_json, read_mapping, read_name, read_time
 from trace_clustering.traces.trace import Trace
 
 _IDS: Final = ("id", "conversation_id", "trace_id", "prompt_id", "custom_id", "uuid")
-_START: Final = ("created", "created_at", "timestamp")
+_SESSIONS: Final = ("session_id", "thread_id", "conversation_id")
+_STARTS: Final = ("created", "created_at", "timestamp")
+_READ: Final = ("model", "user", "user_id", "messages")
 
 
 def _recognize(record: Record) -> bool:
@@ -34,23 +37,28 @@ def _recognize(record: Record) -> bool:
 def _split(record: Record) -> Iterable[tuple[str, Record]]:
     request, response = _find_request(record), read_mapping(record.get("response"))
     response = read_mapping(response.get("body")) or response
-    messages = [_modernize(message) for message in read_list(request, "messages")]
-    messages += _find_answers(record, response)
+    messages = [*read_list(request, "messages"), *_find_answers(record, response)]
     if not messages:
         return
     if system := request.get("system"):  # Anthropic's place for it
         messages.insert(0, {"role": "system", "content": system})
     part = {
         "user": record.get("user_id") or request.get("user"),
-        "session": record.get("session_id"),
-        "start": next((record[name] for name in _START if record.get(name)), response.get("created")),
+        "session": next((record[name] for name in _SESSIONS if record.get(name)), None),
+        "start": _find_start(record) or _find_start(response),
         "model": response.get("model") or request.get("model") or record.get("model"),
         "usage": response.get("usage") or record.get("usage"),
         "error": response.get("error"),
         "is_answered": bool(response),
         "messages": messages,
+        "properties": list_properties(record, *_IDS, *_SESSIONS, *_STARTS, *_READ),
     }
-    yield find_id(record, _IDS, messages), to_json(part)
+    yield find_id(record, _IDS, messages), make_json(part)
+
+
+def _find_start(record: Record) -> datetime | None:
+    """Return a time, of which logs have seconds or milliseconds."""
+    return next((time for name in _STARTS if (time := read_time(record.get(name), name, "any"))), None)
 
 
 def _find_request(record: Record) -> Mapping[str, Any]:
@@ -67,16 +75,7 @@ def _find_answers(record: Record, response: Mapping[str, Any]) -> list[Any]:
         return [response]
     choices = parse_list(response.get("choices")) or []
     answer = choices[0].get("message") if choices and isinstance(choices[0], Mapping) else None
-    return [_modernize(answer)] if isinstance(answer, Mapping) else []
-
-
-def _modernize(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a message with calls where it has one call, as of old, and with a refusal as its text."""
-    if isinstance(call := message.get("function_call"), Mapping):
-        return {**message, "tool_calls": [call]}
-    if message.get("refusal") and not message.get("content"):
-        return {**message, "content": message["refusal"]}
-    return message
+    return [answer] if isinstance(answer, Mapping) else []
 
 
 def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
@@ -91,6 +90,7 @@ def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
         is_error=bool(error) if record.get("is_answered") else None,
         error=to_text(error),
         source="openai_chat",
+        properties=read_mapping(record.get("properties")),
     )
     said = [Said(message, None, model) for message in read_messages(read_list(record, "messages"))]
     yield _add_usage(build_chat(trace, said), read_mapping(record.get("usage")))

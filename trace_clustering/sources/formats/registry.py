@@ -5,19 +5,25 @@ from collections.abc import Iterable
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.formats.chatgpt import CHATGPT
 from trace_clustering.sources.formats.claude_ai import CLAUDE_AI
+from trace_clustering.sources.formats.claude_code import CLAUDE_CODE
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
+from trace_clustering.sources.formats.langsmith import LANGSMITH
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
 from trace_clustering.sources.formats.openinference import OPENINFERENCE
 from trace_clustering.sources.formats.otlp import OTLP
 from trace_clustering.sources.formats.posthog_events import POSTHOG
 from trace_clustering.sources.formats.sharegpt import SHAREGPT
+from trace_clustering.sources.formats.trace_record import TRACE_RECORD
 from trace_clustering.sources.formats.wildchat import WILDCHAT
 
 FORMATS: tuple[Format, ...] = (
+    TRACE_RECORD,
     OTLP,
     LANGFUSE,
+    LANGSMITH,
     OPENINFERENCE,
+    CLAUDE_CODE,
     CHATGPT,
     CLAUDE_AI,
     OPENAI_CHAT,

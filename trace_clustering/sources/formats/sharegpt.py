@@ -10,12 +10,12 @@ from trace_clustering.sources.formats.chat import (
     build_chat,
     find_id,
     holds_messages,
+    list_properties,
     read_list,
-    to_json,
 )
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.messages import Message, parse_json_text, read_messages
-from trace_clustering.sources.values import read_name
+from trace_clustering.sources.values import make_json, read_mapping, read_name
 from trace_clustering.traces.trace import Trace
 
 _IDS: Final = ("id", "conversation_id")
@@ -36,8 +36,9 @@ def _split(record: Record) -> Iterable[tuple[str, Record]]:
     if system and isinstance(system, str):
         turns = [{"from": "system", "value": system}, *turns]
     if turns:
-        part = {"model": record.get("model"), "conversations": turns}
-        yield find_id(record, _IDS, turns), to_json(part)
+        properties = list_properties(record, *_IDS, "model", "system", "conversations")
+        part = {"model": record.get("model"), "conversations": turns, "properties": properties}
+        yield find_id(record, _IDS, turns), make_json(part)
 
 
 def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
@@ -45,7 +46,8 @@ def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
     model = read_name(record.get("model"))
     turns = read_list(record, "conversations")
     said = [Said(message, None, model) for turn in turns for message in _read_turn(turn)]
-    yield build_chat(Trace(trace_id, source="sharegpt"), said)
+    properties = read_mapping(record.get("properties"))
+    yield build_chat(Trace(trace_id, source="sharegpt", properties=properties), said)
 
 
 def _read_turn(turn: dict[str, Any]) -> list[Message]:

@@ -11,23 +11,26 @@ from trace_clustering.sources.formats.chat import (
     build_chat,
     find_id,
     holds_messages,
+    list_properties,
     read_list,
-    to_json,
 )
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.messages import read_messages
-from trace_clustering.sources.values import read_name, read_time
+from trace_clustering.sources.values import make_json, read_mapping, read_name, read_time
 from trace_clustering.traces.trace import Trace
 
 _IDS: Final = ("conversation_hash", "conversation_id", "question_id", "id")
+_READ: Final = ("model", "timestamp", "tstamp", "hashed_ip", "judge")
 
 
 def _recognize(record: Record) -> bool:
-    return any(holds_messages(record.get(name), "role") for name in ("conversation", "conversation_a"))
+    lists = (record.get("conversation"), record.get("conversation_a"))
+    return any(holds_messages(turns, "role", "from") for turns in lists)
 
 
 def _split(record: Record) -> Iterable[tuple[str, Record]]:
     sides = ("_a", "_b") if "conversation_a" in record else ("",)
+    properties = list_properties(record, *_IDS, *_READ)
     for side in sides:
         turns = read_list(record, f"conversation{side}")
         if not turns:
@@ -37,8 +40,9 @@ def _split(record: Record) -> Iterable[tuple[str, Record]]:
             "end": record.get("timestamp") or record.get("tstamp"),
             "user": record.get("hashed_ip") or record.get("judge"),
             "conversation": turns,
+            "properties": properties,
         }
-        yield _find_id(record, turns) + side, to_json(part)
+        yield _find_id(record, turns) + side, make_json(part)
 
 
 def _find_id(record: Record, turns: list[Any]) -> str:
@@ -60,6 +64,7 @@ def _build(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
         user_id=read_name(record.get("user")),
         end=read_time(record.get("end"), "timestamp"),
         source="wildchat",
+        properties=read_mapping(record.get("properties")),
     )
     yield build_chat(trace, said)
 

@@ -35,6 +35,8 @@ _HOLDERS: Final = (
     *("final_output", "generation", "update", "kwargs"),
 )
 _CALL_LISTS: Final = ("tool_calls", "toolCalls")
+# What is written where there is nothing, and where the keys of a message were taken for messages.
+_NOTHING: Final = ("None", "null", "undefined", "role", "content")
 
 
 def read_messages(value: object, role: Role = "user") -> list[Message]:
@@ -61,7 +63,7 @@ def _read(value: object, role: Role, depth: int) -> list[Message]:
 
 
 def _read_text(text: str, role: Role) -> list[Message]:
-    if text in ("None", "null"):
+    if text in _NOTHING:
         return []
     written = read_written(text)
     if written is None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from trace_clustering.sources.messages.calls import (
     Item,
     drop_repeated,
+    find,
     is_call,
     read_calls,
 )
@@ -66,8 +67,9 @@ def read_item(value: object, default: Role) -> list[Message]:
         _read_beside(item, content)
     if role == "tool":
         return content.results or [_read_tool_message(item, content)]
-    named = [call for name in _CALL_LISTS for call in read_calls(item.get(name))]
-    calls = drop_repeated([*content.calls, *named]) or _read_written_calls(content.text)
+    calls = drop_repeated([*content.calls, *read_calls(find(item, _CALL_LISTS))]) or _read_written_calls(
+        content.text
+    )
     said = [Message(role, content.text, calls)] if content.text or calls else []
     return [*content.results, *said]
 
@@ -95,7 +97,7 @@ def _find_content(item: Item) -> object:
 
 def _read_beside(item: Item, content: Content) -> None:
     """Add what stands beside the content: a refusal, what was spoken, pictures."""
-    if isinstance(refusal := item.get("refusal"), str):
+    if isinstance(refusal := item.get("refusal"), str) and not content.text:
         content.add_text(refusal)
     audio = item.get("audio")
     if isinstance(audio, Mapping) and isinstance(audio.get("transcript"), str):

@@ -99,6 +99,14 @@ USER: Final = (
     "ai.telemetry.metadata.userId",
 )
 ENVIRONMENT: Final = ("deployment.environment.name", "deployment.environment", "langfuse.environment")
+# What people write to a trace by themselves: as JSON, or with a name behind a dot.
+METADATA: Final = (
+    "metadata",
+    "langfuse.trace.metadata",
+    "ai.telemetry.metadata",
+    "traceloop.association.properties",
+)
+PROPERTIES: Final = ("service.name", "service.version")
 TAGS: Final = ("tag.tags", "langfuse.trace.tags", "ai.telemetry.metadata.tags")
 ERROR: Final = ("exception.message", "error.message", "error.type", "exception.type")
 

@@ -78,7 +78,20 @@ def read_span(span: OtelSpan) -> Span:
         environment=read_name(find_first(everywhere, *names.ENVIRONMENT)),
         tags=_read_tags(find_first(attributes, *names.TAGS)),
         tool=_read_tool(span) if kind == "tool" else None,
+        properties=_read_properties(everywhere),
     )
+
+
+def _read_properties(attributes: Attributes) -> dict[str, Any]:
+    """Return what people wrote to a trace by themselves."""
+    found = {name: attributes[name] for name in names.PROPERTIES if name in attributes}
+    for start in names.METADATA:
+        inner = parse_literal(attributes.get(start))
+        found |= inner if isinstance(inner, dict) else {}
+        found |= {
+            key[len(start) + 1 :]: value for key, value in attributes.items() if key.startswith(start + ".")
+        }
+    return found
 
 
 def _find_kind(span: OtelSpan) -> Literal["model", "tool", "other"]:
@@ -136,7 +149,7 @@ def _read_messages(span: OtelSpan, kind: str) -> list[Message]:
         return messages
     given, made = find_first(attributes, *names.INPUT), find_first(attributes, *names.OUTPUT)
     calls = parse_json_text(attributes.get("ai.response.toolCalls"))
-    if isinstance(calls, list):
+    if isinstance(calls, list) and calls:
         made = {
             "role": "assistant",
             "content": made,

@@ -6,7 +6,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
 
 from trace_clustering.labeling.agent.messages import select_messages
-from trace_clustering.labeling.endpoint.request_size import measure_message
+from trace_clustering.llm.endpoint.request_size import measure_message
 
 OPENING = [SystemMessage("rules"), HumanMessage("begin")]
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import Call, Model, Request, Says, in_turn, says
 from trace_clustering_tests.labeling.models import FINALIZE, OVERVIEW, bulk, label, labels_all
+from trace_clustering_tests.llm.llm_server import Call, Model, Request, Says, in_turn, says
 
 SOME_AND_END = says(bulk([label(0, "Broken kettles"), label(99, "Nothing")]), *[FINALIZE] * 4)
 WRONG_ID = Call("set_cluster_label", {"cluster_id": "the first", "title": "Tax", "description": "- x"})

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import KEY, Call, in_turn, says
 from trace_clustering_tests.labeling.models import FINALIZE, OVERVIEW, bulk, label, labels_all, sensible
+from trace_clustering_tests.llm.llm_server import KEY, Call, in_turn, says
 
 EVERYTHING_AND_END = (says(OVERVIEW), labels_all, says(FINALIZE))
 

@@ -13,11 +13,10 @@ from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.errors import LabelsWouldBeLostError
 from trace_clustering.labeling.agent.run import Attempt
 from trace_clustering.labeling.agent.store import LabelStore, StoredLabels
-from trace_clustering.labeling.endpoint.budget import Usage
-from trace_clustering.labeling.resource import LLM
+from trace_clustering.llm.endpoint.budget import Usage
+from trace_clustering.llm.resource import LLM
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.conftest import Labeling
-from trace_clustering_tests.labeling.llm_server import Fails, in_turn, says
 from trace_clustering_tests.labeling.models import (
     FINALIZE,
     OVERVIEW,
@@ -26,6 +25,7 @@ from trace_clustering_tests.labeling.models import (
     label,
     labels_all,
 )
+from trace_clustering_tests.llm.llm_server import Fails, in_turn, says
 
 ALL = (says(OVERVIEW), labels_all, says(FINALIZE))
 SOME = (says(bulk([label(0, "Broken kettles"), label(2, "Tax rates")])), Fails(500))

@@ -1,5 +1,6 @@
 """OpenAI chats: what each file and log of requests gives, made up by hand."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +26,7 @@ def test_parts_of_content_are_texts() -> None:
     image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
     content = [{"type": "text", "text": "What is this?"}, image]
     trace = build_one(OPENAI_CHAT, {"messages": [{"role": "user", "content": content}]})
-    assert trace.list_texts("user") == ["What is this?\n[image_url]"]
+    assert trace.list_texts("user") == ["What is this?\n[image]"]
 
 
 def test_results_stand_with_their_calls() -> None:
@@ -81,6 +82,20 @@ def test_a_log_of_requests_to_anthropic_counts_the_cache_as_input() -> None:
     trace = build_one(OPENAI_CHAT, {"request": request, "response": response})
     assert [turn.text for turn in trace.turns] == ["Be kind.", "Where is my parcel?", "On its way."]
     assert (trace.input_tokens, trace.output_tokens) == (12, 6)
+
+
+def test_what_else_a_record_says_can_be_filtered() -> None:
+    more = {"language": "en", "score": 0.5, "is_safe": True, "text": "x" * 1000, "tags": [], "nan": math.nan}
+    record = {"id": "1", "messages": [ASK], **more, "metadata": {"plan": "free"}, "thread_id": "th1"}
+    trace = build_one(OPENAI_CHAT, record)
+    assert trace.properties == {"language": "en", "score": 0.5, "is_safe": True, "plan": "free"}
+    assert trace.session_id == "th1"
+
+
+@pytest.mark.parametrize("start", [1736986200, 1736986200.0, 1736986200000, "2025-01-16T00:10:00Z"])
+def test_times_of_logs_in_every_unit(start: object) -> None:
+    trace = build_one(OPENAI_CHAT, {"messages": [ASK], "timestamp": start})
+    assert trace.start == datetime(2025, 1, 16, 0, 10, tzinfo=UTC)
 
 
 def test_a_failed_request_is_an_error() -> None:

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from trace_clustering.sources.formats.chatgpt import CHATGPT
+from trace_clustering.sources.formats.claude_code import CLAUDE_CODE
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
 from trace_clustering.sources.formats.sharegpt import SHAREGPT
 from trace_clustering_tests.sources.formats.building import build_traces
@@ -60,3 +61,19 @@ def test_chatgpt(real_data: Path) -> None:
         assert len(trace.calls) == len(trace.list_texts("assistant"))
         assert trace.name == "Airline help"
         assert "An abandoned answer that nobody saw." not in trace.list_texts("assistant")
+
+
+def test_claude_code(real_data: Path) -> None:
+    expected = read_expected(real_data)
+    files = sorted((real_data / "conversations" / "claude_code").rglob("*.jsonl"))
+    records = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    traces = build_traces(CLAUDE_CODE, records)
+    sessions = [trace for trace in traces if not trace.is_automation]
+    agents = [trace for trace in traces if trace.is_automation]
+    assert (len(sessions), len(agents)) == (20, 20)
+    names = TEXTS | {"input_tokens", "output_tokens", "end"}
+    for trace in sessions:
+        assert not find_differences(trace, expected[trace.trace_id], names)
+        assert trace.session_id == trace.trace_id
+    for agent in agents:
+        assert [turn.text for turn in agent.turns] == ["Search the policy for baggage rules and report back."]

@@ -35,7 +35,8 @@ def test_people_who_said_the_same_words_are_two_traces() -> None:
 
 def test_lmsys() -> None:
     record = {"conversation_id": "c1", "model": "m-small", "conversation": SAID, "turn": 1}
-    trace = build_one(WILDCHAT, record)
+    trace = build_one(WILDCHAT, {**record, "language": "English"})
+    assert trace.properties == {"turn": 1, "language": "English"}
     assert (trace.trace_id, trace.list_texts("user")) == ("c1", ["Write a poem"])
 
 

@@ -6,8 +6,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from trace_clustering.errors import explain_validation
 from trace_clustering.labeling.agent.draft import MAX_BULLETS
-from trace_clustering.labeling.json_answers import shorten
-from trace_clustering.labeling.reading import Integer, Lines, ModelInput, Text, read_list, read_texts
+from trace_clustering.llm.json_answers import shorten
+from trace_clustering.llm.reading import Integer, Lines, ModelInput, Text, read_list, read_texts
 from trace_clustering.text import MAX_TITLE_LENGTH
 
 MAX_TITLES = 100

@@ -15,7 +15,7 @@ from trace_clustering.labeling.agent.tools.arguments import (
     NoArguments,
     explain_arguments,
 )
-from trace_clustering.labeling.json_answers import dump_json, fit_rows, shorten
+from trace_clustering.llm.json_answers import dump_json, fit_rows, shorten
 
 # A model that cannot mend its labels must be able to end.
 MAX_REFUSED_ENDINGS = 3

@@ -13,7 +13,7 @@ from trace_clustering.labeling.agent.tools.arguments import (
     TraceDetails,
     TraceTitles,
 )
-from trace_clustering.labeling.json_answers import fit_rows, shorten
+from trace_clustering.llm.json_answers import fit_rows, shorten
 from trace_clustering.text import clean_line
 
 _MAX_TRACE_ID_LENGTH = 200

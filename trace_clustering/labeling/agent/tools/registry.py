@@ -22,8 +22,8 @@ from trace_clustering.labeling.agent.tools.arguments import (
     TraceTitles,
     explain_arguments,
 )
-from trace_clustering.labeling.json_answers import write_refusal
-from trace_clustering.labeling.reading import ModelInput, read_json
+from trace_clustering.llm.json_answers import write_refusal
+from trace_clustering.llm.reading import ModelInput, read_json
 
 FINALIZE = labelling.finalize_labels.__name__
 
