@@ -1,4 +1,4 @@
-"""Tables are read in pages and batches; what cannot be read is left out and told, and the caller may write."""
+"""Tables are read in pages and batches, while the caller may write; what cannot be read is told."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
