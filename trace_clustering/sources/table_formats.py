@@ -83,13 +83,14 @@ def _write_posthog(rows: Iterable[Row]) -> Iterator[Record]:
             continue
         properties = dict(read_mapping(row["properties_text"]))
         apart = texts.get(str(properties.get("$ai_span_id") or row["identity"]), {})
-        added = {name: apart[column] for name, column in _TEXTS.items() if apart.get(column)}
+        for name, column in _TEXTS.items():
+            properties[name] = properties.get(name) or apart.get(column)
         yield {
             "uuid": row["identity"],
             "event": row["kind"],
             "distinct_id": row["person"],
             "timestamp": row["moment"],
-            "properties": {**added, **properties},
+            "properties": properties,
         }
 
 

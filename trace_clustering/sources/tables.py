@@ -1,7 +1,7 @@
 """Reads the traces of a team from tables of ClickHouse that other programs write, by day."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
@@ -19,15 +19,12 @@ from trace_clustering.clickhouse.source_tables.trace_source import TraceSource
 from trace_clustering.constants import MAX_TRACE_BYTES
 from trace_clustering.errors import BadValueError
 from trace_clustering.processes.clock import StepClock
-from trace_clustering.sources.formats.contract import Record
-from trace_clustering.sources.parse import BadRecord
-from trace_clustering.sources.read_report import ReadReport
 from trace_clustering.sources.table_formats import TABLE_FORMATS
-from trace_clustering.text import escape_controls
 from trace_clustering.traces.trace import Trace
 from trace_clustering.traces.window import Window
 
 Row = dict[str, Any]
+TellLeftOut = Callable[[str, str], None]
 
 
 def read_table_traces(
@@ -35,9 +32,9 @@ def read_table_traces(
     source: TraceSource,
     team_id: int,
     day: Window,
-    report: ReadReport,
     *,
     timeout_seconds: float | StepClock,
+    tell_left_out: TellLeftOut,
 ) -> Iterator[Trace]:
     """Yield the traces to which something happened on a day, each whole and as it is now.
 
@@ -51,10 +48,10 @@ def read_table_traces(
     source : TraceSource
     team_id : int
     day : Window
-    report : ReadReport
-        Is filled while the traces are taken. A record is a row of a table; a bad record is a whole trace.
     timeout_seconds : float or StepClock
         Time limit of each statement, in seconds.
+    tell_left_out : callable
+        Called with the id of a trace that cannot be read, and the reason.
 
     Raises
     ------
@@ -63,7 +60,7 @@ def read_table_traces(
     ClickHouseQueryError
         If the place could not execute a statement.
     """
-    reader = _Reader(source, report)
+    reader = _Reader(source, tell_left_out)
     page: list[ActiveTrace] = []
     is_last = False
     while not is_last:
@@ -79,11 +76,11 @@ def read_table_traces(
 class _Reader:
     """Puts the rows of traces together."""
 
-    def __init__(self, source: TraceSource, report: ReadReport) -> None:
+    def __init__(self, source: TraceSource, tell_left_out: TellLeftOut) -> None:
         self._source = source
         self._format = TABLE_FORMATS[source.kind].format
         self._write_records = TABLE_FORMATS[source.kind].write_records
-        self._report = report
+        self._tell_left_out = tell_left_out
 
     def read_batch(self, session: SourceSession, batch: list[ActiveTrace]) -> Iterator[Trace]:
         """Yield the traces of a batch; of the last table, only the rows of one trace are in memory."""
@@ -100,35 +97,27 @@ class _Reader:
     def _build(self, trace_id: str, rows: Iterable[Row]) -> list[Trace]:
         """Return the traces of which these are the rows; none if there is nothing of an LLM in them."""
         try:
-            parts = self._split(rows)
-            traces = list(self._format.build(trace_id, parts)) if parts else []
+            records = self._write_records(_take_within_limit(rows))
+            parts = [part for record in records for _, part in self._format.split(record)]
+            return list(self._format.build(trace_id, parts)) if parts else []
         except BadValueError as error:
-            return self._leave_out(trace_id, str(error))
+            self._tell_left_out(trace_id, str(error))
         except RecursionError:
-            return self._leave_out(trace_id, "is nested too deeply")
-        self._report.traces += len(traces)
-        self._report.automation += sum(trace.is_automation for trace in traces)
-        self._report.formats[self._format.title] += len(traces)
-        return traces
-
-    def _leave_out(self, trace_id: str, reason: str) -> list[Trace]:
-        place = f"trace {escape_controls(trace_id)}"
-        self._report.add_bad_record(BadRecord(self._report.records, reason, place))
+            self._tell_left_out(trace_id, "it is nested too deeply")
         return []
 
-    def _split(self, rows: Iterable[Row]) -> list[Record]:
-        return [
-            part
-            for record in self._write_records(self._count(rows))
-            for _, part in self._format.split(record)
-        ]
 
-    def _count(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Yield the rows of a trace while they fit into memory."""
-        size = 0
-        for row in rows:
-            self._report.records += 1
-            size += sum(len(value) for value in row.values() if isinstance(value, str))
-            if size > MAX_TRACE_BYTES:
-                raise BadValueError(f"its trace is larger than {MAX_TRACE_BYTES // 1024**2} MiB")
-            yield row
+def _take_within_limit(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows of a trace while they fit into memory."""
+    size = 0
+    for row in rows:
+        size += sum(map(_count_characters, row.values()))
+        if size > MAX_TRACE_BYTES:
+            raise BadValueError(f"it is larger than {MAX_TRACE_BYTES // 1024**2} MiB")
+        yield row
+
+
+def _count_characters(value: object) -> int:
+    if isinstance(value, dict):
+        return sum(map(_count_characters, value.values()))
+    return len(value) if isinstance(value, str) else 0

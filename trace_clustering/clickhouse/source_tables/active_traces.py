@@ -12,24 +12,23 @@ from trace_clustering.clickhouse.source_tables.trace_source import TraceSource
 from trace_clustering.constants import MAX_SOURCE_TRACE_AGE
 from trace_clustering.traces.window import Window
 
-MAX_TRACES_PER_PAGE: Final = 20_000
+MAX_TRACES_PER_PAGE: Final = 100_000
 MAX_TRACES_PER_BATCH: Final = 100
 MAX_ROWS_PER_BATCH: Final = 2000
 _BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Old traces that went on belong to the day too, so all rows that are not too old are looked at, but only
-# their ids and times.
+# A trace that began long before the day may have gone on, so the rows of many days are looked at, but only
+# their ids and times. One pass, because a Distributed table may not be read inside a condition on itself.
 _ACTIVE_TRACES = """
-WITH moments AS ({moments})
 SELECT trace_id, min(start) AS first, max(start) AS last, count() AS row_count
-FROM moments
-WHERE trace_id IN (
-    SELECT trace_id FROM moments
-    WHERE trace_id != ''
-        AND arrayExists(t -> t >= {{start:DateTime64(6, 'UTC')}} AND t < {{end:DateTime64(6, 'UTC')}}, times)
-)
+FROM ({moments})
+WHERE trace_id != ''
 GROUP BY trace_id
-HAVING max(is_of_llm) = 1 AND (first, trace_id) > ({{after:DateTime64(6, 'UTC')}}, {{after_id:String}})
+HAVING max(is_of_llm) = 1
+    AND max(arrayExists(
+        t -> t >= {{start:DateTime64(6, 'UTC')}} AND t < {{end:DateTime64(6, 'UTC')}}, times
+    )) = 1
+    AND (first, trace_id) > ({{after:DateTime64(6, 'UTC')}}, {{after_id:String}})
 ORDER BY first, trace_id
 LIMIT {{most:UInt32}}
 """
@@ -62,8 +61,8 @@ def list_active_traces(
 ) -> list[ActiveTrace]:
     """Return a page of the traces to which something happened on a day, in the order of their starts.
 
-    Something happened if a row started, ended or arrived. Of rows that started earlier than
-    `MAX_SOURCE_TRACE_AGE` before, nothing is known.
+    Something happened if a row started, ended or arrived. Rows that started more than `MAX_SOURCE_TRACE_AGE`
+    before or after the day are not looked at.
 
     Parameters
     ----------
@@ -78,6 +77,7 @@ def list_active_traces(
     rows = session.query(
         _ACTIVE_TRACES.format(moments=kind.write_statements(source, session.columns).moments),
         since=start - MAX_SOURCE_TRACE_AGE,
+        until=day.end + MAX_SOURCE_TRACE_AGE,
         start=start,
         end=day.end,
         after=after.first,

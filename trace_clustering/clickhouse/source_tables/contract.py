@@ -17,9 +17,9 @@ class Statements:
     Attributes
     ----------
     moments : str
-        One row for each row of the tables that starts at `{since}` or later: `trace_id`, `start`, `times`, an
-        array of the moments at which something happened to it, its arrival included, and `is_of_llm`, without
-        which in one row at least a trace is none of an LLM application.
+        One row for each row of the tables that starts at `{since}` or later and before `{until}`: `trace_id`,
+        `start`, `times`, an array of the moments at which something happened to it, its arrival included, and
+        `is_of_llm`, without which in one row at least a trace is none of an LLM application.
     rows : tuple of str
         Each yields the rows of one table that belong to the traces `{trace_ids}` and start between `{first}`
         and `{last}`: each row once, in the order of `trace_id`, with values as JSON has them. The last table

@@ -15,7 +15,8 @@ _ARRIVALS: Final = ("event_ts", "created_at", "updated_at")
 _MOMENTS = """
 SELECT {id} AS trace_id, {start} AS start, {times} AS times, 1 AS is_of_llm
 FROM {{{table}:Identifier}}
-WHERE project_id = {{project_id:String}} AND {start_column} >= {{since:DateTime64(6, 'UTC')}}
+WHERE project_id = {{project_id:String}}
+    AND {start_column} >= {{since:DateTime64(6, 'UTC')}} AND {start_column} < {{until:DateTime64(6, 'UTC')}}
 """
 # The last ones of the order make the choice the same every time, where a version came twice.
 _ROWS = """

@@ -20,7 +20,8 @@ SELECT
     [{start}, addMicroseconds({start}, {duration})] AS times,
     {is_of_llm} AS is_of_llm
 FROM {{spans:Identifier}}
-WHERE {owner} AND {timestamp} >= {{since:DateTime64(6, 'UTC')}}
+WHERE {owner}
+    AND {timestamp} >= {{since:DateTime64(6, 'UTC')}} AND {timestamp} < {{until:DateTime64(6, 'UTC')}}
 """
 # A span that was exported twice is there twice.
 _ROWS = """

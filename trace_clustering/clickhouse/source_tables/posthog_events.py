@@ -15,7 +15,7 @@ _MOMENTS = """
 SELECT {trace_id} AS trace_id, {start} AS start, {times} AS times, 1 AS is_of_llm
 FROM {{events:Identifier}}
 WHERE team_id = {{owner_id:Int64}} AND {event} IN {{event_names:Array(String)}}
-    AND {timestamp} >= {{since:DateTime64(6, 'UTC')}}
+    AND {timestamp} >= {{since:DateTime64(6, 'UTC')}} AND {timestamp} < {{until:DateTime64(6, 'UTC')}}
 """
 # An event that was sent twice is there until the next merge.
 _EVENTS_OF_TRACES = """

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.source_tables.trace_source import parse_source
-from trace_clustering.sources.read_report import ReadReport
 from trace_clustering.sources.tables import read_table_traces
 from trace_clustering.traces.trace import Trace
 from trace_clustering.traces.window import Window
@@ -46,24 +45,32 @@ def insert_rows(place: ClickHouse, table: str, rows: Rows, *, database: str = ""
             client.insert(table, group, column_names=list(names), database=client.database)
 
 
-def read_day(place: ClickHouse, fields: Mapping[str, Any], day: datetime, team_id: int = 1) -> list[Trace]:
+def read_day(place: ClickHouse, fields: Mapping[str, Any], day: datetime) -> list[Trace]:
     """Return the traces of a day from the source that these fields of the team settings name."""
+    left_out: list[tuple[str, str]] = []
+    traces = read_day_with_faults(place, fields, day, left_out)
+    assert left_out == []
+    return traces
+
+
+def read_day_with_faults(
+    place: ClickHouse, fields: Mapping[str, Any], day: datetime, left_out: list[tuple[str, str]]
+) -> list[Trace]:
+    """Return the traces of a day, and add what is left out with the reason."""
     with open_client(place) as client:
         database = client.database
-    report = ReadReport()
-    traces = list(
+    source = parse_source({"database": database, **fields})
+    window = Window(day, day + timedelta(days=1))
+    return list(
         read_table_traces(
             place,
-            parse_source({"database": database, **fields}),
-            team_id,
-            Window(day, day + timedelta(days=1)),
-            report,
+            source,
+            1,
+            window,
             timeout_seconds=60,
+            tell_left_out=lambda *told: left_out.append(told),
         )
     )
-    assert report.bad_count == 0, report.first_bad
-    assert report.traces == len(traces)
-    return traces
 
 
 def parse_moment(text: str | None) -> datetime | None:
