@@ -31,31 +31,11 @@ def split_by_size(
         yield batch
 
 
-def split_batches(
-    items: Iterable[T], measure: Callable[[T], int], *, max_items: int, max_bytes: int
-) -> Iterator[list[T]]:
-    """Yield the items in order, in lists of at most so many items and bytes.
-
-    An item that is too long by itself gets a list of its own.
-    """
-    batch: list[T] = []
-    size = 0
-    for item in items:
-        length = measure(item)
-        if batch and (len(batch) == max_items or size + length > max_bytes):
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += length
-    if batch:
-        yield batch
-
-
 def split_for_parameters(
     items: Iterable[T], to_text: Callable[[T], str], *, max_items: int = MAX_ITEMS
 ) -> Iterator[list[T]]:
     """Yield the items in order, in lists whose texts fit into one parameter."""
-    return split_batches(
+    return split_by_size(
         items,
         lambda item: len(to_text(item).encode(errors="replace")),
         max_items=max_items,

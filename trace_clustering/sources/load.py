@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from trace_clustering.clickhouse.batches import split_batches
+from trace_clustering.clickhouse.batches import split_by_size
 from trace_clustering.clickhouse.record_versions import name_batch_run
 from trace_clustering.clickhouse.records import InsertReport, insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
@@ -135,7 +135,7 @@ def _load_source(
     batch_run_id = name_batch_run(team_id, digest_file(path))
     records = track(read_records(path), total, "Loading")
     kept = _keep_last_records(_keep_good_records(records, LoadReport()), last)
-    batches = split_batches(kept, _estimate_bytes, max_items=MAX_BATCH_RECORDS, max_bytes=MAX_BATCH_BYTES)
+    batches = split_by_size(kept, _estimate_bytes, max_items=MAX_BATCH_RECORDS, max_bytes=MAX_BATCH_BYTES)
     while first := next(batches, None):
         # One session inserts many batches, because the embedded engine leaks memory each time it is opened.
         with clickhouse.open_session(team_id, timeout_seconds=_INSERT_TIMEOUT_SECONDS) as session:
