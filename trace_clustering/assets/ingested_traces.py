@@ -15,7 +15,7 @@ from trace_clustering.orchestration.jobs import INGESTION_GROUP
 from trace_clustering.orchestration.partitions import parse_partition_key
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.team_settings import load_source_of_team
-from trace_clustering.sources.read_report import ReadReport
+from trace_clustering.sources.bad_records import BadRecordCount
 from trace_clustering.sources.tables import read_table_traces
 
 
@@ -41,9 +41,14 @@ def ingested_traces(
         context.log.info(f"Team {team_id} has no source: its rows are in the tables already")
         return dg.MaterializeResult(value=IngestedTraces.empty(provenance), metadata={"status": "no_source"})
     kinds = settings.redaction_kinds()
-    found = ReadReport()
+    bad = BadRecordCount()
     read = read_table_traces(
-        clickhouse, source, team_id, day, found, timeout_seconds=INGESTION_STATEMENT_TIMEOUT
+        clickhouse,
+        source,
+        team_id,
+        day,
+        timeout_seconds=INGESTION_STATEMENT_TIMEOUT,
+        tell_left_out=bad.add_bad_trace,
     )
     report = ingest_traces(
         clickhouse,
@@ -54,8 +59,8 @@ def ingested_traces(
     )
     if report.not_deleted:
         context.log.warning(f"Older versions of traces stay beside the new ones: {report.not_deleted}")
-    if found.bad_count:
-        context.log.warning(f"Team {team_id}: left out {found.describe_bad_records()}")
+    if bad.bad_count:
+        context.log.warning(f"Team {team_id}: left out {bad.describe_bad_records()}")
     context.log.info(f"Read {len(report.traces)} traces of team {team_id}, {report.new} of them new")
     return dg.MaterializeResult(
         value=IngestedTraces(provenance=provenance, **build_columns(report.traces)),
@@ -66,7 +71,6 @@ def ingested_traces(
             "changed": report.changed,
             "unchanged": report.unchanged,
             "automation": report.automation,
-            "records": found.records,
-            "left_out": found.bad_count,
+            "left_out": bad.bad_count,
         },
     )
