@@ -59,6 +59,13 @@ MAX_PARQUET_SECONDS: Final = 600
 
 # Reading tables of other programs. A trace that goes on for longer than this is read without its beginning.
 MAX_SOURCE_TRACE_AGE: Final = timedelta(days=30)
+# A span of OpenTelemetry is of an LLM application if an attribute begins with one of these.
+LLM_ATTRIBUTE_PREFIXES: Final = (
+    *("gen_ai.", "llm.", "openinference.", "traceloop.", "ai.", "langfuse.", "input.value"),
+)
+
+# Ingesting traces. A batch is read, summarized and embedded before the next one is.
+INGESTION_STATEMENT_TIMEOUT: Final = 120.0
 
 # How traces are clustered
 DEFAULT_RANDOM_STATE: Final = 42
@@ -98,6 +105,9 @@ DEFAULT_VISUALIZATION_METHOD: Final = "umap"
 MAP_UMAP_MIN_DIST: Final = 0.1
 # UMAP's default for few points is 500 steps; the map looks the same after 200.
 MAP_UMAP_EPOCHS: Final = 200
+
+# How texts become vectors, where an endpoint is asked for them
+EMBEDDING_MODEL: Final = "text-embedding-3-small"
 
 # How an agent labels clusters
 LABELING_AGENT_MODEL: Final = "gpt-5.1"

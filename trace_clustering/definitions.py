@@ -5,11 +5,15 @@ import dagster as dg
 from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.assets.cluster_assignments import cluster_assignments
 from trace_clustering.assets.cluster_labels import cluster_labels
+from trace_clustering.assets.document_embeddings import document_embeddings
 from trace_clustering.assets.embeddings import embeddings
 from trace_clustering.assets.emitted_cluster_event import emitted_cluster_event
+from trace_clustering.assets.ingested_traces import ingested_traces
 from trace_clustering.assets.projection_2d import projection_2d
 from trace_clustering.assets.reduced_embeddings import reduced_embeddings
+from trace_clustering.assets.trace_summaries import trace_summaries
 from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.documents.embedder import Embedder
 from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.executors import build_executor
 from trace_clustering.orchestration.jobs import trace_clustering_job
@@ -21,6 +25,9 @@ llm.resolve()  # so that a mistake in the environment is reported now, and not a
 
 defs = dg.Definitions(
     assets=[
+        ingested_traces,
+        trace_summaries,
+        document_embeddings,
         embeddings,
         reduced_embeddings,
         cluster_assignments,
@@ -34,6 +41,7 @@ defs = dg.Definitions(
         "settings": RunSettings(),
         "clickhouse": ClickHouse(),
         "llm": llm,
+        "embedder": Embedder(),
         "io_manager": ArtifactStorage(),
     },
     executor=build_executor(),

@@ -13,6 +13,7 @@ import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.fields import Artifact, FieldStorage, get_storage
+from trace_clustering.artifacts.ingestion import DocumentEmbeddings, IngestedTraces, TraceSummaries
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.receipt import EventReceipt
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
@@ -33,6 +34,9 @@ _ROWS_PER_BATCH = 1024
 _KINDS: dict[str, type[Artifact]] = {
     kind.__name__: kind
     for kind in (
+        IngestedTraces,
+        TraceSummaries,
+        DocumentEmbeddings,
         Embeddings,
         ReducedEmbeddings,
         ClusterAssignments,

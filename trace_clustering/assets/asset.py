@@ -36,6 +36,8 @@ def clustering_asset(
     retry_policy: dg.RetryPolicy,
     checks: Sequence[Check] = (),
     on_shortage: OnShortage | None = None,
+    group: str = ASSET_GROUP,
+    deps: Sequence[dg.AssetDep] = (),
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare an asset of the pipeline.
 
@@ -58,6 +60,10 @@ def clustering_asset(
     on_shortage : callable
         Called instead of the function if every artifact upstream is empty, with the context, the empty
         artifact and the resources of the asset; returns the result.
+    group : str
+        Group of assets in which Dagster shows it.
+    deps : sequence of dagster.AssetDep
+        Assets whose values are not read, but which must be there first.
 
     Returns
     -------
@@ -67,7 +73,8 @@ def clustering_asset(
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
         return dg.asset(
-            group_name=ASSET_GROUP,
+            group_name=group,
+            deps=list(deps),
             kinds=kinds,
             owners=OWNERS,
             code_version=code_version,

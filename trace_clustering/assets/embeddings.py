@@ -1,3 +1,4 @@
+import warnings
 from typing import Any
 
 import dagster as dg
@@ -9,13 +10,32 @@ from trace_clustering.clickhouse.documents import DocumentSelection
 from trace_clustering.clickhouse.embeddings import TraceEmbeddings, fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_times
-from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
+from trace_clustering.constants import DEFAULT_LOOKBACK_DAYS, MIN_TRACES_FOR_CLUSTERING
 from trace_clustering.orchestration.partitions import parse_partition_key
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.clock import StepClock
 
+# What a run reads depends on its setting; what Dagster shows is the window of the default length.
+_FIRST_DAY_OF_WINDOW = 1 - DEFAULT_LOOKBACK_DAYS
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", dg.BetaWarning)  # of the mapping, which every user would see
+    _DAYS_OF_WINDOW = dg.MultiPartitionMapping(
+        {
+            "date": dg.DimensionPartitionMapping(
+                "date", dg.TimeWindowPartitionMapping(start_offset=_FIRST_DAY_OF_WINDOW)
+            ),
+            "team": dg.DimensionPartitionMapping("team", dg.IdentityPartitionMapping()),
+        }
+    )
 
-@clustering_asset(makes=Embeddings, kinds={"clickhouse"}, code_version="3", retry_policy=THREE_ATTEMPTS)
+
+@clustering_asset(
+    makes=Embeddings,
+    kinds={"clickhouse"},
+    code_version="3",
+    retry_policy=THREE_ATTEMPTS,
+    deps=[dg.AssetDep("document_embeddings", partition_mapping=_DAYS_OF_WINDOW)],
+)
 def embeddings(
     context: dg.AssetExecutionContext, settings: ClusteringSettings, clickhouse: ClickHouse
 ) -> dg.MaterializeResult[Embeddings]:

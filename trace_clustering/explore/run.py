@@ -30,14 +30,6 @@ if TYPE_CHECKING:
     from trace_clustering.sources.read_report import ReadReport
 
 _MAX_REASON: Final = 300
-_SIX: Final = (
-    "embeddings",
-    "reduced_embeddings",
-    "cluster_assignments",
-    "projection_2d",
-    "cluster_labels",
-    "emitted_cluster_event",
-)
 
 
 @dataclass(frozen=True)
@@ -188,7 +180,7 @@ class Exploration:
         return dg.Definitions.merge(defs, loggers).resolve_job_def("trace_clustering_job")
 
     def _materialize_assets(self, job: "dg.JobDefinition", sample: Sample) -> None:
-        import dagster as dg
+        from trace_clustering.orchestration.jobs import CLUSTERING_ASSETS
 
         partition = f"{sample.day}|{self._request.team_id}"
         self._progress.say(
@@ -200,7 +192,7 @@ class Exploration:
                 instance=self._instance,
                 run_id=self._run_id,
                 partition_key=partition,
-                asset_selection=[dg.AssetKey(name) for name in _SIX],
+                asset_selection=CLUSTERING_ASSETS,
                 run_config={
                     "loggers": {"progress": {"config": {}}},
                     "resources": {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from trace_clustering.clickhouse.records import InsertReport, insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.stored_records import find_documents
+from trace_clustering.constants import INGESTION_STATEMENT_TIMEOUT
 from trace_clustering.documents.text import join_blocks
 from trace_clustering.documents.text_embedder import TextEmbedder
 from trace_clustering.ingestion.ingest import IngestedTrace
@@ -22,7 +24,6 @@ from trace_clustering.traces.arrays import FloatArray
 from trace_clustering.traces.record import IngestedRecord
 
 MAX_TRACES_PER_BATCH: Final = 256
-_TIMEOUT_SECONDS: Final = 120.0
 
 TrackTexts = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
@@ -70,7 +71,7 @@ def embed_traces(
     report = EmbedReport()
     batches = list(_split([trace for trace in traces if not trace.is_automation]))
     for batch in track(batches, len(batches), "Embedding"):
-        with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+        with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             records = _fetch_records(session, batch)
             missing = _find_missing(session, records, embedder.model_name)
         report.unsummarized += len(batch) - len(records)
@@ -102,7 +103,7 @@ def store_given_vectors(
     """
     report = EmbedReport()
     for batch in _split([trace for trace in traces if trace.trace_id in vectors]):
-        with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+        with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             records = _fetch_records(session, batch)
         report.unsummarized += len(batch) - len(records)
         report.given += len(records)
@@ -138,7 +139,7 @@ def _find_missing(
     return [record for record in records if not is_stored(record)]
 
 
-def _round_to_milliseconds(record: IngestedRecord) -> Any:  # noqa: ANN401 - a datetime
+def _round_to_milliseconds(record: IngestedRecord) -> datetime:
     moment = record.timestamp
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
@@ -158,7 +159,7 @@ def _store(
     whole = [replace(record, embedding=vector) for record, vector in zip(records, vectors, strict=True)]
     if not whole:
         return
-    with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+    with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
         run = name_ingestion_run(team_id)
         inserted = insert_records(session, whole, batch_run_id=run, model_name=model_name)
     report.inserted.add(inserted)

@@ -3,16 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from trace_clustering.clickhouse.batches import split_by_size
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.traces import StoreReport, store_traces
-from trace_clustering.constants import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
+from trace_clustering.constants import INGESTION_STATEMENT_TIMEOUT, MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from trace_clustering.posthog.stored_traces import StoredTrace, prepare_trace
 from trace_clustering.traces.trace import Trace
-
-_TIMEOUT_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,12 @@ class IngestReport(StoreReport):
 
 
 def ingest_traces(
-    clickhouse: ClickHouse, team_id: int, traces: Iterable[Trace], read_at: datetime
+    clickhouse: ClickHouse,
+    team_id: int,
+    traces: Iterable[Trace],
+    read_at: datetime,
+    *,
+    is_stored: bool = False,
 ) -> IngestReport:
     """Store the traces of a source for a team; what is there unchanged is not written again.
 
@@ -71,14 +73,17 @@ def ingest_traces(
         Of a trace that comes twice, the last counts.
     read_at : datetime
         Stands for the time of traces whose source has none.
+    is_stored : bool
+        Whether the source is the very table in which the traces would be stored; then they are only counted.
     """
     report = IngestReport()
     stored = (prepare_trace(trace, read_at) for trace in traces)
     for batch in split_by_size(
         stored, _estimate_bytes, max_items=MAX_BATCH_RECORDS, max_bytes=MAX_BATCH_BYTES
     ):
-        with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
-            store_traces(session, batch, report)
+        if not is_stored:
+            with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
+                store_traces(session, batch, report)
         for item in batch:
             trace = item.trace
             report.by_id[trace.trace_id] = IngestedTrace(

@@ -12,6 +12,7 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.stored_records import TimeSpan
 from trace_clustering.clickhouse.traces import fetch_traces
+from trace_clustering.constants import INGESTION_STATEMENT_TIMEOUT
 from trace_clustering.documents.extract import extract_summary
 from trace_clustering.ingestion.ingest import IngestedTrace
 from trace_clustering.posthog.stored_traces import StoredTrace
@@ -23,8 +24,9 @@ from trace_clustering.traces.window import format_time
 EXTRACT: Final = "extract"
 GIVEN: Final = "given"
 MAX_TRACES_PER_BATCH: Final = 500
-_TIMEOUT_SECONDS: Final = 120.0
 
+# Returns traces, given a session, their ids and the time in which they ended.
+FetchTraces = Callable[[TeamSession, Sequence[str], TimeSpan], Iterable[StoredTrace]]
 # Given traces, returns the summary of each and what wrote it, in any order.
 WriteSummaries = Callable[[Sequence[Trace]], Iterable[tuple[TraceSummary, str]]]
 
@@ -64,6 +66,7 @@ def summarize_traces(
     write: WriteSummaries = extract_summaries,
     *,
     is_wanted: Callable[[str], bool] = lambda method: True,  # noqa: ARG005
+    fetch: FetchTraces = fetch_traces,
 ) -> SummarizeReport:
     """Store a summary of each trace that has none, or has changed since.
 
@@ -76,6 +79,8 @@ def summarize_traces(
         Writes the summaries of a batch of traces.
     is_wanted : callable
         Given what wrote a stored summary, says whether it may stay.
+    fetch : callable
+        Returns the traces of which some ids are given, by default from where they were stored.
     """
     report = SummarizeReport()
     people = [trace for trace in traces if not trace.is_automation]
@@ -84,13 +89,13 @@ def summarize_traces(
         people, lambda _: 1, max_items=MAX_TRACES_PER_BATCH, max_bytes=MAX_TRACES_PER_BATCH
     ):
         span = find_span(batch)
-        with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+        with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             stale = _find_stale(session, batch, span, is_wanted)
             report.unchanged += len(batch) - len(stale)
-            stored = {found.trace.trace_id: found for found in fetch_traces(session, stale, span)}
+            stored = {found.trace.trace_id: found for found in fetch(session, stale, span)}
         report.missing += len(stale) - len(stored)
         records = list(_write_records(stored, write))
-        with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+        with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             store_summaries(session, records)
         for record in records:
             report.written[record.method] = report.written.get(record.method, 0) + 1
@@ -101,7 +106,7 @@ def fetch_titles(clickhouse: ClickHouse, team_id: int, traces: Sequence[Ingested
     """Return the titles of the stored summaries by trace id, in the order of the traces."""
     if not traces:
         return {}
-    with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS) as session:
+    with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
         found = fetch_ingested_summaries(session, (trace.trace_id for trace in traces), find_span(traces))
         return {record.trace_id: record.title for record in found}
 

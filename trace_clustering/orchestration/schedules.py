@@ -7,10 +7,10 @@ import dagster as dg
 
 from trace_clustering.constants import COORDINATOR_WORKFLOW_NAME, DEFAULT_LOOKBACK_DAYS
 from trace_clustering.environment import TEAM_IDS, read_team_ids
-from trace_clustering.orchestration.jobs import trace_clustering_job
+from trace_clustering.orchestration.jobs import CLUSTERING_ASSETS, trace_clustering_job
 from trace_clustering.orchestration.partitions import TEAM_DAY
 from trace_clustering.orchestration.run_settings import SETTINGS_BY_TEAM
-from trace_clustering.orchestration.team_settings import build_run_config
+from trace_clustering.orchestration.team_settings import build_run_config, load_source_of_team
 
 
 @dg.schedule(
@@ -30,7 +30,9 @@ def trace_clustering_daily_schedule(context: dg.ScheduleEvaluationContext) -> It
         key = dg.MultiPartitionKey({"date": yesterday, "team": str(team_id)})
         if TEAM_DAY.has_partition_key(key):
             config = build_run_config(SETTINGS_BY_TEAM[team_id]) if team_id in SETTINGS_BY_TEAM else None
-            yield dg.RunRequest(run_key=key, partition_key=key, run_config=config)
+            # A team without a source has nothing to ingest.
+            assets = None if load_source_of_team(team_id) else CLUSTERING_ASSETS
+            yield dg.RunRequest(run_key=key, partition_key=key, run_config=config, asset_selection=assets)
         else:
             # Dagster would discard the requests of all teams for one partition that it does not know.
             context.log.warning(

@@ -1,24 +1,21 @@
 """The settings of a run: one validated model that all assets share."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final, Self
+from typing import Any, Literal, Self
 
 import dagster as dg
 from pydantic import (
-    BaseModel,
     ConfigDict,
-    Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
-    ValidationError,
     model_validator,
 )
 
 from trace_clustering import constants
 from trace_clustering.algorithms.map import VisualizationMethod
 from trace_clustering.algorithms.steps import ClusteringMethod, Normalization, ReductionMethod
-from trace_clustering.errors import InvalidSettingsError, explain_validation
+from trace_clustering.documents.redaction import KINDS as REDACTION_KINDS
+from trace_clustering.documents.redaction import Kind as RedactionKind
+from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.orchestration.declaration import (
     describe_fields,
     list_reported_settings,
@@ -26,48 +23,14 @@ from trace_clustering.orchestration.declaration import (
     list_stages,
     setting,
 )
+from trace_clustering.orchestration.method_params import (
+    BOUNDS_OF_MAX_K,
+    BOUNDS_OF_MIN_K,
+    HDBSCANParams,
+    KMeansParams,
+    explain_faults,
+)
 from trace_clustering.posthog.filters import PropertyFilter, parse_filters
-
-_BOUNDS_OF_MIN_K: Final = (2, 50)
-_BOUNDS_OF_MAX_K: Final = (2, 100)
-
-
-class HDBSCANParams(BaseModel):
-    """The parameters of HDBSCAN in `clustering_method_params`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    min_cluster_size_fraction: float = Field(
-        default=constants.DEFAULT_MIN_CLUSTER_SIZE_FRACTION,
-        ge=constants.MIN_CLUSTER_SIZE_FRACTION_MIN,
-        le=constants.MIN_CLUSTER_SIZE_FRACTION_MAX,
-        description="size of the smallest cluster as a share of all traces, "
-        f"but at least {constants.MIN_CLUSTER_SIZE} traces; 0.0025 finds topics of 50 among 20,000",
-    )
-    min_samples: int = Field(
-        default=constants.DEFAULT_HDBSCAN_MIN_SAMPLES,
-        ge=1,
-        le=100,
-        description="number of close neighbours that make a trace part of a dense region",
-    )
-
-
-class KMeansParams(BaseModel):
-    """The parameters of k-means in `clustering_method_params`; they override settings of the same name."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    min_k: int = Field(ge=_BOUNDS_OF_MIN_K[0], le=_BOUNDS_OF_MIN_K[1])
-    max_k: int = Field(ge=_BOUNDS_OF_MAX_K[0], le=_BOUNDS_OF_MAX_K[1])
-
-    @model_validator(mode="after")
-    def _check_order(self) -> Self:
-        if self.min_k > self.max_k:
-            raise InvalidSettingsError(
-                f"settings: min_k = {self.min_k} is larger than max_k = {self.max_k}; "
-                "lower the one or raise the other"
-            )
-        return self
 
 
 class ClusteringSettings(dg.ConfigurableResource[Any]):
@@ -86,6 +49,18 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
+    redact: list[str] = setting(
+        "What is replaced by a placeholder before anything of a trace is stored or sent: email, phone, card "
+        "(numbers), key (and tokens).",
+        stages=["ingested_traces"],
+        default=[],
+    )
+    summaries: Literal["extract", "llm"] = setting(
+        "What summarizes ingested traces. extract: the trace's own words. llm: the language model, which "
+        "costs money.",
+        stages=["trace_summaries"],
+        default="extract",
+    )
     lookback_days: int = setting(
         "Days in the window, which ends with the day of the partition.",
         stages=["embeddings"],
@@ -181,14 +156,14 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     min_k: int = setting(
         "Fewest clusters that kmeans tries.",
         default=constants.DEFAULT_MIN_K,
-        ge=_BOUNDS_OF_MIN_K[0],
-        le=_BOUNDS_OF_MIN_K[1],
+        ge=BOUNDS_OF_MIN_K[0],
+        le=BOUNDS_OF_MIN_K[1],
     )
     max_k: int = setting(
         "Most clusters that kmeans tries. It keeps the number with the best mean silhouette.",
         default=constants.DEFAULT_MAX_K,
-        ge=_BOUNDS_OF_MAX_K[0],
-        le=_BOUNDS_OF_MAX_K[1],
+        ge=BOUNDS_OF_MAX_K[0],
+        le=BOUNDS_OF_MAX_K[1],
     )
     visualization_method: VisualizationMethod = setting(
         "How the map is drawn: umap, pca or tsne.",
@@ -225,11 +200,12 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     @model_validator(mode="wrap")
     @classmethod
     def _validate_and_explain(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
-        with _explain_faults("", cls, "a run"):
+        with explain_faults("", cls, "a run"):
             settings = validate(values)
         KMeansParams(min_k=settings.min_k, max_k=settings.max_k)
         settings.method_params()
         settings.property_filters()
+        settings.redaction_kinds()
         return settings
 
     def with_origins(self, origins: dict[str, str]) -> Self:
@@ -253,7 +229,7 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
         if self.clustering_method == "kmeans":
             params = {"min_k": self.min_k, "max_k": self.max_k} | params
             model = KMeansParams
-        with _explain_faults("clustering_method_params.", model, self.clustering_method):
+        with explain_faults("clustering_method_params.", model, self.clustering_method):
             return model.model_validate(params)
 
     def used_ensemble_size(self) -> int:
@@ -271,6 +247,15 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     def property_filters(self) -> list[PropertyFilter]:
         """Return `trace_filters`, parsed."""
         return parse_filters(self.trace_filters)
+
+    def redaction_kinds(self) -> list[RedactionKind]:
+        """Return `redact`, checked: a word that is not known must not leave anything in."""
+        if unknown := [kind for kind in self.redact if kind not in REDACTION_KINDS]:
+            raise InvalidSettingsError(
+                f"settings: redact = {self.redact!r}: there is no kind {unknown[0]!r}; choose among "
+                f"{', '.join(REDACTION_KINDS)}"
+            )
+        return [kind for kind in REDACTION_KINDS if kind in self.redact]
 
     def of_stage(self, stage: str) -> dict[str, Any]:
         """Return the settings that take effect in an asset, as they are used there, ready for JSON.
@@ -299,14 +284,3 @@ def select_reported(settings: dict[str, Any]) -> dict[str, Any]:
     # Artifacts that are older than a setting do not record it.
     if_set = [name for name in list_reported_settings(ClusteringSettings, "if_set") if settings.get(name)]
     return {name: settings[name] for name in always + if_set}
-
-
-@contextmanager
-def _explain_faults(prefix: str, model: type[BaseModel], owner: str) -> Iterator[None]:
-    """Raise what pydantic finds wrong as one sentence with the name and the value of each setting."""
-    try:
-        yield
-    except ValidationError as error:
-        unknown = f"{owner} has no such setting, only {', '.join(model.model_fields)}"
-        reasons = explain_validation(error, prefix=prefix, unknown=unknown)
-        raise InvalidSettingsError(f"settings: {reasons}") from None

@@ -15,7 +15,9 @@ from trace_clustering.sources.parquet_probe import probe_parquet
 Row = dict[str, Any] | str
 
 
-def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, Row]]:
+def read_rows(
+    path: Path, columns: Sequence[str] | None = None, *, in_pieces: bool = False
+) -> Iterator[tuple[int, Row]]:
     """Yield each row of a file with its number, or the reason why it cannot be read.
 
     Parameters
@@ -23,6 +25,8 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tupl
     path : Path
     columns : sequence of str, optional
         Names of the columns of a Parquet file that are read; by default all.
+    in_pieces : bool
+        Whether a JSON object that is too long for memory is split into `Piece` at the long list inside it.
 
     Raises
     ------
@@ -36,7 +40,7 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tupl
     elif suffix in CSV_SUFFIXES:
         yield from read_csv(path)
     else:
-        yield from read_json(path)
+        yield from read_json(path, in_pieces=in_pieces)
 
 
 def count_rows(path: Path, columns: Sequence[str] | None = None) -> int:

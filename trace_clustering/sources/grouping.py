@@ -21,6 +21,9 @@ _BUCKETS: Final = 64  # open files, once they do not fit into memory any more
 _HEADER: Final = struct.Struct("<16sQ")
 
 
+Place = tuple[int, int, int]
+
+
 class Part(NamedTuple):
     """A part of a trace, and where it comes from.
 
@@ -28,14 +31,14 @@ class Part(NamedTuple):
     ----------
     trace_id : str
     format_name : str
-    place : (int, int)
-        Which of the files, and which record of it.
+    place : (int, int, int)
+        Which of the files, which row of it, and which record of that row.
     content : Record
     """
 
     trace_id: str
     format_name: str
-    place: tuple[int, int]
+    place: Place
     content: Record
 
 
@@ -51,11 +54,16 @@ class PartStore:
     """Keeps parts until all are there: in memory while they are few, else in temporary files.
 
     The files have no names, and end with this process.
+
+    Parameters
+    ----------
+    max_bytes : int
+        In memory, of all parts together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_GROUPING_BYTES) -> None:
         self._open = ExitStack()
-        limit = MAX_GROUPING_BYTES // _BUCKETS
+        limit = max(max_bytes // _BUCKETS, 1)
         buckets = (tempfile.SpooledTemporaryFile(limit) for _ in range(_BUCKETS))  # noqa: SIM115
         self._buckets: list[IO[bytes]] = [self._open.enter_context(bucket) for bucket in buckets]
 

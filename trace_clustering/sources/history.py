@@ -1,9 +1,12 @@
-"""Puts the messages of all calls of a trace together, each message once."""
+"""Puts the messages of all calls of a trace together, each message once, and makes turns of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from trace_clustering.sources.messages import Message
+from trace_clustering.sources.merged_history import MergedHistory
+from trace_clustering.sources.messages import Message, read_messages
+from trace_clustering.sources.same_message import is_same, is_telling
+from trace_clustering.sources.tool_results import ToolResults
 from trace_clustering.traces.trace import ToolCall, Turn
 
 
@@ -15,48 +18,47 @@ def merge_histories(calls: Iterable[Sequence[Message]]) -> list[Message]:
     calls : iterable of sequences of Message
         Of each call, in the order of time, what went in and what came out.
     """
-    merged: list[Message] = []
+    merged = MergedHistory()
     for messages in calls:
-        merged += messages[_find_overlap(merged, messages) :] if merged else messages
-    return merged
+        merged.add(messages)
+    return merged.messages
+
+
+def read_exchange(given: object, made: object) -> list[Message]:
+    """Return the messages of what went into a step and what came out of it.
+
+    Frameworks hand on their whole state, so that what comes out may begin with what went in, or what went in
+    may end with what came out.
+    """
+    inputs, outputs = read_messages(given, "user"), read_messages(made, "assistant")
+    before = [message for message in inputs if message.role != "system"]
+    after = [message for message in outputs if message.role != "system"]
+    for place in range(max(len(before) - len(after), 0), len(before)):
+        pairs = zip(before[place:], after, strict=False)
+        if (after[0].role == "user" or is_telling(after[0])) and all(
+            is_same(one, other) for one, other in pairs
+        ):
+            return [*inputs, *after[len(before) - place :]]
+    return [*inputs, *outputs]
 
 
 def build_turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
     """Return the turns of a conversation, with the result of each tool at its call."""
     turns: list[Turn] = []
+    results = ToolResults()
     for message in messages:
         if message.role != "tool":
+            results.add_calls(len(turns), message.tool_calls)
             turns.append(Turn(message.role, message.text, message.tool_calls))
-        elif not _attach_result(turns, message):
-            call = ToolCall(message.tool_name or "", result=message.text, call_id=message.call_id)
+        elif not results.answer(message):
+            call = ToolCall(
+                message.tool_name,
+                result=None if message.is_error else message.text,
+                error=message.text if message.is_error else None,
+                call_id=message.call_id,
+            )
             turns.append(Turn("tool", message.text, (call,) if call.name else ()))
-    return tuple(turns)
-
-
-def _find_overlap(merged: list[Message], messages: Sequence[Message]) -> int:
-    """Return how many of the first messages are known: they end with what was merged last."""
-    keys, known = [_get_key(m) for m in messages], [_get_key(m) for m in merged]
-    for end in range(len(keys), 0, -1):
-        length = min(end, len(known))
-        if keys[end - length : end] == known[-length:]:
-            return end
-    seen = set(known)
-    return next((i for i, key in enumerate(keys) if key not in seen), len(keys))
-
-
-def _get_key(message: Message) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-    calls = tuple((call.name, "".join(call.arguments.split())) for call in message.tool_calls)
-    return message.role, message.text.strip(), calls
-
-
-def _attach_result(turns: list[Turn], message: Message) -> bool:
-    for position in range(len(turns) - 1, -1, -1):
-        calls = turns[position].tool_calls
-        for index, call in enumerate(calls):
-            is_meant = call.call_id == message.call_id if message.call_id else True
-            if is_meant and call.result is None and call.error is None:
-                answered = replace(call, **{"error" if message.is_error else "result": message.text})
-                others = (*calls[:index], answered, *calls[index + 1 :])
-                turns[position] = replace(turns[position], tool_calls=others)
-                return True
-    return False
+    return tuple(
+        replace(turn, tool_calls=results.fill(position, turn.tool_calls)) if turn.tool_calls else turn
+        for position, turn in enumerate(turns)
+    )

@@ -12,35 +12,51 @@ from typing import Any, Final, Literal
 from trace_clustering.constants import MAX_RECORD_BYTES, MAX_SKIPPED_BYTES
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.inputs import find_suffix
+from trace_clustering.sources.json_lists import JsonText, split_objects
 from trace_clustering.sources.json_values import TOO_LONG, split_values
 from trace_clustering.sources.packed import USUAL_PACKING_RATIO, is_packed, read_text_blocks
 
-_COUNTED_BYTES: Final = 64 * 1024**2
+_SAMPLED_BYTES: Final = 16 * 1024**2
 
 _HINT: Final = "; an array belongs in a file that ends in .json"
 
 Form = Literal["lines", "array", "objects"]
 
 
+class Piece(dict[str, Any]):
+    """An object that is too long for memory, with one item of its long list."""
+
+
 def count_json(path: Path) -> int:
     """Return the approximate number of records in a file of JSON, without parsing them."""
     form, blocks = _open_text(path)
-    mark = b"\n" if form == "lines" else b'"trace_id"'
     seen = found = 0
-    for block in blocks:
-        if seen > _COUNTED_BYTES:  # the rest will be like this
-            expanded = path.stat().st_size * (USUAL_PACKING_RATIO if is_packed(path) else 1)
-            return max(found, found * expanded // seen)
-        seen += len(block)
-        found += block.count(mark)
-    return found
+
+    def take_sample() -> Iterator[bytes]:
+        nonlocal seen
+        for block in blocks:
+            seen += len(block)
+            yield block
+            if seen > _SAMPLED_BYTES:
+                return
+
+    if form == "lines":
+        found = sum(block.count(b"\n") for block in take_sample())
+    else:
+        found = sum(1 for _ in split_values(take_sample(), in_array=form == "array"))
+    if seen <= _SAMPLED_BYTES:
+        return found
+    # The rest will be like this.
+    expanded = path.stat().st_size * (USUAL_PACKING_RATIO if is_packed(path) else 1)
+    return max(found, found * expanded // seen)
 
 
-def read_json(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def read_json(path: Path, *, in_pieces: bool = False) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Yield each record with its number, or the reason why it is none.
 
     The number is that of the line; in an array, or among objects of several lines, that of the record. Bytes
-    that are not UTF-8 become half surrogate pairs, as with `surrogateescape`.
+    that are not UTF-8 become half surrogate pairs, as with `surrogateescape`. With `in_pieces`, an object
+    that is too long is split at the long list inside it.
 
     Raises
     ------
@@ -48,23 +64,30 @@ def read_json(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         If the file is damaged, or the end of a record is not found.
     """
     form, blocks = _open_text(path)
-    values = (
-        split_lines(blocks)
-        if form == "lines"
-        else enumerate(split_values(blocks, in_array=form == "array"), start=1)
-    )
     number = 0
     try:
-        for number, text in values:
+        for number, (text, is_piece) in _split_text(form, blocks, in_pieces=in_pieces):
             if isinstance(text, str):
                 yield number, text
             elif text.strip():
-                yield number, _parse(text)
+                row = _parse(text)
+                yield number, Piece(row) if is_piece and isinstance(row, dict) else row
     except OverflowError:
         raise InvalidRecordError(
             f"{path} is no file of records: what begins after number {number} is far longer than "
             f"{MAX_RECORD_BYTES // 1024**2} MiB and does not end"
         ) from None
+
+
+def _split_text(form: Form, blocks: Iterator[bytes], *, in_pieces: bool) -> Iterator[tuple[int, JsonText]]:
+    if form == "lines":
+        for number, line in split_lines(blocks):
+            yield number, JsonText(line, is_piece=False)
+    elif form == "objects" and in_pieces:
+        yield from enumerate(split_objects(blocks), start=1)
+    else:
+        for number, value in enumerate(split_values(blocks, in_array=form == "array"), start=1):
+            yield number, JsonText(value, is_piece=False)
 
 
 def find_unit(path: Path) -> str:
@@ -127,4 +150,7 @@ def _find_form(beginning: bytes, suffix: str) -> Form:
         return "lines"
     if beginning.startswith(b"["):
         return "array"
-    return "objects" if beginning.partition(b"\n")[0].strip() == b"{" else "lines"
+    # A line that is an object ends as one; the first line of an object that is spread out does not.
+    first, ended, _ = beginning.partition(b"\n")
+    is_line = ended and first.rstrip().endswith(b"}")
+    return "lines" if is_line or not beginning.startswith(b"{") else "objects"

@@ -18,6 +18,8 @@ class ReadReport(BadRecordCount):
         Number of those traces that no person started.
     formats : Counter of str
         Number of traces by title of the format.
+    repaired : int
+        Number of records with text that was no Unicode, and was repaired.
     left_out : Counter of str
         Number of what was left out, by reason in words.
     unknown_files : list of str
@@ -28,6 +30,7 @@ class ReadReport(BadRecordCount):
     records: int = 0
     traces: int = 0
     automation: int = 0
+    repaired: int = 0
     formats: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     unknown_files: list[str] = field(default_factory=list)
@@ -43,6 +46,8 @@ class ReadReport(BadRecordCount):
         ]
         if self.automation:
             lines.append(f"{self.automation:,} of them no person started (sub-agents and the like).")
+        if self.repaired:
+            lines.append(f"{self.repaired:,} records held what is no character; \ufffd stands for it now.")
         lines += [f"Left out: {count:,} {reason}." for reason, count in sorted(self.left_out.items())]
         if self.bad_count:
             lines.append(f"Left out {self.describe_bad_records()}")

@@ -1,8 +1,9 @@
 """A span: one row that a tracing tool records, for a model call, a tool, an agent or a step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from trace_clustering.sources.messages import Message
 from trace_clustering.traces.trace import ModelCall, ToolCall
@@ -24,6 +25,8 @@ class Span:
         Of a tool: its name, arguments, and result or error.
     is_automation : bool
         Whether no person asked for the trace.
+    properties : mapping
+        What else the row says of its trace, as JSON by name.
     version : datetime or None
         When the row was written; of several rows of one span, the newest counts.
     """
@@ -41,4 +44,5 @@ class Span:
     source_link: str = ""
     tool: ToolCall | None = None
     is_automation: bool = False
+    properties: Mapping[str, Any] = field(default_factory=dict)
     version: datetime | None = None

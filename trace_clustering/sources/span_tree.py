@@ -7,7 +7,7 @@ from typing import Final
 
 from trace_clustering.sources.span import Span
 
-_LATEST: Final = datetime.max.replace(tzinfo=UTC)
+LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -83,4 +83,4 @@ def _rank_version(span: Span) -> tuple[datetime, bool, int, str]:
 
 
 def _rank_time(span: Span) -> tuple[datetime, datetime, str]:
-    return span.call.start or _LATEST, span.call.end or _LATEST, span.span_id
+    return span.call.start or span.call.end or LATEST, span.call.end or LATEST, span.span_id

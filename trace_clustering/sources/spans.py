@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import TypeVar
 
 from trace_clustering.sources.history import build_turns, merge_histories
+from trace_clustering.sources.merged_history import MergedHistory
 from trace_clustering.sources.messages import Message
 from trace_clustering.sources.span import Span
 from trace_clustering.sources.span_tools import add_tools
-from trace_clustering.sources.span_tree import SpanTree
+from trace_clustering.sources.span_tree import LATEST, SpanTree
 from trace_clustering.traces.trace import Trace
 
 __all__ = ["Span", "add_known", "build_trace", "build_traces"]
@@ -52,8 +53,9 @@ def _build(trace_id: str, tree: SpanTree, source: str) -> Trace:
     root, ordered = tree.root, tree.spans
     calls, wrappers = _split_calls(tree)
     starts = [span.call.start for span in ordered if span.call.start]
-    ends = [moment for span in ordered if (moment := span.call.end or span.call.start)]
-    start, end = min(starts, default=None), max(ends, default=None)
+    ends = [span.call.end for span in ordered if span.call.end]
+    # Of a span without an end, or without a start, the other moment is all that is known.
+    start, end = min([*starts, *ends], default=None), max([*starts, *ends], default=None)
     is_error = _find_error(root, calls)
     return Trace(
         trace_id=trace_id,
@@ -68,13 +70,14 @@ def _build(trace_id: str, tree: SpanTree, source: str) -> Trace:
         input_tokens=_add_up(tree, calls, lambda span: span.call.input_tokens),
         output_tokens=_add_up(tree, calls, lambda span: span.call.output_tokens),
         cost=_add_up(tree, calls, lambda span: span.call.cost),
-        latency=(end - start).total_seconds() if start and end else None,
+        latency=(end - start).total_seconds() if starts and ends and start and end else None,
         is_error=is_error,
         error=_find_text([root, *calls, *ordered], lambda span: span.call.error) if is_error else "",
         tags=tuple(dict.fromkeys(tag for span in [root, *ordered] for tag in span.tags)),
         is_automation=any(span.is_automation for span in ordered),
         source=source,
         source_link=_find_text([root, *ordered], lambda span: span.source_link),
+        properties=root.properties,
     )
 
 
@@ -100,6 +103,7 @@ def _hand_down(main: Trace, agent: Trace) -> Trace:
         user_id=agent.user_id or main.user_id,
         environment=agent.environment or main.environment,
         source_link=agent.source_link or main.source_link,
+        properties={**main.properties, **agent.properties},
         is_automation=True,
     )
 
@@ -112,18 +116,27 @@ def _split_calls(tree: SpanTree) -> tuple[list[Span], list[Span]]:
 
 
 def _merge_messages(tree: SpanTree, *choices: Sequence[Span]) -> list[Message]:
-    """Return the conversation of the first choice that has one, and what the root adds.
+    """Return the conversation of the first choice that has one, with what other spans add to it.
 
-    The root may know a last message that no model answered. Without any choice, the conversation is that of
-    the outermost spans which have one.
+    They may know an answer that was put together afterwards, or a last message that no model answered; this
+    is known when they end. Without any choice, the conversation is that of the outermost spans that have one.
     """
-    for spans in choices:
-        if histories := [span.messages for span in spans if span.messages]:
-            said = [message for message in tree.root.messages if not message.is_guess]
-            return merge_histories([*histories, said])
-    nearest = tree.map_to_nearest(lambda span: bool(span.messages))
-    outermost = (span for span in tree.spans if not nearest[span.span_id])
-    return merge_histories(span.messages for span in outermost if span.messages)
+    calls = next((found for spans in choices if (found := [s for s in spans if s.messages])), [])
+    if not calls:
+        nearest = tree.map_to_nearest(lambda span: bool(span.messages))
+        calls = [span for span in tree.spans if span.messages and not nearest[span.span_id]]
+        return merge_histories(span.messages for span in calls)
+    ids = {span.span_id for span in calls}
+    others = [s for s in tree.spans if s.messages and s.kind != "tool" and s.span_id not in ids]
+    steps = [(span.call.start or span.call.end or LATEST, True, span) for span in calls]
+    steps += [(span.call.end or LATEST, False, span) for span in others]
+    merged = MergedHistory()
+    for _, is_call, span in sorted(steps, key=lambda step: step[:2]):
+        if is_call:
+            merged.add(span.messages)
+        else:
+            merged.add_end(span.messages)
+    return merged.messages
 
 
 def _add_up(tree: SpanTree, calls: Sequence[Span], read: Callable[[Span], N | None]) -> N | None:

@@ -1,9 +1,10 @@
 """Reads the traces of a team from tables of ClickHouse that other programs write, by day."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.source_tables.active_traces import (
@@ -11,29 +12,19 @@ from trace_clustering.clickhouse.source_tables.active_traces import (
     ActiveTrace,
     list_active_traces,
     split_into_batches,
-    stream_rows,
+    stream_tables,
 )
-from trace_clustering.clickhouse.source_tables.session import open_source_session
+from trace_clustering.clickhouse.source_tables.session import SourceSession, open_source_session
 from trace_clustering.clickhouse.source_tables.trace_source import TraceSource
+from trace_clustering.constants import MAX_TRACE_BYTES
 from trace_clustering.errors import BadValueError
 from trace_clustering.processes.clock import StepClock
-from trace_clustering.sources.formats.contract import Format, Record
-from trace_clustering.sources.formats.langfuse import LANGFUSE
+from trace_clustering.sources.table_formats import TABLE_FORMATS
 from trace_clustering.traces.trace import Trace
 from trace_clustering.traces.window import Window
 
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _TableFormat:
-    """How the rows of one kind of tables become the records of a format of files."""
-
-    format: Format
-    write_record: Callable[[Row], Record]
-
-
-_FORMATS: Final[Mapping[str, _TableFormat]] = {"langfuse": _TableFormat(LANGFUSE, dict)}
+Row = dict[str, Any]
+TellLeftOut = Callable[[str, str], None]
 
 
 def read_table_traces(
@@ -43,12 +34,12 @@ def read_table_traces(
     day: Window,
     *,
     timeout_seconds: float | StepClock,
-    tell_left_out: Callable[[str, str], None],
+    tell_left_out: TellLeftOut,
 ) -> Iterator[Trace]:
     """Yield the traces to which something happened on a day, each whole and as it is now.
 
-    A trace that ends, or whose rows arrive, after its day was read belongs to the next day too. No more than
-    the rows of one batch are in memory, and no session is open while the caller has a trace.
+    A trace that ends, or whose rows arrive, after its day was read belongs to the next day too. No session is
+    open while the caller has a trace, and only the traces of one batch are in memory.
 
     Parameters
     ----------
@@ -69,6 +60,7 @@ def read_table_traces(
     ClickHouseQueryError
         If the place could not execute a statement.
     """
+    reader = _Reader(source, tell_left_out)
     page: list[ActiveTrace] = []
     is_last = False
     while not is_last:
@@ -77,20 +69,55 @@ def read_table_traces(
         is_last = len(page) < MAX_TRACES_PER_PAGE
         for batch in split_into_batches(page):
             with open_source_session(clickhouse, source, team_id, timeout_seconds=timeout_seconds) as session:
-                traces = list(_build_traces(stream_rows(session, source, batch), source, tell_left_out))
+                traces = list(reader.read_batch(session, batch))
             yield from traces
 
 
-def _build_traces(
-    rows: Iterable[Row], source: TraceSource, tell_left_out: Callable[[str, str], None]
-) -> Iterator[Trace]:
-    table = _FORMATS[source.kind]
-    parts: defaultdict[str, list[Record]] = defaultdict(list)
-    for row in rows:
-        for trace_id, part in table.format.split(table.write_record(row)):
-            parts[trace_id].append(part)
-    for trace_id in sorted(parts):
+class _Reader:
+    """Puts the rows of traces together."""
+
+    def __init__(self, source: TraceSource, tell_left_out: TellLeftOut) -> None:
+        self._source = source
+        self._format = TABLE_FORMATS[source.kind].format
+        self._write_records = TABLE_FORMATS[source.kind].write_records
+        self._tell_left_out = tell_left_out
+
+    def read_batch(self, session: SourceSession, batch: list[ActiveTrace]) -> Iterator[Trace]:
+        """Yield the traces of a batch; of the last table, only the rows of one trace are in memory."""
+        *few, many = stream_tables(session, self._source, batch)
+        heads: defaultdict[str, list[Row]] = defaultdict(list)
+        for table in few:
+            for row in table:
+                heads[row["trace_id"]].append(row)
+        for trace_id, rows in groupby(many, key=itemgetter("trace_id")):
+            yield from self._build(trace_id, chain(heads.pop(trace_id, []), rows))
+        for trace_id, found in sorted(heads.items()):
+            yield from self._build(trace_id, found)
+
+    def _build(self, trace_id: str, rows: Iterable[Row]) -> list[Trace]:
+        """Return the traces of which these are the rows; none if there is nothing of an LLM in them."""
         try:
-            yield from table.format.build(trace_id, parts.pop(trace_id))
+            records = self._write_records(_take_within_limit(rows))
+            parts = [part for record in records for _, part in self._format.split(record)]
+            return list(self._format.build(trace_id, parts)) if parts else []
         except BadValueError as error:
-            tell_left_out(trace_id, str(error))
+            self._tell_left_out(trace_id, str(error))
+        except RecursionError:
+            self._tell_left_out(trace_id, "it is nested too deeply")
+        return []
+
+
+def _take_within_limit(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows of a trace while they fit into memory."""
+    size = 0
+    for row in rows:
+        size += sum(map(_count_characters, row.values()))
+        if size > MAX_TRACE_BYTES:
+            raise BadValueError(f"it is larger than {MAX_TRACE_BYTES // 1024**2} MiB")
+        yield row
+
+
+def _count_characters(value: object) -> int:
+    if isinstance(value, dict):
+        return sum(map(_count_characters, value.values()))
+    return len(value) if isinstance(value, str) else 0

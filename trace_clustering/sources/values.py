@@ -1,6 +1,7 @@
 """Reads times, numbers and texts as formats write them, with every unit named by who asks."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,8 @@ from trace_clustering.errors import BadValueError
 
 Unit = Literal["s", "ms", "us", "ns", "any"]
 _PER_SECOND: Final[dict[str, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_NUMBER: Final = re.compile(r"-?\d+(\.\d*)?", re.ASCII)
+_MAX_TIME: Final = 10**21  # Nanoseconds in more years than a date can have.
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,12 +42,10 @@ def read_time(value: object, name: str, unit: Unit = "s") -> datetime | None:
             moment = value
         elif isinstance(value, date):
             moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
-        elif isinstance(value, str) and not value.isdigit():
-            moment = datetime.fromisoformat(value.strip())
+        elif isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+            moment = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
         elif isinstance(value, int | float | Decimal | str) and not isinstance(value, bool):
-            number = Decimal(str(value))
-            microseconds = number * 10**6 / _PER_SECOND[_guess_unit(number) if unit == "any" else unit]
-            moment = _EPOCH + timedelta(microseconds=int(microseconds))
+            moment = _count_from_epoch(Decimal(str(value).strip()), unit)
         if moment is not None:
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, ArithmeticError):
@@ -116,6 +117,13 @@ def quote_value(value: object) -> str:
     """Return a value for a message, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _count_from_epoch(number: Decimal, unit: Unit) -> datetime:
+    if not abs(number) < _MAX_TIME:
+        raise ValueError("no calendar reaches so far")
+    microseconds = number * 10**6 / _PER_SECOND[_guess_unit(number) if unit == "any" else unit]
+    return _EPOCH + timedelta(microseconds=int(microseconds))
 
 
 def _guess_unit(number: Decimal) -> Unit:

@@ -10,11 +10,14 @@ from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.definitions import defs
+from trace_clustering.documents.embedder import Embedder
 from trace_clustering.llm.resource import LLM
+from trace_clustering.orchestration.jobs import CLUSTERING_ASSETS
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.traces.record import TraceRecord
 
-ASSETS: list[Any] = list(defs.assets or [])
+ALL_ASSETS: list[Any] = list(defs.assets or [])
+ASSETS: list[Any] = [asset for asset in ALL_ASSETS if asset.key in CLUSTERING_ASSETS]
 
 
 class Graph:
@@ -32,10 +35,14 @@ class Graph:
             insert_records(session, records, batch_run_id=batch_run_id, model_name="test-16")
 
     def materialize(
-        self, partition: str, selection: Sequence[str] | None = None, **settings: Any
+        self,
+        partition: str,
+        selection: Sequence[str] | None = None,
+        assets: Sequence[Any] = ASSETS,
+        **settings: Any,
     ) -> dg.ExecuteInProcessResult:
         return dg.materialize(
-            ASSETS,
+            assets,
             selection=selection,
             partition_key=partition,
             instance=self.instance,
@@ -43,6 +50,7 @@ class Graph:
                 "settings": ClusteringSettings(),
                 "clickhouse": self.clickhouse,
                 "llm": self.llm,
+                "embedder": Embedder(),
                 "io_manager": ArtifactStorage(base=str(self.folder / "artifacts")),
             },
             run_config={"resources": {"settings": {"config": settings}} | self.llm_config},

@@ -12,24 +12,23 @@ from trace_clustering.clickhouse.source_tables.trace_source import TraceSource
 from trace_clustering.constants import MAX_SOURCE_TRACE_AGE
 from trace_clustering.traces.window import Window
 
-MAX_TRACES_PER_PAGE: Final = 20_000
+MAX_TRACES_PER_PAGE: Final = 100_000
 MAX_TRACES_PER_BATCH: Final = 100
 MAX_ROWS_PER_BATCH: Final = 2000
 _BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Old traces that went on belong to the day too, so all rows that are not too old are looked at, but only
-# their ids and times.
+# A trace that began long before the day may have gone on, so the rows of many days are looked at, but only
+# their ids and times. One pass, because a Distributed table may not be read inside a condition on itself.
 _ACTIVE_TRACES = """
-WITH moments AS ({moments})
 SELECT trace_id, min(start) AS first, max(start) AS last, count() AS row_count
-FROM moments
-WHERE trace_id IN (
-    SELECT trace_id FROM moments
-    WHERE trace_id != ''
-        AND arrayExists(t -> t >= {{start:DateTime64(6, 'UTC')}} AND t < {{end:DateTime64(6, 'UTC')}}, times)
-)
+FROM ({moments})
+WHERE trace_id != ''
 GROUP BY trace_id
-HAVING (first, trace_id) > ({{after:DateTime64(6, 'UTC')}}, {{after_id:String}})
+HAVING max(is_of_llm) = 1
+    AND max(arrayExists(
+        t -> t >= {{start:DateTime64(6, 'UTC')}} AND t < {{end:DateTime64(6, 'UTC')}}, times
+    )) = 1
+    AND (first, trace_id) > ({{after:DateTime64(6, 'UTC')}}, {{after_id:String}})
 ORDER BY first, trace_id
 LIMIT {{most:UInt32}}
 """
@@ -62,8 +61,8 @@ def list_active_traces(
 ) -> list[ActiveTrace]:
     """Return a page of the traces to which something happened on a day, in the order of their starts.
 
-    Something happened if a row started, ended or arrived. Of rows that started earlier than
-    `MAX_SOURCE_TRACE_AGE` before, nothing is known.
+    Something happened if a row started, ended or arrived. Rows that started more than `MAX_SOURCE_TRACE_AGE`
+    before or after the day are not looked at.
 
     Parameters
     ----------
@@ -76,8 +75,9 @@ def list_active_traces(
     kind = KINDS[source.kind]
     start = day.start - kind.margin
     rows = session.query(
-        _ACTIVE_TRACES.format(moments=kind.write_statements(session.columns).moments),
+        _ACTIVE_TRACES.format(moments=kind.write_statements(source, session.columns).moments),
         since=start - MAX_SOURCE_TRACE_AGE,
+        until=day.end + MAX_SOURCE_TRACE_AGE,
         start=start,
         end=day.end,
         after=after.first,
@@ -100,17 +100,26 @@ def split_into_batches(traces: list[ActiveTrace]) -> Iterator[list[ActiveTrace]]
         batch = []
 
 
-def stream_rows(
+def stream_tables(
     session: SourceSession, source: TraceSource, traces: list[ActiveTrace]
+) -> Iterator[Iterator[dict[str, Any]]]:
+    """Yield, for each table, its rows of these traces in the order of `trace_id`.
+
+    The rows of a table must be taken before those of the next.
+    """
+    for statement in KINDS[source.kind].write_statements(source, session.columns).rows:
+        yield _stream_rows(session, statement, traces)
+
+
+def _stream_rows(
+    session: SourceSession, statement: str, traces: list[ActiveTrace]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of these traces, table by table and within a table trace by trace."""
-    for statement in KINDS[source.kind].write_statements(session.columns).rows:
-        blocks = session.stream(
-            statement,
-            trace_ids=[trace.trace_id for trace in traces],
-            first=min(trace.first for trace in traces),
-            last=max(trace.last for trace in traces),
-        )
-        for block in blocks:
-            for values in zip(*block.values(), strict=True):
-                yield dict(zip(block, values, strict=True))
+    blocks = session.stream(
+        statement,
+        trace_ids=[trace.trace_id for trace in traces],
+        first=min(trace.first for trace in traces),
+        last=max(trace.last for trace in traces),
+    )
+    for block in blocks:
+        for values in zip(*block.values(), strict=True):
+            yield dict(zip(block, values, strict=True))

@@ -17,11 +17,13 @@ class Statements:
     Attributes
     ----------
     moments : str
-        One row for each row of the tables that starts at `{since}` or later: `trace_id`, `start`, and
-        `times`, an array of the moments at which something happened to it, its arrival included.
+        One row for each row of the tables that starts at `{since}` or later and before `{until}`: `trace_id`,
+        `start`, `times`, an array of the moments at which something happened to it, its arrival included, and
+        `is_of_llm`, without which in one row at least a trace is none of an LLM application.
     rows : tuple of str
         Each yields the rows of one table that belong to the traces `{trace_ids}` and start between `{first}`
-        and `{last}`: each row once, in the order of the traces, with values as JSON has them.
+        and `{last}`: each row once, in the order of `trace_id`, with values as JSON has them. The last table
+        is the one with the most.
     """
 
     moments: str
@@ -41,7 +43,7 @@ class TableKind:
     write_condition : callable
         Given a source and the columns, returns the SQL that holds for its rows only, and binds nothing.
     write_statements : callable
-        Given the columns, returns the statements.
+        Given a source and the columns, returns the statements.
     margin : timedelta
         How long before a day something may have happened that could not be seen when that day was read.
     """
@@ -49,5 +51,5 @@ class TableKind:
     name_tables: Callable[[Any], dict[str, str]]
     bind_owner: Callable[[Any], dict[str, Any]]
     write_condition: Callable[[Any, Columns], str]
-    write_statements: Callable[[Columns], Statements]
+    write_statements: Callable[[Any, Columns], Statements]
     margin: timedelta = timedelta(hours=1)

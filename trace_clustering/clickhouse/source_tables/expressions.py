@@ -1,4 +1,7 @@
-"""SQL of single values: columns as JSON has them, and values of settings where nothing can be bound."""
+"""SQL of single values: columns as JSON has them, and values of settings where nothing can be bound.
+
+Functions that take names of columns leave out those that the table does not have.
+"""
 
 from collections.abc import Iterable
 
@@ -10,26 +13,26 @@ def write_literal(text: str) -> str:
     return f"unhex('{text.encode(errors='replace').hex()}')"
 
 
-def write_texts(columns: TableColumns, names: Iterable[str]) -> list[str]:
-    """Return those columns that the table has as texts, each under its own name."""
-    return [f"{columns.write_text(name)} AS {name}" for name in names if columns.has(name)]
+def write_texts(columns: TableColumns, names: Iterable[str]) -> dict[str, str]:
+    """Return columns as texts, by their names."""
+    return {name: columns.write_text(name) for name in names if columns.has(name)}
 
 
-def write_times(columns: TableColumns, names: Iterable[str]) -> list[str]:
-    """Return those columns of times that the table has as ISO 8601 in UTC, empty where they are null."""
-    return [f"{_write_time(columns.write_moment(name, 6))} AS {name}" for name in names if columns.has(name)]
+def write_times(columns: TableColumns, names: Iterable[str]) -> dict[str, str]:
+    """Return columns of times as ISO 8601 in UTC, empty where they are null, by their names."""
+    return {name: write_time(columns.write_moment(name, 6)) for name in names if columns.has(name)}
 
 
 def write_moments(columns: TableColumns, names: Iterable[str]) -> str:
-    """Return those columns of times that the table has as one array."""
+    """Return columns of times as one array."""
     return f"[{', '.join(columns.write_moment(name, 6) for name in names if columns.has(name))}]"
 
 
-def write_list(columns: TableColumns, names: Iterable[str]) -> str:
-    """Return the names of those columns that the table has."""
-    return ", ".join(name for name in names if columns.has(name))
+def write_time(moment: str) -> str:
+    """Return a DateTime64 in UTC as ISO 8601, empty for 1970, which stands for none."""
+    return f"if(toUnixTimestamp({moment}) = 0, '', concat(replaceOne(toString({moment}), ' ', 'T'), 'Z'))"
 
 
-def _write_time(moment: str) -> str:
-    text = f"concat(replaceOne(toString({moment}), ' ', 'T'), 'Z')"
-    return f"if(toUnixTimestamp({moment}) = 0, '', {text})"
+def name_values(values: dict[str, str]) -> str:
+    """Return what stands between SELECT and FROM for these expressions by their names."""
+    return ", ".join(value if value == name else f"{value} AS {name}" for name, value in values.items())

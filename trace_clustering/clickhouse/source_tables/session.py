@@ -17,9 +17,12 @@ from trace_clustering.processes.clock import StepClock
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-# Rows of traces are long, so a block of them must be short. 2 lets the server read only, and still takes the
-# other settings of a statement.
-_SETTINGS: Final = {"max_block_size": 256, "readonly": 2}
+_SETTINGS: Final = {
+    "max_block_size": 256,  # rows of traces are long
+    "max_bytes_before_external_group_by": 1024**3,
+    "max_bytes_before_external_sort": 1024**3,
+    "readonly": 2,  # nothing may be written, but the other settings may be set
+}
 _NO_ROW: Final = "1 = 0"
 
 

@@ -117,6 +117,17 @@ def parse_source(fields: object) -> TraceSource:
     return source
 
 
+def is_own_table(source: TraceSource, team_id: int, database: str, events_table: str) -> bool:
+    """Return whether a source is the team's own part of the table in which the project stores events."""
+    return (
+        isinstance(source, PostHogSource)
+        and source.dsn is None
+        and source.team_id == team_id
+        and source.database in ("", database)
+        and source.events_table == events_table
+    )
+
+
 def _check_variable(dsn: Any) -> None:  # noqa: ANN401 - whatever the file holds
     """Refuse an address that is written out, and a variable that is not meant for one."""
     if dsn is None:

@@ -8,11 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from trace_clustering.sources.formats.contract import Format, Record
-from trace_clustering.sources.formats.langfuse_rows import (
-    FIELDS,
-    build_langfuse_trace,
-    cut_row,
-)
+from trace_clustering.sources.formats.langfuse_rows import FIELDS, cut_row
+from trace_clustering.sources.formats.langfuse_traces import build_langfuse_traces
 from trace_clustering.sources.values import read_mapping, read_name
 from trace_clustering.traces.trace import Trace
 
@@ -41,7 +38,7 @@ def recognize_langfuse(record: Record) -> bool:
 
 
 def split_langfuse(record: Record) -> Iterator[tuple[str, Record]]:
-    """Yield the rows of a record, each with the id of its trace; none for a score."""
+    """Yield the rows of a record, each with the id of its trace."""
     if "data" in record and "meta" in record:
         for row in _list_rows(record["data"]):
             yield from split_langfuse(row)
@@ -51,11 +48,19 @@ def split_langfuse(record: Record) -> Iterator[tuple[str, Record]]:
         yield read_name(_get(record, _TRACE_IDS)), cut_row(record, "observation")
     elif _is_trace(record):
         yield from _split_whole(record)
+    elif _is_score(record):
+        yield read_name(_get(record, _TRACE_IDS)), cut_row(record, "score")
 
 
 def build_langfuse(trace_id: str, parts: Sequence[Record]) -> Iterable[Trace]:
-    """Return the trace of these rows."""
-    return [build_langfuse_trace(trace_id, parts, _NAME)]
+    """Return the trace of these rows, and those of the agents that its tools started; none of scores alone.
+
+    Raises
+    ------
+    BadValueError
+        For a time or a number that is none.
+    """
+    return build_langfuse_traces(trace_id, parts, _NAME)
 
 
 def _split_whole(trace: Mapping[str, Any]) -> Iterator[tuple[str, Record]]:

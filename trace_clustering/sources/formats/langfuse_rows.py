@@ -1,15 +1,14 @@
-"""Reads the rows of Langfuse: traces and observations, in the spelling of its exports and of its API."""
+"""Reads the rows of Langfuse's observations, in the spelling of its exports, its API and its tables."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from trace_clustering.sources.formats.langfuse_usage import read_cost, read_tokens
-from trace_clustering.sources.history import build_turns
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages
-from trace_clustering.sources.spans import Span, build_trace
-from trace_clustering.sources.values import make_json, read_name, read_number, read_time
-from trace_clustering.traces.trace import ModelCall, Trace
+from trace_clustering.sources.history import read_exchange
+from trace_clustering.sources.messages import Message, parse_json_text, read_messages, to_text
+from trace_clustering.sources.span import Span
+from trace_clustering.sources.values import make_json, read_mapping, read_name, read_time
+from trace_clustering.traces.trace import ModelCall, ToolCall
 
 Row = Mapping[str, Any]
 
@@ -25,70 +24,103 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "start_time": ("start_time", "startTime"),
     "end_time": ("end_time", "endTime"),
     "latency": ("latency",),
-    "updated_at": ("updated_at", "updatedAt"),
+    "updated_at": ("updated_at", "updatedAt", "event_ts"),
     "session_id": ("session_id", "sessionId"),
     "user_id": ("user_id", "userId"),
     "environment": ("environment",),
+    "release": ("release",),
+    "version": ("version",),
+    "metadata": ("metadata",),
     "tags": ("tags",),
+    "scores": ("scores",),
     "level": ("level",),
     "status_message": ("status_message", "statusMessage"),
     "model": ("provided_model_name", "providedModelName", "model"),
-    "usage_details": ("usage_details", "usageDetails"),
+    "usage_details": ("usage_details", "usageDetails", "usage"),
     "cost_details": ("cost_details", "costDetails"),
     "total_cost": ("total_cost", "totalCost"),
     "prompt_name": ("prompt_name", "promptName"),
     "prompt_version": ("prompt_version", "promptVersion"),
     "input": ("input",),
     "output": ("output",),
+    "value": ("value",),
+    "string_value": ("string_value", "stringValue"),
 }
-# Langfuse keeps environments of this beginning for what it runs itself: judges and experiments.
-_OWN_ENVIRONMENTS: Final = "langfuse"
+# What these hold was looked up, measured or judged; nobody said it.
+_NOT_SAID: Final = ("TOOL", "RETRIEVER", "EMBEDDING", "EVALUATOR", "GUARDRAIL")
+# Longer texts are content, which nobody filters by.
+_MAX_METADATA: Final = 1000
 
 
-def cut_row(row: Row, kind: Literal["trace", "observation"]) -> dict[str, Any]:
+def cut_row(row: Row, kind: Literal["trace", "observation", "score"]) -> dict[str, Any]:
     """Return what is read of a row, in one spelling and as JSON."""
     found: dict[str, Any] = {"kind": kind}
     for name, spellings in FIELDS.items():
         value = next((row[s] for s in spellings if row.get(s) is not None), None)
         if value is not None and value != "":
-            found[name] = make_json(value)
+            found[name] = read_metadata(value) if name == "metadata" else make_json(value)
     return found
 
 
-def build_langfuse_trace(trace_id: str, rows: Sequence[Row], source: str) -> Trace:
-    """Return the trace of these rows, which `cut_row` made; a row that was exported again counts once.
+def read_observation(row: Row) -> Span:
+    """Return the span that a row of `cut_row` stands for.
 
     Raises
     ------
     BadValueError
         For a time or a number that is none.
     """
-    newest = _keep_newest(rows)
-    spans = [_read_observation(row) for row in newest if row["kind"] == "observation"]
-    trace = build_trace(trace_id, spans, source) if spans else Trace(trace_id, source=source)
-    names = (read_name(row["trace_name"]) for row in newest if "trace_name" in row)
-    trace = replace(trace, name=next(names, trace.name))
-    for header in (row for row in newest if row["kind"] == "trace"):
-        trace = _add_header(trace, header)
-    return replace(trace, is_automation=trace.environment.startswith(_OWN_ENVIRONMENTS))
-
-
-def _keep_newest(rows: Sequence[Row]) -> list[Row]:
-    """Return each row once, as it was when it was last changed."""
-    newest: dict[tuple[str, str], Row] = {}
-    for position, row in enumerate(rows):
-        key = row["kind"], read_name(row.get("id")) or f"#{position}"
-        if key not in newest or read_name(row.get("updated_at")) >= read_name(newest[key].get("updated_at")):
-            newest[key] = row
-    return list(newest.values())
-
-
-def _read_observation(row: Row) -> Span:
-    start, end = read_time(row.get("start_time"), "start_time"), read_time(row.get("end_time"), "end_time")
+    call = _read_call(row)
     kind = read_name(row.get("type")).upper()
+    return Span(
+        span_id=call.span_id,
+        parent_id=read_name(row.get("parent")),
+        kind="model" if kind == "GENERATION" else "tool" if kind == "TOOL" else "other",
+        name=read_name(row.get("name")),
+        call=call,
+        messages=[] if kind in _NOT_SAID else read_row_messages(row),
+        session_id=read_name(row.get("session_id")),
+        user_id=read_name(row.get("user_id")),
+        environment=read_name(row.get("environment")),
+        tags=read_tags(row.get("tags")),
+        tool=_read_tool(row, call) if kind == "TOOL" else None,
+        properties=read_properties(row),
+        version=read_time(row.get("updated_at"), "updated_at", "ms"),
+    )
+
+
+def read_row_messages(row: Row) -> list[Message]:
+    """Return the messages that went into a row and came out of it."""
+    return read_exchange(row.get("input"), row.get("output"))
+
+
+def read_tags(value: object) -> tuple[str, ...]:
+    """Return the tags of a row, which may be JSON in a text."""
+    tags = parse_json_text(value)
+    return tuple(read_name(tag) for tag in tags if tag) if isinstance(tags, list) else ()
+
+
+def read_properties(row: Row) -> dict[str, Any]:
+    """Return the metadata of a row, and the release and version of the application."""
+    versions = {name: read_name(row[name]) for name in ("release", "version") if name in row}
+    return {**read_mapping(row.get("metadata")), **versions}
+
+
+def read_metadata(value: object) -> dict[str, Any]:
+    """Return the plain values of metadata; what a library records beside them is nested."""
+    return {
+        name: item
+        for name, item in make_json(read_mapping(value)).items()
+        if isinstance(item, bool | int | float) or (isinstance(item, str) and len(item) <= _MAX_METADATA)
+    }
+
+
+def _read_call(row: Row) -> ModelCall:
+    start = read_time(row.get("start_time"), "start_time", "ms")
+    end = read_time(row.get("end_time"), "end_time", "ms")
     input_tokens, output_tokens = read_tokens(row)
     level = read_name(row.get("level")).upper()
-    call = ModelCall(
+    return ModelCall(
         span_id=read_name(row.get("id")),
         model=read_name(row.get("model")),
         start=start,
@@ -102,41 +134,19 @@ def _read_observation(row: Row) -> Span:
         prompt_name=read_name(row.get("prompt_name")),
         prompt_version=read_name(row.get("prompt_version")),
     )
-    return Span(
-        span_id=call.span_id,
-        parent_id=read_name(row.get("parent")),
-        kind="model" if kind == "GENERATION" else "tool" if kind == "TOOL" else "other",
+
+
+def _read_tool(row: Row, call: ModelCall) -> ToolCall:
+    output = parse_json_text(row.get("output"))
+    is_told = output not in (None, "null", "None", "undefined")
+    answer = next(iter(read_messages({"role": "tool", "content": output})), None) if is_told else None
+    error = call.error or (answer.text if answer and answer.is_error else "")
+    inputs = read_mapping(row.get("input"))
+    arguments = inputs["input"] if set(inputs) == {"input"} else row.get("input")
+    return ToolCall(
         name=read_name(row.get("name")),
-        call=call,
-        messages=_read_row_messages(row),
-        session_id=read_name(row.get("session_id")),
-        user_id=read_name(row.get("user_id")),
-        environment=read_name(row.get("environment")),
-        tags=_read_tags(row.get("tags")),
+        arguments=to_text(arguments),
+        result=answer.text if answer and not error else None,
+        error=error or ("failed" if call.is_error else None),
+        call_id=answer.call_id if answer else "",
     )
-
-
-def _add_header(trace: Trace, header: Row) -> Trace:
-    """Return a trace with what its own row says; of times, cost and content, the observations know more."""
-    start = trace.start or read_time(header.get("timestamp"), "timestamp")
-    return replace(
-        trace,
-        name=read_name(header.get("name")) or trace.name,
-        session_id=read_name(header.get("session_id")) or trace.session_id,
-        user_id=read_name(header.get("user_id")) or trace.user_id,
-        environment=read_name(header.get("environment")) or trace.environment,
-        tags=tuple(dict.fromkeys((*_read_tags(header.get("tags")), *trace.tags))),
-        start=start,
-        turns=trace.turns or build_turns(_read_row_messages(header)),
-        cost=trace.cost if trace.calls else read_cost(header),
-        latency=trace.latency or read_number(header.get("latency"), "latency"),
-    )
-
-
-def _read_row_messages(row: Row) -> list[Message]:
-    return [*read_messages(row.get("input"), "user"), *read_messages(row.get("output"), "assistant")]
-
-
-def _read_tags(value: object) -> tuple[str, ...]:
-    tags = parse_json_text(value)
-    return tuple(read_name(tag) for tag in tags if tag) if isinstance(tags, list) else ()

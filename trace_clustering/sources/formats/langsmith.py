@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from trace_clustering.sources.formats.contract import Format, Record
+from trace_clustering.sources.formats.contract import Format, Record, list_rows
 from trace_clustering.sources.formats.langsmith_usage import read_cost, read_tokens
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages, to_text
+from trace_clustering.sources.history import read_exchange
+from trace_clustering.sources.messages import Message, parse_json_text, to_text
 from trace_clustering.sources.span import Span
 from trace_clustering.sources.spans import build_traces
 from trace_clustering.sources.values import make_json, read_mapping, read_name, read_time
@@ -14,22 +15,26 @@ from trace_clustering.traces.trace import ModelCall, ToolCall, Trace
 _FIELDS: Final = (
     *("id", "trace_id", "parent_run_id", "name", "run_type", "start_time", "end_time", "inputs", "outputs"),
     *("error", "status", "tags", "total_tokens", "prompt_tokens", "completion_tokens", "total_cost"),
-    *("prompt_cost", "completion_cost", "reference_example_id", "url"),
+    *("prompt_cost", "completion_cost", "reference_example_id", "url", "feedback_stats"),
 )
+_KEYS: Final = frozenset({"trace_id", "dotted_order", "parent_run_id"})
 # The names by which LangSmith finds the runs of one conversation.
 _SESSION: Final = ("session_id", "thread_id", "conversation_id")
 _USER: Final = ("user_id", "userId", "user")
+# What the libraries write into the metadata by themselves.
+_OWN_METADATA: Final = ("ls_", "lc_", "langgraph_", "__", "LANGSMITH_", "usage_metadata")
 _NOT_SAID: Final = ("retriever", "embedding", "prompt", "parser")
 
 
 def recognize_run(record: Record) -> bool:
-    """Return whether a record has the keys of a run."""
-    return "run_type" in record and not {"trace_id", "dotted_order", "parent_run_id"}.isdisjoint(record)
+    """Return whether a record has the keys of a run, or is a page of them."""
+    rows = list_rows(record, "runs")[:1]
+    return any("run_type" in row and not _KEYS.isdisjoint(row) for row in rows)
 
 
 def split_run(record: Record) -> Iterator[tuple[str, Record]]:
     """Yield the run, and the runs within it, with the id of their trace."""
-    waiting: list[tuple[str, Record]] = [("", record)]
+    waiting = [("", run) for run in reversed(list_rows(record, "runs"))]
     while waiting:
         trace_id, run = waiting.pop()
         trace_id = _find_trace(run) or trace_id
@@ -38,7 +43,7 @@ def split_run(record: Record) -> Iterator[tuple[str, Record]]:
             waiting += [(trace_id, child) for child in children if isinstance(child, Mapping)]
         if trace_id:
             extra = read_mapping(run.get("extra"))
-            told = {"metadata": extra.get("metadata"), "invocation_params": extra.get("invocation_params")}
+            told = {name: extra.get(name) for name in ("metadata", "invocation_params")}
             yield trace_id, make_json({**{n: run.get(n) for n in _FIELDS}, **told})
 
 
@@ -78,9 +83,18 @@ def _read_run(run: Record) -> Span:
         tags=tuple(map(to_text, tags)) if isinstance(tags, list) else (),
         source_link=read_name(run.get("url")),
         tool=_read_tool(run) if kind == "tool" else None,
+        properties=_read_properties(run, metadata),
         # An example of a dataset was run, not what a person asked for.
         is_automation=not parent and bool(run.get("reference_example_id")),
     )
+
+
+def _read_properties(run: Record, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of people, and the mean of each kind of feedback."""
+    own = {name: value for name, value in metadata.items() if not name.startswith(_OWN_METADATA)}
+    feedback = read_mapping(run.get("feedback_stats"))
+    means = {name: read_mapping(value).get("avg") for name, value in feedback.items()}
+    return own | {f"feedback.{name}": mean for name, mean in means.items() if mean is not None}
 
 
 def _read_call(run: Record, metadata: Mapping[str, Any]) -> ModelCall:
@@ -114,7 +128,7 @@ def _is_error(run: Record) -> bool | None:
 
 
 def _read_messages(run: Record) -> list[Message]:
-    return [*read_messages(run.get("inputs"), "user"), *read_messages(run.get("outputs"), "assistant")]
+    return read_exchange(run.get("inputs"), run.get("outputs"))
 
 
 def _read_tool(run: Record) -> ToolCall:

@@ -4,14 +4,19 @@ Also the events in which this project stores its own traces.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from trace_clustering.sources.formats.contract import Format, Record
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages, to_text
+from trace_clustering.errors import BadValueError
+from trace_clustering.posthog.stored_traces import DIGEST, parse_trace
+from trace_clustering.sources.formats.contract import Format, Record, list_rows
+from trace_clustering.sources.history import read_exchange
+from trace_clustering.sources.messages import Message, parse_json_text, to_text
 from trace_clustering.sources.spans import Span, build_traces
 from trace_clustering.sources.values import (
     make_json,
+    quote_value,
     read_count,
     read_flag,
     read_mapping,
@@ -22,21 +27,21 @@ from trace_clustering.sources.values import (
 from trace_clustering.traces.trace import ModelCall, ToolCall, Trace
 
 _EVENTS: Final = ("$ai_trace", "$ai_generation", "$ai_span", "$ai_embedding")
+_FIELDS: Final = ("uuid", "event", "distinct_id", "timestamp")
 
 
 def recognize_event(record: Record) -> bool:
-    """Return whether these are the keys of an exported event."""
-    event = record.get("event")
-    return isinstance(event, str) and event.startswith("$ai_") and "properties" in record
+    """Return whether these are the keys of an exported event, or of a page of them."""
+    return any(_is_event(row) for row in list_rows(record, "results")[:1])
 
 
 def split_event(record: Record) -> Iterator[tuple[str, Record]]:
     """Yield the event with the id of its trace, unless it is of another kind or of no trace."""
-    if record.get("event") in _EVENTS:
-        properties = make_json(read_mapping(record.get("properties")))
-        if trace_id := read_name(properties.get("$ai_trace_id")):
-            names = ("uuid", "event", "distinct_id", "timestamp")
-            yield trace_id, {**{n: make_json(record.get(n)) for n in names}, "properties": properties}
+    for row in list_rows(record, "results"):
+        if _is_event(row) and row["event"] in _EVENTS:
+            properties = make_json(read_mapping(row["properties"]))
+            if trace_id := read_name(properties.get("$ai_trace_id")):
+                yield trace_id, {**{n: make_json(row.get(n)) for n in _FIELDS}, "properties": properties}
 
 
 def build_from_events(trace_id: str, events: Sequence[Record], source: str = "posthog") -> list[Trace]:
@@ -47,7 +52,31 @@ def build_from_events(trace_id: str, events: Sequence[Record], source: str = "po
     BadValueError
         If a time or a number of an event is none.
     """
-    return build_traces(trace_id, (read_event(event) for event in events), source)
+    traces = build_traces(trace_id, map(read_event, events), source)
+    stored = [event for event in events if DIGEST in event["properties"]]
+    if not stored:
+        return traces
+    newest = max(
+        stored, key=lambda event: (to_text(event["timestamp"]), to_text(event["properties"][DIGEST]))
+    )
+    return [_restore(newest["properties"], traces[0].calls)]
+
+
+def _is_event(row: Record) -> bool:
+    event = row.get("event")
+    return isinstance(event, str) and event.startswith("$ai_") and "properties" in row
+
+
+def _restore(properties: dict[str, Any], calls: tuple[ModelCall, ...]) -> Trace:
+    """Return a trace that this project stored, which says more than the events of others."""
+    try:
+        trace = parse_trace(properties, datetime.now(UTC)).trace
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadValueError(f"a stored trace cannot be read: {error!r}") from error
+    if trace.start is None and trace.end is None:
+        # The events bear the time of storage.
+        calls = tuple(replace(call, start=None, end=None) for call in calls)
+    return replace(trace, calls=calls)
 
 
 def read_event(record: Record) -> Span:
@@ -68,21 +97,22 @@ def read_event(record: Record) -> Span:
         parent_id="" if is_trace else read_name(properties.get("$ai_parent_id")) or trace_id,
         kind="model" if event == "$ai_generation" else "tool" if tool else "other",
         name=read_name(properties.get("$ai_span_name")) or read_name(properties.get("$ai_trace_name")),
-        call=_read_call(record, properties, span_id),
+        call=_read_call(record, properties),
         messages=[] if tool or event == "$ai_embedding" else _read_messages(properties),
         tool=tool,
         session_id=read_name(properties.get("$ai_session_id")),
-        user_id=read_name(record.get("distinct_id")),
+        user_id=_read_user(record, trace_id),
         environment=read_name(properties.get("$environment") or properties.get("environment")),
         tags=_read_tags(properties),
+        properties={name: value for name, value in properties.items() if not name.startswith("$")},
     )
 
 
-def _read_call(record: Record, properties: Mapping[str, Any], span_id: str) -> ModelCall:
+def _read_call(record: Record, properties: Mapping[str, Any]) -> ModelCall:
     latency = read_number(properties.get("$ai_latency"), "$ai_latency")
     start, end = _read_times(record, latency)
     return ModelCall(
-        span_id=span_id,
+        span_id=read_name(properties.get("$ai_span_id")),
         model=read_name(properties.get("$ai_model")),
         provider=read_name(properties.get("$ai_provider")),
         start=start,
@@ -98,10 +128,21 @@ def _read_call(record: Record, properties: Mapping[str, Any], span_id: str) -> M
     )
 
 
+def _read_user(record: Record, trace_id: str) -> str:
+    # PostHog's libraries send the id of the trace where nobody is known.
+    user = read_name(record.get("distinct_id"))
+    return "" if user == trace_id else user
+
+
 def _read_times(record: Record, latency: float | None) -> tuple[datetime | None, datetime | None]:
     """Return start and end: an event is sent when the call ends."""
     end = read_time(record.get("timestamp"), "timestamp", "any")
-    return (end - timedelta(seconds=latency) if end and latency else end), end
+    if end is None or latency is None:
+        return None, end
+    try:
+        return end - timedelta(seconds=latency), end
+    except OverflowError:
+        raise BadValueError(f"$ai_latency must be a number of seconds, not {quote_value(latency)}") from None
 
 
 def _count_input(properties: Mapping[str, Any]) -> int | None:
@@ -119,7 +160,7 @@ def _count_input(properties: Mapping[str, Any]) -> int | None:
 def _read_messages(properties: Mapping[str, Any]) -> list[Message]:
     given = _get_first(properties, "$ai_input", "$ai_input_state")
     made = _get_first(properties, "$ai_output_choices", "$ai_output", "$ai_output_state")
-    return [*read_messages(given, "user"), *read_messages(made, "assistant")]
+    return read_exchange(given, made)
 
 
 def _get_first(properties: Mapping[str, Any], *names: str) -> object:

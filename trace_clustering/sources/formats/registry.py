@@ -18,6 +18,7 @@ from trace_clustering.sources.formats.trace_record import TRACE_RECORD
 from trace_clustering.sources.formats.wildchat import WILDCHAT
 
 FORMATS: tuple[Format, ...] = (
+    TRACE_RECORD,
     OTLP,
     LANGFUSE,
     LANGSMITH,
@@ -29,7 +30,6 @@ FORMATS: tuple[Format, ...] = (
     SHAREGPT,
     WILDCHAT,
     POSTHOG,
-    TRACE_RECORD,
 )
 
 

@@ -35,6 +35,9 @@ _HOLDERS: Final = (
     *("final_output", "generation", "update", "kwargs"),
 )
 _CALL_LISTS: Final = ("tool_calls", "toolCalls")
+_KNOWN: Final = frozenset((*_LISTS, *_HOLDERS, *_SYSTEMS, *_CALL_LISTS))
+# What is written where there is nothing, and where the keys of a message were taken for messages.
+_NOTHING: Final = ("None", "null", "undefined", "role", "content")
 
 
 def read_messages(value: object, role: Role = "user") -> list[Message]:
@@ -61,7 +64,7 @@ def _read(value: object, role: Role, depth: int) -> list[Message]:
 
 
 def _read_text(text: str, role: Role) -> list[Message]:
-    if text in ("None", "null"):
+    if text in _NOTHING:
         return []
     written = read_written(text)
     if written is None:
@@ -114,7 +117,8 @@ def _read_object(value: Item, role: Role, depth: int) -> list[Message]:
     if calls and not (found and found[-1].tool_calls):
         last = found.pop() if found and found[-1].role == "assistant" else Message("assistant")
         found.append(replace(last, tool_calls=calls))
-    return found or [Message(role, to_text(value), is_guess=True)]
+    is_known = bool(found) or not _KNOWN.isdisjoint(value)
+    return found if is_known else [Message(role, to_text(value), is_guess=True)]
 
 
 def _read_systems(value: Item) -> list[Message]:

@@ -61,7 +61,7 @@ def nest_names(value: Any) -> Any:  # noqa: ANN401 - any JSON
                 group[tail] = inner
     nested = {key: nest_names(inner) for key, inner in groups.items()}
     if nested and all(key.isdecimal() for key in nested):
-        return [nested[key] for key in sorted(nested, key=int)]
+        return [nested[key] for key in sorted(nested, key=lambda number: (len(number), number))]
     return nested
 
 

@@ -6,8 +6,10 @@ AI SDK, Logfire, and Langfuse's SDK.
 
 from typing import Final
 
+from trace_clustering.constants import LLM_ATTRIBUTE_PREFIXES
+
 # What says that a span is one of an LLM application.
-PREFIXES: Final = ("gen_ai.", "llm.", "openinference.", "traceloop.", "ai.", "langfuse.", "input.value")
+PREFIXES: Final = LLM_ATTRIBUTE_PREFIXES
 
 KIND: Final = (
     "openinference.span.kind",
@@ -97,6 +99,14 @@ USER: Final = (
     "ai.telemetry.metadata.userId",
 )
 ENVIRONMENT: Final = ("deployment.environment.name", "deployment.environment", "langfuse.environment")
+# What people write to a trace by themselves: as JSON, or with a name behind a dot.
+METADATA: Final = (
+    "metadata",
+    "langfuse.trace.metadata",
+    "ai.telemetry.metadata",
+    "traceloop.association.properties",
+)
+PROPERTIES: Final = ("service.name", "service.version")
 TAGS: Final = ("tag.tags", "langfuse.trace.tags", "ai.telemetry.metadata.tags")
 ERROR: Final = ("exception.message", "error.message", "error.type", "exception.type")
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages, to_text
+from trace_clustering.sources.history import read_exchange
+from trace_clustering.sources.messages import Message, parse_json_text, to_text
 from trace_clustering.sources.otel import names
 from trace_clustering.sources.otel.attributes import Attributes, find_first, parse_literal
 from trace_clustering.sources.otel.genai import read_attribute_messages, read_event_messages
@@ -78,7 +79,20 @@ def read_span(span: OtelSpan) -> Span:
         environment=read_name(find_first(everywhere, *names.ENVIRONMENT)),
         tags=_read_tags(find_first(attributes, *names.TAGS)),
         tool=_read_tool(span) if kind == "tool" else None,
+        properties=_read_properties(everywhere),
     )
+
+
+def _read_properties(attributes: Attributes) -> dict[str, Any]:
+    """Return what people wrote to a trace by themselves."""
+    found = {name: attributes[name] for name in names.PROPERTIES if name in attributes}
+    for start in names.METADATA:
+        inner = parse_literal(attributes.get(start))
+        found |= inner if isinstance(inner, dict) else {}
+        found |= {
+            key[len(start) + 1 :]: value for key, value in attributes.items() if key.startswith(start + ".")
+        }
+    return found
 
 
 def _find_kind(span: OtelSpan) -> Literal["model", "tool", "other"]:
@@ -136,13 +150,13 @@ def _read_messages(span: OtelSpan, kind: str) -> list[Message]:
         return messages
     given, made = find_first(attributes, *names.INPUT), find_first(attributes, *names.OUTPUT)
     calls = parse_json_text(attributes.get("ai.response.toolCalls"))
-    if isinstance(calls, list):
+    if isinstance(calls, list) and calls:
         made = {
             "role": "assistant",
             "content": made,
             "tool_calls": [_read_vercel_call(call) for call in calls],
         }
-    return [*read_messages(parse_literal(given), "user"), *read_messages(parse_literal(made), "assistant")]
+    return read_exchange(parse_literal(given), parse_literal(made))
 
 
 def _read_vercel_call(call: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -56,8 +56,11 @@ def _is_addition(row: Record) -> bool:
     return set(row) == {"span_id", "events"}
 
 
-def _read_event_time(event: Record) -> datetime:
-    return read_time(event.get("time"), "the time of an event", "any") or _EARLIEST
+def _read_event_time(event: Record) -> tuple[datetime, int]:
+    """Return the time, and its nanoseconds, in which events may follow each other."""
+    text = read_name(event.get("time"))
+    moment = read_time(event.get("time"), "the time of an event", "any")
+    return moment or _EARLIEST, int(text) if text.isdecimal() else 0
 
 
 def _read_row(row: Record, added: Sequence[Record]) -> OtelSpan:

@@ -53,3 +53,16 @@ def build_rows(observations: Iterable[Mapping[str, Any]]) -> tuple[list[Row], li
     found = list(observations)
     roots = [row for row in found if row["is_root_observation"]]
     return [build_trace_row(row) for row in roots], [build_observation_row(row) for row in found]
+
+
+def build_event_row(observation: Mapping[str, Any], **fields: Any) -> Row:
+    """Return the row of `events_full` for an observation of an export."""
+    row = build_observation_row(observation)
+    del row["total_cost"]
+    row["span_id"], row["parent_span_id"] = row.pop("id"), row.pop("parent_observation_id") or ""
+    names = ("trace_name", "user_id", "session_id", "tags", "release")
+    row |= {name: observation[name] for name in names}
+    return {name: "" if value is None and name != "end_time" else value for name, value in row.items()} | {
+        "prompt_version": row["prompt_version"],
+        **fields,
+    }

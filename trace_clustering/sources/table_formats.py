@@ -1,0 +1,102 @@
+"""Turns the rows of tables into the records of the formats of files, so that both give the same traces."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from trace_clustering.sources.formats.contract import Format, Record
+from trace_clustering.sources.formats.langfuse import LANGFUSE
+from trace_clustering.sources.formats.otlp import OTLP
+from trace_clustering.sources.formats.posthog_events import POSTHOG
+from trace_clustering.sources.otel.attributes import flatten_attributes
+from trace_clustering.sources.values import read_mapping
+
+Row = Mapping[str, Any]
+
+# What PostHog's second table holds of an event, by the property that it belongs to.
+_TEXTS: Final = {
+    "$ai_input": "input_text",
+    "$ai_output_choices": "output_choices_text",
+    "$ai_input_state": "input_state_text",
+    "$ai_output_state": "output_state_text",
+}
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    """The format of files that a kind of tables is like.
+
+    Attributes
+    ----------
+    format : Format
+    write_records : callable
+        Given the rows of one trace, table by table, yields them as records of that format.
+    """
+
+    format: Format
+    write_records: Callable[[Iterable[Row]], Iterator[Record]]
+
+
+def _write_langfuse(rows: Iterable[Row]) -> Iterator[Record]:
+    yield from rows
+
+
+def _write_otlp(rows: Iterable[Row]) -> Iterator[Record]:
+    for row in rows:
+        resource = {**_read_attributes(row["resource"]), "service.name": row["service"]}
+        yield {
+            "resourceSpans": [
+                {"resource": {"attributes": resource}, "scopeSpans": [{"spans": [_write_span(row)]}]}
+            ]
+        }
+
+
+def _write_span(row: Row) -> Record:
+    names = ("event_times", "event_names", "event_attributes")
+    events = zip(*(row.get(name, []) for name in names), strict=True)
+    return {
+        "traceId": row["trace_id"],
+        "spanId": row["span_id"],
+        "parentSpanId": row["parent_id"],
+        "name": row["name"],
+        "startTimeUnixNano": str(row["start"]),
+        "endTimeUnixNano": str(row["start"] + row["duration"]),
+        "attributes": _read_attributes(row["attributes"]),
+        "status": {"code": row["status"], "message": row["message"]},
+        "events": [
+            {"timeUnixNano": str(time), "name": name, "attributes": _read_attributes(attributes)}
+            for time, name, attributes in events
+        ],
+    }
+
+
+def _read_attributes(value: object) -> dict[str, Any]:
+    """Return attributes by their flat names: a map has them so, a column of JSON nests them."""
+    return flatten_attributes(read_mapping(value))
+
+
+def _write_posthog(rows: Iterable[Row]) -> Iterator[Record]:
+    texts: dict[str, Row] = {}
+    for row in rows:
+        if "properties_text" not in row:
+            texts[row["span"]] = row
+            continue
+        properties = dict(read_mapping(row["properties_text"]))
+        apart = texts.get(str(properties.get("$ai_span_id") or row["identity"]), {})
+        for name, column in _TEXTS.items():
+            properties[name] = properties.get(name) or apart.get(column)
+        yield {
+            "uuid": row["identity"],
+            "event": row["kind"],
+            "distinct_id": row["person"],
+            "timestamp": row["moment"],
+            "properties": properties,
+        }
+
+
+TABLE_FORMATS: Final[Mapping[str, TableFormat]] = {
+    "langfuse": TableFormat(LANGFUSE, _write_langfuse),
+    "langfuse_events": TableFormat(LANGFUSE, _write_langfuse),
+    "otel": TableFormat(OTLP, _write_otlp),
+    "posthog": TableFormat(POSTHOG, _write_posthog),
+}
