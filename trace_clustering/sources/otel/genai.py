@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from trace_clustering.sources.messages import Message, parse_json_text, read_messages
 from trace_clustering.sources.otel.attributes import Attributes, collect_list, find_first
+from trace_clustering.sources.values import read_name
 
 _INSTRUCTIONS: Final = ("gen_ai.system_instructions", "gen_ai.system.instructions")
 _EVENT_ROLES: Final = {
@@ -25,10 +26,12 @@ def read_attribute_messages(attributes: Attributes) -> list[Message]:
     made = read_messages(attributes.get("gen_ai.output.messages"), "assistant")
     if given or made:
         return [*given, *made]
-    if whole := find_first(
-        attributes, "gen_ai.all_messages", "pydantic_ai.all_messages", "all_messages_events"
-    ):
+    if whole := find_first(attributes, "gen_ai.all_messages", "pydantic_ai.all_messages"):
         return read_messages(whole, "user")
+    if listed := find_first(attributes, "events", "all_messages_events"):  # Logfire
+        events = parse_json_text(listed)
+        named = [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
+        return read_event_messages((read_name(event.get("event.name")), event) for event in named)
     return [
         *_read_list(attributes, "gen_ai.prompt", "user"),
         *_read_list(attributes, "gen_ai.completion", "assistant"),
