@@ -64,7 +64,7 @@ def _read(value: object, role: Role, depth: int) -> list[Message]:
 
 
 def _read_text(text: str, role: Role) -> list[Message]:
-    if text in _NOTHING:
+    if text in _NOTHING or text.isspace():
         return []
     written = read_written(text)
     if written is None:

@@ -67,9 +67,10 @@ def read_item(value: object, default: Role) -> list[Message]:
         _read_beside(item, content)
     if role == "tool":
         return content.results or [_read_tool_message(item, content)]
-    calls = drop_repeated([*content.calls, *read_calls(find(item, _CALL_LISTS))]) or _read_written_calls(
-        content.text
-    )
+    calls = drop_repeated([*content.calls, *read_calls(find(item, _CALL_LISTS))])
+    calls = calls or _read_written_calls(content.text)
+    if calls and find_role(item) is None:
+        role = "assistant"
     said = [Message(role, content.text, calls)] if content.text or calls else []
     return [*content.results, *said]
 
@@ -78,8 +79,7 @@ def open_item(value: Item) -> Item:
     """Return what a message holds, out of what frameworks put around it."""
     inner: Any = value
     if isinstance(value.get("kwargs"), Mapping) and isinstance(names := value.get("id"), list):  # LangChain
-        inner = {"type": names[-1] if names else "", **value["kwargs"]}
-        inner["type"] = names[-1] if names and get_role(names[-1]) else inner["type"]
+        inner = {**value["kwargs"], **({"type": names[-1]} if get_role(names[-1:] and names[-1]) else {})}
     elif isinstance(value.get("data"), Mapping) and get_role(value.get("type")):
         inner = {**value["data"], "type": value["type"]}
     elif isinstance(value.get("message"), Mapping) and not value.get("role"):
