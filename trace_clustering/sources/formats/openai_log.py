@@ -18,7 +18,7 @@ from trace_clustering.sources.formats.chat import (
     read_usage,
 )
 from trace_clustering.sources.formats.contract import Format, Record
-from trace_clustering.sources.messages import read_messages, to_text
+from trace_clustering.sources.messages import parse_json_text, read_messages, to_text
 from trace_clustering.sources.spans import Span, build_trace
 from trace_clustering.sources.values import make_json, read_mapping, read_name, read_number, read_time
 from trace_clustering.traces.trace import ModelCall, Trace
@@ -40,8 +40,7 @@ def _recognize(record: Record) -> bool:
 
 
 def _split(record: Record) -> Iterable[tuple[str, Record]]:
-    request, response = _find_request(record), read_mapping(record.get("response"))
-    response = read_mapping(response.get("body")) or response
+    request, response = _find_request(record), _find_response(record)
     messages = [*read_list(request, "messages"), *_find_answers(response)]
     if system := request.get("system"):  # Anthropic's place for it
         messages.insert(0, {"role": "system", "content": system})
@@ -65,6 +64,15 @@ def _split(record: Record) -> Iterable[tuple[str, Record]]:
 
 def _find_request(record: Record) -> Mapping[str, Any]:
     return read_mapping(record.get("request") or record.get("body")) or record
+
+
+def _find_response(record: Record) -> Mapping[str, Any]:
+    """Return the answer; one that is nothing but its text, as a message."""
+    value = parse_json_text(record.get("response"))
+    if value and isinstance(value, str):
+        return {"role": "assistant", "content": value}
+    response = read_mapping(value)
+    return read_mapping(response.get("body")) or response
 
 
 def _find_answers(response: Mapping[str, Any]) -> list[Any]:

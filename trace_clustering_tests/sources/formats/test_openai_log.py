@@ -94,6 +94,11 @@ def test_the_request_may_be_a_body_or_the_record_itself() -> None:
         assert (trace.trace_id, len(trace.turns), trace.output_tokens) == ("q1", 2, 5)
 
 
+def test_the_answer_may_be_its_text() -> None:
+    trace = build_one(OPENAI_LOG, {"messages": [ASK], "response": "It is on its way."})
+    assert trace.list_texts("assistant") == ["It is on its way."]
+
+
 def test_a_bad_number_is_named_where_it_is_read() -> None:
     with pytest.raises(BadValueError, match="latency_ms must be a number, not 'slow'"):
         list(OPENAI_LOG.split(log(ASK, ANSWER, latency_ms="slow")))
