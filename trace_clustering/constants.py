@@ -106,6 +106,9 @@ MAP_UMAP_MIN_DIST: Final = 0.1
 # UMAP's default for few points is 500 steps; the map looks the same after 200.
 MAP_UMAP_EPOCHS: Final = 200
 
+# How texts become vectors, where an endpoint is asked for them
+EMBEDDING_MODEL: Final = "text-embedding-3-small"
+
 # How an agent labels clusters
 LABELING_AGENT_MODEL: Final = "gpt-5.1"
 LABELING_AGENT_MAX_ITERATIONS: Final = 50

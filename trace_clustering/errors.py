@@ -9,6 +9,7 @@ TraceClusteringError                 its message says what was wrong, with which
 │   ├── InconsistentArtifactsError
 │   ├── ClickHouseSetupError
 │   ├── EmbedderSetupError
+│   ├── EmbeddingLimitError
 │   ├── LabelsWouldBeLostError
 │   └── NoClusteringError
 ├── FaultError                       a later attempt may succeed
@@ -26,7 +27,8 @@ InternalError                        raised and caught inside one package; no ca
 ├── ToolCallRefusedError
 ├── LimitReachedError
 └── EndpointDownError
-    └── RequestTooLongError
+    ├── RequestTooLongError
+    └── TextsRefusedError
 """
 
 from collections.abc import Callable
@@ -79,6 +81,10 @@ class ClickHouseSetupError(InvalidInputError):
 
 class EmbedderSetupError(InvalidInputError):
     """The model that turns texts into vectors is not installed, or cannot be reached as it is set up."""
+
+
+class EmbeddingLimitError(InvalidInputError):
+    """A limit of the embedder does not allow another request; what was embedded before it is kept."""
 
 
 class LabelsWouldBeLostError(InvalidInputError):
@@ -159,6 +165,20 @@ class EndpointDownError(InternalError):
 
 class RequestTooLongError(EndpointDownError):
     """The endpoint takes only shorter requests; a shorter one can be made (in `llm/`)."""
+
+
+class TextsRefusedError(EndpointDownError):
+    """The endpoint does not embed these texts; it may embed some of them, or shorter ones (in `documents/`).
+
+    Attributes
+    ----------
+    too_long : bool
+        Whether the endpoint says so; otherwise the reason may be anything.
+    """
+
+    def __init__(self, reason: str, *, too_long: bool) -> None:
+        super().__init__(reason, refused=True)
+        self.too_long = too_long
 
 
 def explain_validation(

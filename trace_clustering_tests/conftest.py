@@ -24,7 +24,11 @@ REAL_DATA = Path(
 VARIABLES = (
     *(CLICKHOUSE_DSN, EXECUTOR, FIRST_DAY, INCLUDE_TODAY, STORAGE, TEAM_IDS, TEAM_SETTINGS),
     *(API_KEY, BASE_URL, FORMER_BASE_URL),
-    *(name for name in os.environ if name.startswith(("TRACE_CLUSTERING_LLM_", SOURCE_DSN))),
+    *(
+        name
+        for name in os.environ
+        if name.startswith(("TRACE_CLUSTERING_LLM_", "TRACE_CLUSTERING_EMBEDDER_", SOURCE_DSN))
+    ),
 )
 # No test may reach, or pay for, what belongs to whoever runs it; module-wide fixtures come before any other.
 for _name in VARIABLES:

@@ -6,6 +6,7 @@ data files of these packages are used; their code is not imported.
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,6 @@ _LIBRARIES = ("onnxruntime", "tokenizers")
 _RECIPE = 1
 # The model was trained on texts that are no longer.
 _MAX_WINDOW_TOKENS = 256
-_MAX_CHARACTERS = 20_000
 
 
 class LocalModel:
@@ -62,6 +62,12 @@ class LocalModel:
         digest = hashlib.sha256(weights.read_bytes() + tokenizer.read_bytes()).hexdigest()[:8]
         self.name = f"{LOCAL_MODEL}/{_DIMENSION}/{digest}.{_RECIPE}"
         self.dimension = _DIMENSION
+        self.texts_cut = 0
+        self.usage = None
+
+    def open(self) -> AbstractContextManager[None]:
+        """Do nothing: there is no connection."""
+        return nullcontext()
 
     def plan_batches(self, texts: Sequence[str]) -> list[list[int]]:
         """Return batches of texts of about one length, because all of a batch cost as much as the longest."""
@@ -82,7 +88,7 @@ class LocalModel:
 
     def _split(self, text: str) -> list[list[int]]:
         """Return the ids of a text's tokens in windows that the model can read."""
-        encoding = self._tokenizer.encode(text[:_MAX_CHARACTERS])
+        encoding = self._tokenizer.encode(text)
         return [encoding.ids, *(more.ids for more in encoding.overflowing)]
 
     def _sum_tokens(self, windows: Sequence[Sequence[int]]) -> FloatArray:

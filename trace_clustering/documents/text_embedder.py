@@ -1,37 +1,47 @@
 """Texts in, vectors out: what is the same for the local model and for an endpoint."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from trace_clustering.errors import EmbeddingFailedError
+from trace_clustering.llm.endpoint.budget import Usage
 from trace_clustering.traces.arrays import FloatArray, IntArray
 
 # Endpoints refuse an empty text. Documents without text are alike, and so are their vectors.
-TEXT_OF_EMPTY = "(no text)"
+TEXT_OF_EMPTY: Final = "(no text)"
+# What stands further behind says little about a document, and would take most of the time.
+MAX_TEXT_CHARACTERS: Final = 20_000
 
 
 class TextModel(Protocol):
-    """A model as `TextEmbedder` uses it.
-
-    Attributes
-    ----------
-    name : str
-        Different for any two models whose vectors cannot be compared.
-    dimension : int or None
-        None until the first vectors are known.
-    """
+    """A model as `TextEmbedder` uses it."""
 
     @property
     def name(self) -> str:
-        """Name of the model."""
+        """Name of the model, which differs for any two whose vectors cannot be compared."""
         ...
 
     @property
     def dimension(self) -> int | None:
-        """Length of its vectors."""
+        """Length of its vectors; None until the first are there."""
+        ...
+
+    @property
+    def texts_cut(self) -> int:
+        """Number of texts that were too long for it so far."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """What was used so far; None if nothing is counted."""
+        ...
+
+    def open(self) -> AbstractContextManager[None]:
+        """Keep what batches share, such as a connection, while a block runs."""
         ...
 
     def plan_batches(self, texts: Sequence[str]) -> list[list[int]]:
@@ -39,7 +49,7 @@ class TextModel(Protocol):
         ...
 
     def embed_batch(self, texts: Sequence[str]) -> FloatArray:
-        """Return one vector per text, shape (n, dimension)."""
+        """Return one vector per text, shape (n, dimension); NaN stands for a vector that is not to be had."""
         ...
 
 
@@ -52,7 +62,7 @@ class EmbeddedBatch:
     rows : IntArray, shape (n,)
         Positions of the texts among those that were given; equal texts come together.
     vectors : FloatArray, shape (n, dimension)
-        Finite and of length 1.
+        Of length 1; NaN for a text of which the model gives no vector.
     """
 
     rows: IntArray
@@ -63,15 +73,26 @@ TrackBatches = Callable[[Iterable[list[int]], int, str], Iterable[list[int]]]
 
 
 class TextEmbedder:
-    """Embeds texts with one model; the vectors are finite and of length 1.
+    """Embeds texts with one model; the vectors are of length 1.
+
+    A text of which the model gives no vector gets NaN, as it would be the same again and must not stop all
+    others. It is counted, and the clustering leaves it out.
 
     Parameters
     ----------
     model : TextModel
+
+    Attributes
+    ----------
+    without_vector : int
+        Number of texts that got no vector so far.
     """
 
     def __init__(self, model: TextModel) -> None:
         self._model = model
+        self._texts_cut = 0
+        self._has_worked = False
+        self.without_vector = 0
 
     @property
     def model_name(self) -> str:
@@ -83,13 +104,23 @@ class TextEmbedder:
         """Length of the vectors; None if an endpoint has not told it yet, with its first answer."""
         return self._model.dimension
 
+    @property
+    def texts_cut(self) -> int:
+        """Number of texts so far of which only the beginning was embedded."""
+        return self._texts_cut + self._model.texts_cut
+
+    @property
+    def usage(self) -> Usage | None:
+        """Requests, tokens and cost so far; None for the local model, which costs nothing."""
+        return self._model.usage
+
     def embed(self, texts: Sequence[str]) -> FloatArray:
-        """Return the vectors of texts, shape (n, dimension), in their order.
+        """Return the vectors of texts, shape (n, dimension), in their order; NaN where there is none.
 
         Raises
         ------
-        EmbeddingFailedError
-            If the model gives no usable vector.
+        EmbedderSetupError, EmbeddingLimitError, EmbeddingFailedError
+            As `embed_batches` does.
         """
         batches = list(self.embed_batches(texts))
         if not batches:
@@ -109,47 +140,51 @@ class TextEmbedder:
         Parameters
         ----------
         texts : sequence of str
-            Equal ones are embedded once. Empty ones count as `TEXT_OF_EMPTY`.
+            Equal ones are embedded once. Empty ones count as `TEXT_OF_EMPTY`, and of long ones the first
+            `MAX_TEXT_CHARACTERS` characters.
         track : callable
             Shows progress: given the batches, their number and a description, returns the batches.
 
         Raises
         ------
+        EmbedderSetupError
+            If the endpoint refuses the settings or the key.
+        EmbeddingLimitError
+            If a limit of the embedder is reached.
         EmbeddingFailedError
-            If the model gives no usable vector.
+            If the endpoint does not answer, or the model gives nothing that can be used.
         """
         rows_of: dict[str, list[int]] = {}
         for row, text in enumerate(texts):
             rows_of.setdefault(_clean(text), []).append(row)
+        self._texts_cut += sum(len(text) > MAX_TEXT_CHARACTERS for text in texts)
         distinct = list(rows_of)
         batches = self._model.plan_batches(distinct)
-        for batch in track(batches, len(batches), "Embedding"):
-            vectors = self._embed_checked([distinct[position] for position in batch])
-            rows = [rows_of[distinct[position]] for position in batch]
-            repeats = [len(same) for same in rows]
-            flat = np.array([row for same in rows for row in same], dtype=np.int64)
-            yield EmbeddedBatch(flat, np.repeat(vectors, repeats, axis=0))
+        with self._model.open():
+            for batch in track(batches, len(batches), "Embedding"):
+                vectors = self._embed_normalized([distinct[position] for position in batch])
+                rows = [rows_of[distinct[position]] for position in batch]
+                repeated = np.repeat(vectors, [len(same) for same in rows], axis=0)
+                self.without_vector += int(np.isnan(repeated[:, 0]).sum())
+                yield EmbeddedBatch(np.concatenate(rows), repeated)
 
-    def _embed_checked(self, texts: Sequence[str]) -> FloatArray:
+    def _embed_normalized(self, texts: Sequence[str]) -> FloatArray:
         vectors = self._model.embed_batch(texts)
-        expected = (len(texts), self.dimension)
-        if vectors.shape != expected:
-            raise EmbeddingFailedError(
-                f"The model {self.model_name} gave vectors of shape {vectors.shape} where {expected} was "
-                "expected; choose another model in the embedder resource"
-            )
         # In double precision, so that large components do not become infinite when they are squared.
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-        if not np.isfinite(lengths).all() or not lengths.all():
-            bad = int(np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] == 0))[0])
+        usable = np.isfinite(lengths) & (lengths > 0)
+        self._has_worked |= bool(usable.any())
+        if not self._has_worked:
             raise EmbeddingFailedError(
-                f"The model {self.model_name} gave a vector that is zero or not finite, for a text of "
-                f"{len(texts[bad])} characters; choose another model in the embedder resource"
+                f"The model {self.model_name} gave only vectors that are zero or not finite; choose another "
+                "model in the embedder resource"
             )
-        normalized: FloatArray = (vectors / lengths).astype(np.float32)
+        normalized = np.full(vectors.shape, np.nan, dtype=np.float32)
+        np.divide(vectors, lengths, out=normalized, where=usable, casting="same_kind")
         return normalized
 
 
 def _clean(text: str) -> str:
     """Return a text as models take it: not empty, and without halves of characters, which UTF-8 lacks."""
+    text = text[:MAX_TEXT_CHARACTERS]
     return text.encode("utf-8", "replace").decode() if text.strip() else TEXT_OF_EMPTY

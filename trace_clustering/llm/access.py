@@ -16,6 +16,8 @@ BASE_URL = "OPENAI_BASE_URL"
 FORMER_BASE_URL = "OPENAI_API_BASE"  # its name in older clients, which vLLM's pages still show
 # A run may only name variables that are meant for it: any other could hold the key of something else.
 KEYS_FOR_RUNS = "TRACE_CLUSTERING_LLM_API_KEY"
+KEYS_OF_EMBEDDER = "TRACE_CLUSTERING_EMBEDDER_API_KEY"
+_KEYS = {"llm": KEYS_FOR_RUNS, "embedder": KEYS_OF_EMBEDDER}  # by the resource that has an endpoint
 
 _OPENAI = "https://api.openai.com/v1"
 _NO_KEY = "no-key"  # local servers demand a header but do not check it
@@ -39,7 +41,7 @@ class Access:
     is_of_environment: bool
 
 
-def find_access(base_url: str, api_key: object) -> Access | None:
+def find_access(base_url: str, api_key: object, *, resource: str = "llm") -> Access | None:
     """Return address and key of the endpoint; None if there is neither.
 
     The key of the environment goes to the address of the environment only, which is OpenAI's if none is set.
@@ -47,7 +49,8 @@ def find_access(base_url: str, api_key: object) -> Access | None:
     Parameters
     ----------
     base_url, api_key
-        The fields of the resource `llm`; both may be empty.
+        The fields of the resource; both may be empty.
+    resource : {"llm", "embedder"}
 
     Raises
     ------
@@ -55,17 +58,17 @@ def find_access(base_url: str, api_key: object) -> Access | None:
         If the address or the key is malformed, or the key may not go to the address. The message shows
         neither.
     """
-    check_address(base_url)
+    check_address(base_url, resource=resource)
     set_address = _read_address()
     address = base_url.strip() or set_address
     is_of_environment = address.rstrip("/") in ("", (set_address or _OPENAI).rstrip("/"))
-    key = _find_key(api_key, is_of_environment=is_of_environment)
+    key = _find_key(api_key, resource, is_of_environment=is_of_environment)
     if not (key or address):
         return None
     return Access(address or _OPENAI, SecretStr(key or _NO_KEY), is_of_environment)
 
 
-def check_address(base_url: str) -> None:
+def check_address(base_url: str, *, resource: str = "llm") -> None:
     """Refuse an address that cannot be one; an empty one is none.
 
     Raises
@@ -73,10 +76,10 @@ def check_address(base_url: str) -> None:
     InvalidSettingsError
     """
     if base_url.strip():
-        _check_address(base_url.strip(), f"base_url of the llm resource, which is {BASE_URL} if empty")
+        _check_address(base_url.strip(), f"base_url of the {resource} resource, which is {BASE_URL} if empty")
 
 
-def check_key(api_key: object) -> None:
+def check_key(api_key: object, *, resource: str = "llm") -> None:
     """Refuse a key that cannot be one, and a variable that no run may name.
 
     Raises
@@ -84,35 +87,35 @@ def check_key(api_key: object) -> None:
     InvalidSettingsError
         The message does not show the key.
     """
-    name = _read_name(api_key)
+    name, keys = _read_name(api_key), _KEYS[resource]
     if name is None:
         if not isinstance(api_key, str):
             raise InvalidSettingsError(
-                f'llm: api_key must be a text, or {{"env": "{KEYS_FOR_RUNS}"}} with the name of a variable'
+                f'{resource}: api_key must be a text, or {{"env": "{keys}"}} with the name of a variable'
             )
-        _check_key(api_key.strip(), "api_key of the llm resource")
-    elif name != API_KEY and not re.fullmatch(rf"{KEYS_FOR_RUNS}(_\w+)?", name, re.ASCII):
+        _check_key(api_key.strip(), f"api_key of the {resource} resource")
+    elif name != API_KEY and not re.fullmatch(rf"{keys}(_\w+)?", name, re.ASCII):
         raise InvalidSettingsError(
-            f"llm: api_key names the variable {name!r}, which is not meant for it; give the key in {API_KEY} "
-            f"or in a variable whose name begins with {KEYS_FOR_RUNS}, such as {KEYS_FOR_RUNS}_MISTRAL"
+            f"{resource}: api_key names the variable {name!r}, which is not meant for it; give the key in "
+            f"{API_KEY} or in a variable whose name begins with {keys}, such as {keys}_MISTRAL"
         )
 
 
-def _find_key(api_key: object, *, is_of_environment: bool) -> str:
-    check_key(api_key)
+def _find_key(api_key: object, resource: str, *, is_of_environment: bool) -> str:
+    check_key(api_key, resource=resource)
     name = _read_name(api_key)
     if name is None and str(api_key).strip():
         return str(api_key).strip()
     if name in (None, API_KEY) and not is_of_environment:
         if name:
             raise InvalidSettingsError(
-                f"llm: the key of {API_KEY} is not sent to another address than that of {BASE_URL}; "
-                f"give the key for base_url in a variable such as {KEYS_FOR_RUNS}_MISTRAL"
+                f"{resource}: the key of {API_KEY} is not sent to another address than that of {BASE_URL}; "
+                f"give the key for base_url in a variable such as {_KEYS[resource]}_MISTRAL"
             )
         return ""
     key = _read(name or API_KEY)
     if name and not key:
-        raise InvalidSettingsError(f"llm: api_key names the variable {name}, which is not set")
+        raise InvalidSettingsError(f"{resource}: api_key names the variable {name}, which is not set")
     _check_key(key, name or API_KEY)
     return key
 

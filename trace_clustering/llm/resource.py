@@ -1,6 +1,5 @@
 """The resource `llm`: which model names clusters, how it is reached, and what it may use up."""
 
-from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -10,12 +9,12 @@ from pydantic_core import PydanticCustomError
 
 from trace_clustering import constants
 from trace_clustering.errors import InvalidSettingsError, explain_validation
-from trace_clustering.launchpad import LaunchpadResource, is_given, optional
+from trace_clustering.launchpad import optional
 from trace_clustering.llm.access import API_KEY, BASE_URL, check_address, check_key, find_access
 from trace_clustering.llm.endpoint.budget import MIN_ANSWER_TOKENS, MIN_REQUEST_CHARACTERS, Limits, Price
 from trace_clustering.llm.endpoint.connection import Connection, list_own_parameters
-from trace_clustering.llm.environment import name_variable, read_fields
 from trace_clustering.llm.prices import parse_price
+from trace_clustering.llm.settable import EndpointResource
 
 if TYPE_CHECKING:
     Text = str
@@ -24,7 +23,7 @@ else:
     Text = Annotated[Any, BeforeValidator(lambda value: _refuse_variables(value))]
 
 
-class LLM(LaunchpadResource):
+class LLM(EndpointResource):
     """An OpenAI-compatible endpoint that names clusters, and the limits that it works within.
 
     Without a key and without an address, clusters are labelled by keywords. A value that is out of bounds or
@@ -32,6 +31,7 @@ class LLM(LaunchpadResource):
     """
 
     model_config = ConfigDict(extra="forbid")
+    key = "llm"
 
     labeler: Literal["agent", "keywords"] = optional(
         "`agent`: a language model names the clusters, if there is a key or an address. "
@@ -176,38 +176,6 @@ class LLM(LaunchpadResource):
                 'for example {"prompt": 1.25, "completion": 10} in US dollars per million tokens'
             )
         return llm
-
-    @classmethod
-    def combine(cls, lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields of two origins together; an address does not get the key of another origin."""
-        address = str(upper.get("base_url", "")).strip()
-        if address and address != str(lower.get("base_url", "")).strip():
-            lower = {name: value for name, value in lower.items() if name != "api_key"}
-        return super().combine(lower, upper)
-
-    def resolve(self, of_team: Mapping[str, Any] | None = None) -> Self:
-        """Return the resource of a run for a team, each field from the first that gives it.
-
-        These are: the run (or `definitions.py`), the settings of the team, the environment, the default.
-
-        Parameters
-        ----------
-        of_team : mapping, optional
-            Fields that the settings of the team give.
-
-        Raises
-        ------
-        InvalidSettingsError
-            If a value is not allowed; the message names the variables if one of them holds it.
-        """
-        variables = read_fields(type(self).model_fields)
-        try:
-            type(self)(**variables)
-        except InvalidSettingsError as error:
-            named = [name for name in variables if name in str(error)] or list(variables)
-            raise InvalidSettingsError(f"{', '.join(map(name_variable, named))}: {error}") from None
-        lower = self.combine(variables, {n: v for n, v in (of_team or {}).items() if is_given(v)})
-        return type(self)(**self.combine(lower, self.list_given()))
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Refuse a wrong value of the environment, and warn of an endpoint that cannot be asked, at once."""

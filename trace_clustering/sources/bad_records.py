@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from trace_clustering.sources.parse import BadRecord
+from trace_clustering.text import escape_controls
 
 _MAX_BAD_RECORDS_LISTED: Final = 20
 
@@ -28,6 +29,10 @@ class BadRecordCount:
         self.bad_count += 1
         if len(self.first_bad) < _MAX_BAD_RECORDS_LISTED:
             self.first_bad.append(record)
+
+    def add_bad_trace(self, trace_id: str, reason: str) -> None:
+        """Count a trace of a table that cannot be read."""
+        self.add_bad_record(BadRecord(0, reason, f"trace {escape_controls(trace_id)}"))
 
     def describe_bad_records(self) -> str:
         """Return how many bad records there are, and the first of them, one per line."""

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
+from trace_clustering.clickhouse.batches import split_by_size
 from trace_clustering.clickhouse.record_versions import name_batch_run
 from trace_clustering.clickhouse.records import InsertReport, insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
@@ -133,7 +134,8 @@ def _load_source(
         )
     batch_run_id = name_batch_run(team_id, digest_file(path))
     records = track(read_records(path), total, "Loading")
-    batches = _take_batches(_keep_last_records(_keep_good_records(records, LoadReport()), last))
+    kept = _keep_last_records(_keep_good_records(records, LoadReport()), last)
+    batches = split_by_size(kept, _estimate_bytes, max_items=MAX_BATCH_RECORDS, max_bytes=MAX_BATCH_BYTES)
     while first := next(batches, None):
         # One session inserts many batches, because the embedded engine leaks memory each time it is opened.
         with clickhouse.open_session(team_id, timeout_seconds=_INSERT_TIMEOUT_SECONDS) as session:
@@ -173,20 +175,6 @@ def _keep_last_records(records: Iterable[TraceRecord], last: dict[bytes, int]) -
 
 def _digest_id(record: TraceRecord) -> bytes:
     return hashlib.blake2b(record.trace_id.encode(), digest_size=16).digest()  # ids may be long
-
-
-def _take_batches(records: Iterable[TraceRecord]) -> Iterator[list[TraceRecord]]:
-    batch: list[TraceRecord] = []
-    size = 0
-    for record in records:
-        length = _estimate_bytes(record)
-        if batch and (len(batch) == MAX_BATCH_RECORDS or size + length > MAX_BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(record)
-        size += length
-    if batch:
-        yield batch
 
 
 def _estimate_bytes(record: TraceRecord) -> int:

@@ -1,5 +1,6 @@
 """Puts what the spans of tools tell to the calls of tools in a conversation."""
 
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,23 +19,44 @@ def add_tools(turns: tuple[Turn, ...], spans: Sequence[Span]) -> tuple[Turn, ...
     if not any(turn.tool_calls for turn in turns):
         position = len(turns) - 1 if turns and turns[-1].role == "assistant" else len(turns)
         return (*turns[:position], Turn("assistant", "", tuple(tools)), *turns[position:])
+    recorded = _Tools(tools)
     return tuple(
-        replace(turn, tool_calls=tuple(_complete(call, tools) for call in turn.tool_calls)) for turn in turns
+        replace(turn, tool_calls=tuple(recorded.complete(call) for call in turn.tool_calls)) for turn in turns
     )
 
 
-def _complete(call: ToolCall, tools: list[ToolCall]) -> ToolCall:
-    """Return the call with the result of its span, which is taken out of the list."""
-    found = next((tool for tool in tools if tool.call_id and tool.call_id == call.call_id), None)
-    if found is None:  # Of a source that does not keep the ids of calls, the next one of this name.
-        nameless = (tool for tool in tools if not (tool.call_id and call.call_id))
-        found = next((tool for tool in nameless if tool.name == call.name), None)
-    if found is None:
-        return call
-    tools.remove(found)
-    return replace(
-        call,
-        arguments=call.arguments or found.arguments,
-        result=None if found.error else call.result if call.result is not None else found.result,
-        error=call.error or found.error,
-    )
+class _Tools:
+    """The tools that spans recorded, each of which answers one call."""
+
+    def __init__(self, tools: Sequence[ToolCall]) -> None:
+        self._by_id: dict[str, ToolCall] = {}
+        self._by_name: defaultdict[str, deque[ToolCall]] = defaultdict(deque)
+        for tool in tools:
+            if tool.call_id:
+                self._by_id.setdefault(tool.call_id, tool)
+            else:
+                self._by_name[tool.name].append(tool)
+
+    def complete(self, call: ToolCall) -> ToolCall:
+        """Return a call with what its span tells."""
+        found = self._take(call)
+        if found is None:
+            return call
+        return replace(
+            call,
+            arguments=call.arguments or found.arguments,
+            result=None if found.error else call.result if call.result is not None else found.result,
+            error=call.error or found.error,
+        )
+
+    def _take(self, call: ToolCall) -> ToolCall | None:
+        if call.call_id in self._by_id:
+            return self._by_id.pop(call.call_id)
+        # Where one of them does not keep the ids of calls, the next one of this name is meant.
+        waiting = self._by_name[call.name]
+        if waiting:
+            return waiting.popleft()
+        if not call.call_id:
+            named = next((i for i, tool in self._by_id.items() if tool.name == call.name), None)
+            return None if named is None else self._by_id.pop(named)
+        return None

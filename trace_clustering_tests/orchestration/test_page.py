@@ -15,6 +15,7 @@ import pytest
 from trace_clustering import environment, orchestration
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.fields import Artifact, get_storage
+from trace_clustering.artifacts.ingestion import DocumentEmbeddings, IngestedTraces, TraceSummaries
 from trace_clustering.artifacts.parquet import to_parquet
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.receipt import EventReceipt
@@ -26,6 +27,9 @@ from trace_clustering_tests.examples import WINDOW
 
 PAGE = (Path(orchestration.__path__[0]) / "README.md").read_text(encoding="utf-8")
 MADE = {
+    "ingested_traces": IngestedTraces,
+    "trace_summaries": TraceSummaries,
+    "document_embeddings": DocumentEmbeddings,
     "embeddings": Embeddings,
     "reduced_embeddings": ReducedEmbeddings,
     "cluster_assignments": ClusterAssignments,

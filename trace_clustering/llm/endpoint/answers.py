@@ -87,7 +87,7 @@ def read_answer(body: str) -> Answer:
         text=_read_text(message.get("content")),
         calls=[_read_call(call) for call in (calls if isinstance(calls, list) else [calls])],
         fields=fields,
-        tokens=_read_tokens(content.get("usage")),
+        tokens=read_tokens(content.get("usage")),
     )
 
 
@@ -99,7 +99,7 @@ def _read_response(content: Mapping[str, Any]) -> Answer:
         for item in items
         if item.get("type") == "function_call"
     ]
-    tokens = _read_tokens(content.get("usage"))
+    tokens = read_tokens(content.get("usage"))
     return Answer("".join(texts), calls, items=items, tokens=tokens)
 
 
@@ -140,7 +140,8 @@ def _is_no_text(part: Any) -> bool:  # noqa: ANN401 - any JSON
     return not isinstance(part, str) and not (isinstance(part, dict) and part.get("type") in _TEXT_PARTS)
 
 
-def _read_tokens(usage: Any) -> tuple[int, int] | None:  # noqa: ANN401 - any JSON
+def read_tokens(usage: Any) -> tuple[int, int] | None:  # noqa: ANN401 - any JSON
+    """Return prompt and completion tokens that an endpoint counted; None if it counted none."""
     if not isinstance(usage, dict):
         return None
     prompt, completion = (_read_count(usage, names) for names in _NAMES_OF_COUNTS)

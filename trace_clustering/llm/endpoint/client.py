@@ -1,39 +1,30 @@
 """Requests to one OpenAI-compatible endpoint, within a budget; failed ones are tried again."""
 
-import asyncio
-import contextlib
 import logging
-import threading
-import time
-from collections.abc import Coroutine, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 import openai
 from langchain_core.messages import BaseMessage
 
-from trace_clustering.errors import EndpointDownError, LimitReachedError, RequestTooLongError
+from trace_clustering.errors import RequestTooLongError
 from trace_clustering.llm.endpoint.answers import Answer, read_answer
 from trace_clustering.llm.endpoint.budget import CHARACTERS_PER_TOKEN, Budget
+from trace_clustering.llm.endpoint.channel import Channel
 from trace_clustering.llm.endpoint.connection import Connection
 from trace_clustering.llm.endpoint.dialect import Dialect
 from trace_clustering.llm.endpoint.faults import Fault, explain_fault, hide_key
-from trace_clustering.llm.endpoint.http import build_client
 from trace_clustering.llm.endpoint.request_size import measure_message
 from trace_clustering.llm.endpoint.requests import write_request
 from trace_clustering.llm.endpoint.wire import list_own_fields
 
-_MAX_DELAY = 60.0  # in seconds, unless the endpoint asks for more
-_SECONDS_TO_CLOSE = 5.0
 # An endpoint that counts less than this share of the estimate has most likely cut the prompt.
 _MIN_SHARE_COUNTED = 0.4
 _MIN_TOKENS_TO_COMPARE = 1_000
 
 
-class Endpoint:
+class Endpoint(Channel):
     """Answers of one model, charged to one budget. Use it as a context.
-
-    Requests run on an event loop in a thread of its own. Only that way can a request be stopped in time if
-    its answer comes in byte by byte.
 
     Parameters
     ----------
@@ -55,28 +46,9 @@ class Endpoint:
         *,
         task: str = "Labeling",
     ) -> None:
-        self.budget = budget
+        super().__init__(connection, budget, log, task)
         self.dialect = dialect or Dialect()
-        self._connection = connection
-        self._key = connection.api_key.get_secret_value()
-        self._log = log
-        self._task = task
-        self._client: openai.AsyncOpenAI | None = None
         self._warned = False
-
-    def __enter__(self) -> Self:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="llm-endpoint", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._client:
-            with contextlib.suppress(TimeoutError):  # connections that are still open end with the loop
-                self._run_on_loop(self._client.close(), _SECONDS_TO_CLOSE)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
     @property
     def max_request_characters(self) -> int:
@@ -97,7 +69,7 @@ class Endpoint:
             If the endpoint still fails at the last attempt, refuses the request, or cannot be reached
             because the environment does not let the client be made.
         """
-        client = self._client = self._client or self._make_client()
+        client = self._open_client()
         characters = sum(map(measure_message, messages)) + len(str(tools))
         estimate = characters // CHARACTERS_PER_TOKEN
         price = self._connection.price
@@ -118,17 +90,6 @@ class Endpoint:
             if not self._adapt(fault, body, messages, characters):
                 self._wait_or_give_up(fault, attempt)
                 attempt += 1
-
-    def _make_client(self) -> openai.AsyncOpenAI:
-        try:
-            return build_client(self._connection)
-        except Exception as error:  # proxies and certificates of the environment, of many libraries
-            reason = explain_fault(error, self._key).cause
-            raise EndpointDownError(
-                f"no connection to the endpoint can be made: {reason}; look at the variables for proxies "
-                "and certificates, such as ALL_PROXY and SSL_CERT_FILE",
-                refused=True,
-            ) from None
 
     def _send(self, client: openai.AsyncOpenAI, body: dict[str, Any]) -> Answer:
         seconds = min(self._connection.request_timeout_seconds, self.budget.seconds_left())
@@ -157,17 +118,6 @@ class Endpoint:
             )
         return True
 
-    def _run_on_loop(self, work: Coroutine[Any, Any, Any], seconds: float) -> Any:  # noqa: ANN401 - any result
-        async def run_in_time() -> Any:  # noqa: ANN401 - any result
-            async with asyncio.timeout(seconds):
-                return await work
-
-        future = asyncio.run_coroutine_threadsafe(run_in_time(), self._loop)
-        try:
-            return future.result()
-        finally:
-            future.cancel()  # no effect, unless the waiting was interrupted
-
     def _count_tokens(self, answer: Answer, estimate: int) -> None:
         price = self._connection.price
         if answer.tokens is None:
@@ -183,19 +133,3 @@ class Endpoint:
                 f"{estimate}; it seems to cut what is longer than its context. Give it a longer one (for "
                 "Ollama: OLLAMA_CONTEXT_LENGTH), or set max_request_characters lower"
             )
-
-    def _wait_or_give_up(self, fault: Fault, attempt: int) -> None:
-        connection = self._connection
-        delay = max(min(connection.retry_delay_seconds * 2**attempt, _MAX_DELAY), fault.retry_after)
-        if self.budget.seconds_left() <= 0:
-            limit = self.budget.explain_time()
-            raise LimitReachedError(f"its time is over ({limit}); at last {fault.reason}")
-        if fault.refused or attempt >= connection.max_retries:
-            raise EndpointDownError(fault.reason, refused=fault.refused)
-        if delay >= self.budget.seconds_left():
-            raise EndpointDownError(f"{fault.reason} (and asks for more time than is left)", refused=False)
-        self._log.warning(
-            f"{self._task}: {fault.reason}; trying again in {delay:g} s "
-            f"({attempt + 1} of {connection.max_retries})"
-        )
-        time.sleep(delay)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from trace_clustering.sources.messages import Message, parse_json_text, read_messages
 from trace_clustering.sources.otel.attributes import Attributes, collect_list, find_first
 
+_INSTRUCTIONS: Final = ("gen_ai.system_instructions", "gen_ai.system.instructions")
 _EVENT_ROLES: Final = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
@@ -18,7 +19,7 @@ _EVENT_ROLES: Final = {
 def read_attribute_messages(attributes: Attributes) -> list[Message]:
     """Return the messages that stand on a span, or on the event that tells the details of a call."""
     given = [
-        *read_messages(attributes.get("gen_ai.system_instructions"), "system"),
+        *read_messages(find_first(attributes, *_INSTRUCTIONS), "system"),
         *read_messages(attributes.get("gen_ai.input.messages"), "user"),
     ]
     made = read_messages(attributes.get("gen_ai.output.messages"), "assistant")
@@ -40,7 +41,7 @@ def read_event_messages(events: Iterable[tuple[str, Attributes]]) -> list[Messag
     for name, attributes in events:
         if role := _EVENT_ROLES.get(name):
             messages += read_messages(_build_message(role, attributes), "user")
-        elif name == "gen_ai.client.inference.operation.details" or name.startswith("gen_ai.content."):
+        elif name.startswith("gen_ai."):  # gen_ai.client.inference.operation.details, gen_ai.content.prompt
             messages += read_attribute_messages(attributes)
     return messages
 
@@ -49,11 +50,13 @@ def _read_list(attributes: Attributes, name: str, role: str) -> list[Message]:
     items = collect_list(attributes, name)
     if not items:
         return read_messages(attributes.get(name), "assistant" if role == "assistant" else "user")
-    return [
-        message
-        for item in items
-        for message in read_messages({"role": role, **item} if isinstance(item, dict) else item)
-    ]
+    return [message for item in items for message in read_messages(_read_numbered(item, role))]
+
+
+def _read_numbered(item: object, role: str) -> object:
+    if not isinstance(item, dict):
+        return item
+    return {"role": role, **item, "tool_calls": parse_json_text(item.get("tool_calls"))}
 
 
 def _build_message(role: str, attributes: Attributes) -> dict[str, Any]:

@@ -6,11 +6,6 @@ AI SDK, Logfire, and Langfuse's SDK.
 
 from typing import Final
 
-from trace_clustering.constants import LLM_ATTRIBUTE_PREFIXES
-
-# What says that a span is one of an LLM application.
-PREFIXES: Final = LLM_ATTRIBUTE_PREFIXES
-
 KIND: Final = (
     "openinference.span.kind",
     "gen_ai.operation.name",
@@ -107,6 +102,8 @@ METADATA: Final = (
     "traceloop.association.properties",
 )
 PROPERTIES: Final = ("service.name", "service.version")
+# What is read of the resource, which is repeated for each span.
+RESOURCE: Final = (*SESSION, *USER, *ENVIRONMENT, *PROPERTIES)
 TAGS: Final = ("tag.tags", "langfuse.trace.tags", "ai.telemetry.metadata.tags")
 ERROR: Final = ("exception.message", "error.message", "error.type", "exception.type")
 

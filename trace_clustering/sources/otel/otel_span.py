@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from trace_clustering.constants import LLM_ATTRIBUTE_PREFIXES
 from trace_clustering.sources.history import read_exchange
 from trace_clustering.sources.messages import Message, parse_json_text, to_text
 from trace_clustering.sources.otel import names
@@ -51,7 +52,7 @@ class OtelSpan:
 
 def is_of_llm(span: OtelSpan) -> bool:
     """Return whether a span is one of an LLM application, unlike those of web servers and databases."""
-    return any(key.startswith(names.PREFIXES) for key in span.attributes) or any(
+    return any(key.startswith(LLM_ATTRIBUTE_PREFIXES) for key in span.attributes) or any(
         name.startswith("gen_ai.") for name, _ in span.events
     )
 

@@ -382,3 +382,40 @@ def test_what_is_no_span_is_left_out(request_: dict[str, Any]) -> None:
 def test_a_bad_time_is_named(field: str, message: str) -> None:
     with pytest.raises(BadValueError, match=message):
         build({**make_chat(), field: "noon"})
+
+
+def test_numbers_of_64_bits_may_be_two_halves() -> None:
+    def halve(number: int) -> dict[str, Any]:
+        low = number & 0xFFFFFFFF
+        return {"low": low - 2**32 if low >= 2**31 else low, "high": number >> 32, "unsigned": True}
+
+    tokens = {"key": "gen_ai.usage.input_tokens", "value": {"intValue": halve(187)}}
+    chat = make_chat()
+    trace = build(chat | {"attributes": [*chat["attributes"], tokens], "startTimeUnixNano": halve(START)})
+    assert (trace.start, trace.input_tokens) == (BEGIN, 187)
+
+
+def test_calls_of_tools_may_be_json_in_a_numbered_attribute() -> None:
+    calls = [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": "{}"}}]
+    attributes = {
+        "llm.request.type": "chat",
+        "gen_ai.completion.0.role": "assistant",
+        "gen_ai.completion.0.tool_calls": json.dumps(calls),
+    }
+    assert build(make_span(attributes=attributes)).tool_calls == (ToolCall("find", "{}", call_id="c1"),)
+
+
+def test_content_is_on_events_of_other_names() -> None:
+    events = [
+        ("gen_ai.input", {"gen_ai.input.messages": json.dumps(ASK)}),
+        ("gen_ai.output", {"gen_ai.output.messages": json.dumps(ANSWER)}),
+    ]
+    assert list_said(build(make_span(events=events))) == SAID
+
+
+def test_calls_within_one_millisecond_are_in_the_order_of_their_histories() -> None:
+    more = [*ASK, *ANSWER, {"role": "user", "parts": [{"type": "text", "content": "Thanks!"}]}]
+    first, second = make_chat("2b"), make_chat("1a", input__messages=json.dumps(more))
+    last = [{"role": "assistant", "parts": [{"type": "text", "content": "You are welcome."}]}]
+    second = make_chat("1a", input__messages=json.dumps(more), output__messages=json.dumps(last))
+    assert list_said(build(second, first)) == [*SAID, ("user", "Thanks!"), ("assistant", "You are welcome.")]
