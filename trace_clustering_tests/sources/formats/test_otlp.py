@@ -382,3 +382,10 @@ def test_what_is_no_span_is_left_out(request_: dict[str, Any]) -> None:
 def test_a_bad_time_is_named(field: str, message: str) -> None:
     with pytest.raises(BadValueError, match=message):
         build({**make_chat(), field: "noon"})
+
+
+def test_a_value_may_name_the_kinds_that_it_is_not() -> None:
+    span = make_chat()
+    for pair in span["attributes"]:
+        pair["value"] = {"arrayValue": None, "stringValue": None, "boolValue": None} | pair["value"]
+    assert list_said(build(span)) == SAID
