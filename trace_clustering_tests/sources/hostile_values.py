@@ -52,7 +52,7 @@ RICH: list[dict[str, Json]] = [
     {"id": "2", "messages": TALK, "model": "m-small", "created": 1754038800, "usage": {"prompt_tokens": 3}},
     {"request": {"messages": TALK, "model": "m"}, "response": {"choices": [{"message": TALK[-1]}]}},
     make_observation("t1", 1, "question"),
-    {**make_observation("t2", 1, "q"), "input": TALK, "usage_details": {"input": 3}, "cost_details": {"a": 1}},
+    {**make_observation("t2", 1, "q"), "input": TALK, "usage_details": {"a": 3}, "cost_details": {"a": 1}},
     {"trace": {"id": "t3", "tags": ["a"], "input": TALK}, "observations": [make_observation("t3", 1, "q")]},
     {"resourceSpans": [{"resource": {"attributes": []}, "scopeSpans": [{"scope": {}, "spans": [SPAN]}]}]},
     {"context.trace_id": "t4", "context.span_id": "a", "parent_id": None, "name": "x", **TIMES}
