@@ -475,3 +475,10 @@ def test_a_tool_may_be_known_by_its_name_alone() -> None:
     tool = {"gen_ai.tool.name": "find", "tool_arguments": '{"id": 1}', "tool_response": "here"}
     trace = build(make_span("1a"), make_span("2b", "1a", attributes=tool))
     assert trace.tool_calls == (ToolCall("find", '{"id": 1}', "here"),)
+
+
+def test_a_value_may_name_the_kinds_that_it_is_not() -> None:
+    span = make_chat()
+    for pair in span["attributes"]:
+        pair["value"] = {"arrayValue": None, "stringValue": None, "boolValue": None} | pair["value"]
+    assert list_said(build(span)) == SAID
