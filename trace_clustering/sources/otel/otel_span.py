@@ -10,6 +10,7 @@ from trace_clustering.sources.history import read_exchange
 from trace_clustering.sources.messages import Message, parse_json_text, to_text
 from trace_clustering.sources.otel import names
 from trace_clustering.sources.otel.attributes import Attributes, find_first, parse_literal
+from trace_clustering.sources.otel.cut_json import parse_cut_json
 from trace_clustering.sources.otel.genai import read_attribute_messages, read_event_messages
 from trace_clustering.sources.otel.openinference import read_openinference_messages
 from trace_clustering.sources.span import Span
@@ -165,7 +166,7 @@ def _read_messages(span: OtelSpan, kind: str) -> list[Message]:
             "content": made,
             "tool_calls": [_read_vercel_call(call) for call in calls],
         }
-    return read_exchange(parse_literal(given), parse_literal(made))
+    return read_exchange(parse_cut_json(parse_literal(given)), parse_cut_json(parse_literal(made)))
 
 
 def _read_vercel_call(call: Any) -> Any:  # noqa: ANN401 - any JSON
