@@ -28,9 +28,9 @@ FORMATS: tuple[Format, ...] = (
     CHATGPT,
     CLAUDE_AI,
     OPENAI_CHAT,
-    OPENAI_LOG,
     SHAREGPT,
     WILDCHAT,
+    OPENAI_LOG,
     POSTHOG,
 )
 
