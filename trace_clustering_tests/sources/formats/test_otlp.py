@@ -475,3 +475,15 @@ def test_a_tool_may_be_known_by_its_name_alone() -> None:
     tool = {"gen_ai.tool.name": "find", "tool_arguments": '{"id": 1}', "tool_response": "here"}
     trace = build(make_span("1a"), make_span("2b", "1a", attributes=tool))
     assert trace.tool_calls == (ToolCall("find", '{"id": 1}', "here"),)
+
+
+def test_content_that_was_cut_is_read_as_far_as_it_goes() -> None:
+    asked = json.dumps(ASK)
+    trace = build(make_chat(input__messages=asked[: asked.index("parcel?")]))
+    assert list_said(trace) == [("user", "Where is my …"), SAID[1]]
+
+
+@pytest.mark.parametrize(("tokens", "total"), [(200, 200), (10, 115)])
+def test_cached_tokens_are_input(tokens: int, total: int) -> None:
+    cached = {"usage__cache_read__input_tokens": 100, "usage__cache_creation__input_tokens": 5}
+    assert build(make_chat(usage__input_tokens=tokens, **cached)).input_tokens == total
