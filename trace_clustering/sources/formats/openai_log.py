@@ -19,7 +19,8 @@ from trace_clustering.sources.formats.chat import (
 )
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.messages import parse_json_text, read_messages, to_text
-from trace_clustering.sources.spans import Span, build_trace
+from trace_clustering.sources.span import Span
+from trace_clustering.sources.spans import build_trace
 from trace_clustering.sources.values import make_json, read_mapping, read_name, read_number, read_time
 from trace_clustering.traces.trace import ModelCall, Trace
 
