@@ -1,28 +1,45 @@
 """Puts what the spans of tools tell to the calls of tools in a conversation."""
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from trace_clustering.sources.messages import Message
 from trace_clustering.sources.span import Span
 from trace_clustering.traces.trace import ToolCall, Turn
 
 
-def add_tools(turns: tuple[Turn, ...], spans: Sequence[Span]) -> tuple[Turn, ...]:
-    """Return the turns with the results and errors that only the spans of tools have.
+def add_tools(
+    turns: tuple[Turn, ...], spans: Sequence[Span], whole: Iterable[Message] = ()
+) -> tuple[Turn, ...]:
+    """Return the turns with the results and errors that no later call of a model was told.
 
     Where the conversation names no tool at all, the tools are an own turn, before the last answer.
+
+    Parameters
+    ----------
+    turns : tuple of Turn
+    spans : sequence of Span
+        Those of tools know what these gave back.
+    whole : iterable of Message
+        The whole conversation as the root recorded it, if it did.
     """
     tools = [span.tool for span in spans if span.tool is not None]
-    if not tools:
+    told = [_read_result(message) for message in whole if message.role == "tool" and message.call_id]
+    if not tools and not told:
         return turns
-    if not any(turn.tool_calls for turn in turns):
+    if tools and not any(turn.tool_calls for turn in turns):
         position = len(turns) - 1 if turns and turns[-1].role == "assistant" else len(turns)
         return (*turns[:position], Turn("assistant", "", tuple(tools)), *turns[position:])
-    recorded = _Tools(tools)
+    recorded = _Tools([*tools, *told])
     return tuple(
         replace(turn, tool_calls=tuple(recorded.complete(call) for call in turn.tool_calls)) for turn in turns
     )
+
+
+def _read_result(message: Message) -> ToolCall:
+    result, error = (None, message.text) if message.is_error else (message.text, None)
+    return ToolCall(message.tool_name, "", result, error, message.call_id)
 
 
 class _Tools:

@@ -1,7 +1,7 @@
 """Names of attributes in the vocabularies that spans are written in, the more precise ones first.
 
 OpenTelemetry's conventions for generative AI (new and old), OpenInference, OpenLLMetry (Traceloop), Vercel's
-AI SDK, Logfire, and Langfuse's SDK.
+AI SDK, Logfire, Google's ADK, MLflow, LiveKit, and Langfuse's SDK.
 """
 
 from typing import Final
@@ -13,14 +13,15 @@ KIND: Final = (
     "traceloop.span.kind",
     "ai.operationId",
     "langfuse.observation.type",
+    "mlflow.spanType",
 )
 MODEL_KINDS: Final = frozenset(
     {
-        "llm",
-        *("chat", "text_completion", "generate_content", "completion", "responses"),
+        *("llm", "generation", "chat_model"),
+        *("chat", "text_completion", "generate_content", "generate", "completion", "responses"),
+        *("chat.completions", "text.completions", "chat_completion", "chat.completion"),
         *("ai.generatetext.dogenerate", "ai.streamtext.dostream"),
         *("ai.generateobject.dogenerate", "ai.streamobject.dostream"),
-        "generation",
     }
 )
 # What goes into these is no turn of a conversation.
@@ -32,14 +33,15 @@ VECTOR_KINDS: Final = frozenset(
 )
 TOOL_KINDS: Final = frozenset({"tool", "execute_tool", "ai.toolcall"})
 
-MODEL: Final = (
+CHAT_MODEL: Final = (
     "gen_ai.request.model",
     "gen_ai.response.model",
     "llm.model_name",
-    "embedding.model_name",
     "ai.model.id",
     "llm.request.model",
+    "langfuse.observation.model.name",
 )
+MODEL: Final = (*CHAT_MODEL, "embedding.model_name")
 PROVIDER: Final = (
     "gen_ai.provider.name",
     "gen_ai.system",
@@ -85,6 +87,7 @@ SESSION: Final = (
     "traceloop.association.properties.thread_id",
     "traceloop.association.properties.conversation_id",
     "ai.telemetry.metadata.sessionId",
+    "gcp.vertex.agent.session_id",
 )
 USER: Final = (
     "user.id",
@@ -112,6 +115,10 @@ INPUT: Final = (
     "traceloop.entity.input",
     "ai.prompt.messages",
     "ai.prompt",
+    "gcp.vertex.agent.llm_request",
+    "mlflow.spanInputs",
+    "lk.chat_ctx",
+    "lk.user_transcript",
     "langfuse.observation.input",
     "langfuse.trace.input",
 )
@@ -120,6 +127,11 @@ OUTPUT: Final = (
     "traceloop.entity.output",
     "ai.response.text",
     "ai.response.object",
+    "ai.result.text",
+    "ai.result.object",
+    "gcp.vertex.agent.llm_response",
+    "mlflow.spanOutputs",
+    "lk.response.text",
     "langfuse.observation.output",
     "langfuse.trace.output",
     "final_result",
@@ -132,15 +144,20 @@ TOOL_ARGUMENTS: Final = (
     "ai.toolCall.args",
     "tool_arguments",
     "tool.parameters",
+    "gcp.vertex.agent.tool_call_args",
     "input.value",
     "traceloop.entity.input",
+    "mlflow.spanInputs",
     "langfuse.observation.input",
 )
 TOOL_RESULT: Final = (
     "gen_ai.tool.call.result",
     "ai.toolCall.result",
     "tool_response",
+    "gcp.vertex.agent.tool_response",
     "output.value",
     "traceloop.entity.output",
+    "mlflow.spanOutputs",
+    "lk.function_tool.output",
     "langfuse.observation.output",
 )

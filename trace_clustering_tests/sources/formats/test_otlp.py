@@ -419,3 +419,66 @@ def test_calls_within_one_millisecond_are_in_the_order_of_their_histories() -> N
     last = [{"role": "assistant", "parts": [{"type": "text", "content": "You are welcome."}]}]
     second = make_chat("1a", input__messages=json.dumps(more), output__messages=json.dumps(last))
     assert list_said(build(second, first)) == [*SAID, ("user", "Thanks!"), ("assistant", "You are welcome.")]
+
+
+def make_logfire(name: str, **message: object) -> dict[str, object]:
+    return {"event.name": name, "gen_ai.message.index": 0, **message}
+
+
+LOGFIRE = [
+    make_logfire("gen_ai.user.message", content="Where is my parcel?", role="user"),
+    make_logfire("gen_ai.choice", index=0, message={"role": "assistant", "content": "It is here."}),
+]
+GEMINI = {
+    "config": {"temperature": 0},
+    "contents": [{"role": "user", "parts": [{"text": "Where is my parcel?"}]}],
+}
+VOCABULARIES: dict[str, dict[str, object]] = {
+    "Logfire": {"gen_ai.request.model": "small", "events": json.dumps(LOGFIRE)},
+    "ADK": {
+        "gen_ai.system": "gcp.vertex.agent",
+        "gen_ai.request.model": "small",
+        "gcp.vertex.agent.llm_request": json.dumps(GEMINI),
+        "gcp.vertex.agent.llm_response": json.dumps(
+            {"content": {"role": "model", "parts": [{"text": "It is here."}]}}
+        ),
+    },
+    "MLflow": {
+        "mlflow.spanType": '"CHAT_MODEL"',
+        "mlflow.spanInputs": json.dumps({"messages": [{"role": "user", "content": "Where is my parcel?"}]}),
+        "mlflow.spanOutputs": json.dumps(
+            {"choices": [{"message": {"role": "assistant", "content": "It is here."}}]}
+        ),
+    },
+    "AI SDK 3": {
+        "ai.operationId": "ai.generateText.doGenerate",
+        "ai.prompt.messages": json.dumps([{"role": "user", "content": "Where is my parcel?"}]),
+        "ai.result.text": "It is here.",
+    },
+    "semantic kernel": {
+        "gen_ai.operation.name": "chat.completions",
+        "gen_ai.request.model": "small",
+        "gen_ai.prompt": json.dumps([{"role": "user", "content": "Where is my parcel?"}]),
+        "gen_ai.completion": json.dumps([{"role": "assistant", "content": "It is here."}]),
+    },
+}
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES)
+def test_other_vocabularies_are_read(vocabulary: str) -> None:
+    trace = build(make_span(attributes=VOCABULARIES[vocabulary]))
+    assert list_said(trace) == SAID
+    assert len(trace.calls) == 1
+
+
+def test_a_tool_may_be_known_by_its_name_alone() -> None:
+    tool = {"gen_ai.tool.name": "find", "tool_arguments": '{"id": 1}', "tool_response": "here"}
+    trace = build(make_span("1a"), make_span("2b", "1a", attributes=tool))
+    assert trace.tool_calls == (ToolCall("find", '{"id": 1}', "here"),)
+
+
+def test_a_value_may_name_the_kinds_that_it_is_not() -> None:
+    span = make_chat()
+    for pair in span["attributes"]:
+        pair["value"] = {"arrayValue": None, "stringValue": None, "boolValue": None} | pair["value"]
+    assert list_said(build(span)) == SAID
