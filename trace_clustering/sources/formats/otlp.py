@@ -138,6 +138,8 @@ def _read_value(value: object) -> Any:  # noqa: ANN401 - any JSON
     if not isinstance(value, Mapping):
         return value
     for name, inner in value.items():
+        if inner is None:  # in Parquet, the other kinds stand there too
+            continue
         kind = name.replace("_", "").lower()
         if kind in ("arrayvalue", "kvlistvalue"):
             values = inner.get("values") if isinstance(inner, Mapping) else None

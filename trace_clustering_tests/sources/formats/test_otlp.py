@@ -477,6 +477,13 @@ def test_a_tool_may_be_known_by_its_name_alone() -> None:
     assert trace.tool_calls == (ToolCall("find", '{"id": 1}', "here"),)
 
 
+def test_a_value_may_name_the_kinds_that_it_is_not() -> None:
+    span = make_chat()
+    for pair in span["attributes"]:
+        pair["value"] = {"arrayValue": None, "stringValue": None, "boolValue": None} | pair["value"]
+    assert list_said(build(span)) == SAID
+
+
 def test_content_that_was_cut_is_read_as_far_as_it_goes() -> None:
     asked = json.dumps(ASK)
     trace = build(make_chat(input__messages=asked[: asked.index("parcel?")]))

@@ -13,7 +13,8 @@ ROW: dict[str, Any] = {"id": "o1", "trace_id": "t1", "name": "answer", "start_ti
 EXAMPLES: list[tuple[str, Record]] = [
     ("openai_chat", {"messages": [HELLO]}),
     ("openai_chat", {"id": "c1", "trace_id": "t1", "title": "Hi", "messages": [HELLO], "model": "m-small"}),
-    ("openai_chat", {"request": {"messages": [HELLO]}, "response": {"choices": []}}),
+    ("openai_log", {"request": {"messages": [HELLO]}, "response": {"choices": []}}),
+    ("openai_log", {"messages": [HELLO], "response": None, "error": "late"}),
     ("sharegpt", {"id": "1", "conversations": [{"from": "human", "value": "Hello"}]}),
     ("wildchat", {"conversation_hash": "h1", "model": "m-small", "conversation": [HELLO]}),
     ("wildchat", {"question_id": "q1", "conversation_a": [HELLO], "conversation_b": [HELLO]}),
