@@ -43,19 +43,19 @@ def _read_result(message: Message) -> ToolCall:
 
 
 class _Tools:
-    """The tools that spans recorded, each of which answers one call."""
+    """The tools that were recorded, each of which answers one call."""
 
     def __init__(self, tools: Sequence[ToolCall]) -> None:
-        self._by_id: dict[str, ToolCall] = {}
+        self._by_id: defaultdict[str, deque[ToolCall]] = defaultdict(deque)
         self._by_name: defaultdict[str, deque[ToolCall]] = defaultdict(deque)
         for tool in tools:
             if tool.call_id:
-                self._by_id.setdefault(tool.call_id, tool)
+                self._by_id[tool.call_id].append(tool)
             else:
                 self._by_name[tool.name].append(tool)
 
     def complete(self, call: ToolCall) -> ToolCall:
-        """Return a call with what its span tells."""
+        """Return a call with what is recorded of it."""
         found = self._take(call)
         if found is None:
             return call
@@ -67,13 +67,13 @@ class _Tools:
         )
 
     def _take(self, call: ToolCall) -> ToolCall | None:
-        if call.call_id in self._by_id:
-            return self._by_id.pop(call.call_id)
-        # Where one of them does not keep the ids of calls, the next one of this name is meant.
-        waiting = self._by_name[call.name]
-        if waiting:
+        if waiting := self._by_id.get(call.call_id):  # Some programs use an id twice.
             return waiting.popleft()
-        if not call.call_id:
-            named = next((i for i, tool in self._by_id.items() if tool.name == call.name), None)
-            return None if named is None else self._by_id.pop(named)
-        return None
+        # Where one of them does not keep the ids of calls, the next one of this name is meant.
+        if waiting := self._by_name.get(call.name):
+            return waiting.popleft()
+        if call.call_id:
+            return None
+        named = (tools for tools in self._by_id.values() if tools and tools[0].name == call.name)
+        waiting = next(named, None)
+        return waiting.popleft() if waiting else None

@@ -18,7 +18,7 @@ from trace_clustering.sources.messages.parts import (
     read_result,
     read_result_text,
 )
-from trace_clustering.sources.messages.texts import name_medium, parse_json_text, to_text
+from trace_clustering.sources.messages.texts import mark_media, name_medium, parse_json_text, to_text
 from trace_clustering.traces.trace import Role, ToolCall
 
 _CONTENTS: Final = (
@@ -54,6 +54,8 @@ def read_item(value: object, default: Role) -> list[Message]:
     """Return the messages of an item of a conversation: mostly one; results of tools are messages too."""
     if not isinstance(value, Mapping):
         return [Message(default, to_text(value))] if value else []
+    if plain := _read_plain(value):
+        return [plain]
     item = open_item(value)
     if _has_parts_of_roles(item):
         return _read_parts_of_roles(item)
@@ -73,6 +75,14 @@ def read_item(value: object, default: Role) -> list[Message]:
         role = "assistant"
     said = [Message(role, content.text, calls)] if content.text or calls else []
     return [*content.results, *said]
+
+
+def _read_plain(item: Item) -> Message | None:
+    """Return the message of a role and a text, as nearly all are; None for any other."""
+    if len(item) == 2 and isinstance(text := item.get("content"), str) and text and text[:2] != "[{":
+        role = get_role(item.get("role"))
+        return Message(role, mark_media(text)) if role else None
+    return None
 
 
 def open_item(value: Item) -> Item:

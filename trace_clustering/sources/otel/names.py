@@ -57,6 +57,18 @@ INPUT_TOKENS: Final = (
     "ai.usage.promptTokens",
     "llm.usage.prompt_tokens",
 )
+# What a cache answered, and what was written to it.
+CACHE_READ_TOKENS: Final = (
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "llm.token_count.prompt_details.cache_read",
+)
+CACHE_WRITE_TOKENS: Final = (
+    "gen_ai.usage.cache_write.input_tokens",
+    "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_creation_input_tokens",
+    "llm.token_count.prompt_details.cache_write",
+)
 OUTPUT_TOKENS: Final = (
     "gen_ai.usage.output_tokens",
     "gen_ai.usage.completion_tokens",

@@ -128,7 +128,7 @@ def _read_call(span: OtelSpan) -> ModelCall:
         provider=read_name(find_first(attributes, *names.PROVIDER)),
         start=span.start,
         end=span.end,
-        input_tokens=read_count(find_first(attributes, *names.INPUT_TOKENS), "the number of input tokens"),
+        input_tokens=_count_input(attributes),
         output_tokens=read_count(find_first(attributes, *names.OUTPUT_TOKENS), "the number of output tokens"),
         cost=read_number(find_first(attributes, *names.COST), "the cost"),
         latency=latency,
@@ -137,6 +137,15 @@ def _read_call(span: OtelSpan) -> ModelCall:
         prompt_name=read_name(find_first(attributes, *names.PROMPT_NAME)),
         prompt_version=read_name(find_first(attributes, *names.PROMPT_VERSION)),
     )
+
+
+def _count_input(attributes: Attributes) -> int | None:
+    """Return all input tokens; some libraries leave out what was read from and written to a cache."""
+    tokens = read_count(find_first(attributes, *names.INPUT_TOKENS), "the number of input tokens")
+    kinds = (names.CACHE_READ_TOKENS, names.CACHE_WRITE_TOKENS)
+    counts = (read_count(find_first(attributes, *kind), "the number of cached tokens") for kind in kinds)
+    cached = sum(count or 0 for count in counts)
+    return tokens + cached if tokens is not None and cached > tokens else tokens
 
 
 def _read_error(span: OtelSpan) -> str:

@@ -482,3 +482,15 @@ def test_a_value_may_name_the_kinds_that_it_is_not() -> None:
     for pair in span["attributes"]:
         pair["value"] = {"arrayValue": None, "stringValue": None, "boolValue": None} | pair["value"]
     assert list_said(build(span)) == SAID
+
+
+def test_content_that_was_cut_is_read_as_far_as_it_goes() -> None:
+    asked = json.dumps(ASK)
+    trace = build(make_chat(input__messages=asked[: asked.index("parcel?")]))
+    assert list_said(trace) == [("user", "Where is my …"), SAID[1]]
+
+
+@pytest.mark.parametrize(("tokens", "total"), [(200, 200), (10, 115)])
+def test_cached_tokens_are_input(tokens: int, total: int) -> None:
+    cached = {"usage__cache_read__input_tokens": 100, "usage__cache_creation__input_tokens": 5}
+    assert build(make_chat(usage__input_tokens=tokens, **cached)).input_tokens == total
