@@ -29,8 +29,9 @@ class SpanTree:
 
     @property
     def root(self) -> Span:
-        """The first span without a parent; the first of all if there is none."""
-        return next((span for span in self.spans if self.get_parent(span) is None), self.spans[0])
+        """The first span without a parent, no tool if possible; the first of all if there is none."""
+        roots = [span for span in self.spans if self.get_parent(span) is None] or self.spans
+        return next((span for span in roots if span.kind != "tool"), roots[0])
 
     def get_parent(self, span: Span) -> Span | None:
         """Return the span above, or None for a root."""
@@ -82,5 +83,7 @@ def _rank_version(span: Span) -> tuple[datetime, bool, int, str]:
     return span.version or _EARLIEST, span.call.end is not None, len(span.messages), repr(span)
 
 
-def _rank_time(span: Span) -> tuple[datetime, datetime, str]:
-    return span.call.start or span.call.end or LATEST, span.call.end or LATEST, span.span_id
+def _rank_time(span: Span) -> tuple[datetime, datetime, int, str]:
+    # Of two calls within one millisecond, the later one has the longer history.
+    start, end = span.call.start or span.call.end or LATEST, span.call.end or LATEST
+    return start, end, len(span.messages), span.span_id

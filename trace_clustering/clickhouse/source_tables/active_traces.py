@@ -116,6 +116,7 @@ def _stream_rows(
 ) -> Iterator[dict[str, Any]]:
     blocks = session.stream(
         statement,
+        in_utc=any(columns.has_json() for columns in session.columns.values()),
         trace_ids=[trace.trace_id for trace in traces],
         first=min(trace.first for trace in traces),
         last=max(trace.last for trace in traces),

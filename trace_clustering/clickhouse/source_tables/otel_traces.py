@@ -30,7 +30,7 @@ FROM {{spans:Identifier}}
 WHERE {owner} AND TraceId IN {{trace_ids:Array(String)}}
     AND {timestamp} >= {{first:DateTime64(6, 'UTC')}}
     AND {timestamp} <= {{last:DateTime64(6, 'UTC')}} + toIntervalSecond(1)
-ORDER BY trace_id, SpanId, {timestamp}, Duration DESC
+ORDER BY trace_id, SpanId, {timestamp}, Duration DESC, sipHash64(toString(SpanAttributes))
 LIMIT 1 BY trace_id, SpanId
 """
 

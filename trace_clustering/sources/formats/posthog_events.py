@@ -13,7 +13,8 @@ from trace_clustering.posthog.stored_traces import DIGEST, parse_trace
 from trace_clustering.sources.formats.contract import Format, Record, list_rows
 from trace_clustering.sources.history import read_exchange
 from trace_clustering.sources.messages import Message, parse_json_text, to_text
-from trace_clustering.sources.spans import Span, build_traces
+from trace_clustering.sources.span import Span
+from trace_clustering.sources.spans import build_traces
 from trace_clustering.sources.values import (
     make_json,
     quote_value,
@@ -27,6 +28,7 @@ from trace_clustering.sources.values import (
 from trace_clustering.traces.trace import ModelCall, ToolCall, Trace
 
 _EVENTS: Final = ("$ai_trace", "$ai_generation", "$ai_span", "$ai_embedding")
+_MIN_ERROR_STATUS: Final = 400  # of HTTP
 _FIELDS: Final = ("uuid", "event", "distinct_id", "timestamp")
 
 
@@ -121,7 +123,7 @@ def _read_call(record: Record, properties: Mapping[str, Any]) -> ModelCall:
         output_tokens=read_count(properties.get("$ai_output_tokens"), "$ai_output_tokens"),
         cost=read_number(properties.get("$ai_total_cost_usd"), "$ai_total_cost_usd"),
         latency=latency,
-        is_error=read_flag(properties.get("$ai_is_error")),
+        is_error=_has_failed(properties),
         error=_read_error(properties.get("$ai_error")),
         prompt_name=read_name(properties.get("$ai_prompt_name")),
         prompt_version=read_name(properties.get("$ai_prompt_version")),
@@ -176,6 +178,14 @@ def _read_tool(properties: Mapping[str, Any]) -> ToolCall:
         result=None if result is None or is_error else to_text(result),
         error=_read_error(properties.get("$ai_error")) or to_text(result) if is_error else None,
     )
+
+
+def _has_failed(properties: Mapping[str, Any]) -> bool | None:
+    flag = read_flag(properties.get("$ai_is_error"))
+    status = read_number(properties.get("$ai_http_status"), "$ai_http_status")
+    if flag is None and status is not None:
+        return status >= _MIN_ERROR_STATUS
+    return True if flag is None and properties.get("$ai_error") else flag
 
 
 def _read_error(value: object) -> str:
