@@ -5,11 +5,11 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from trace_clustering.documents.extract import extract_summary
-from trace_clustering.documents.llm_worker import Shared, Worker, open_endpoint
+from trace_clustering.documents.llm_rules import SUMMARY_TOOL, write_rules
+from trace_clustering.documents.llm_worker import Shared, Worker
 from trace_clustering.documents.redaction import redact_trace
 from trace_clustering.documents.summary_options import (
     Summarized,
@@ -24,7 +24,6 @@ from trace_clustering.llm.endpoint.connection import Connection
 from trace_clustering.traces.trace import Trace
 
 if TYPE_CHECKING:
-    from trace_clustering.llm.endpoint.client import Endpoint
     from trace_clustering.llm.resource import LLM
 
 # So many traces per thread wait for their turn, so that no thread waits for a slow answer of another.
@@ -32,71 +31,89 @@ _WAITING_PER_THREAD = 4
 _LOG: Final = logging.getLogger(__name__)
 
 
-def summarize_traces(
-    traces: Iterable[Trace],
-    options: SummaryOptions,
-    llm: "LLM | None",
-    *,
-    report: SummaryReport | None = None,
-    log: logging.Logger = _LOG,
-) -> Iterator[Summarized]:
-    """Yield the summary of each trace, in their order.
-
-    A trace that has a summary keeps it. With `options.method` of `llm` a model writes the others; those that
-    it does not write, because a limit is reached, the endpoint fails or nothing in its answer can be read,
-    are extracts, and say why.
+class Summarizer:
+    """Summarizes traces, batch by batch; the limits hold for all batches together.
 
     Parameters
     ----------
-    traces : iterable of Trace
-        If it is a sequence, the log tells first what the model would take for it.
     options : SummaryOptions
     llm : LLM or None
         Asked only if `options.method` is `llm`.
-    report : SummaryReport, optional
-        Counts what is yielded.
     log : logging.Logger
         Gets no text of a trace.
+
+    Attributes
+    ----------
+    report : SummaryReport
+        Of all summaries that `summarize` has yielded.
 
     Raises
     ------
     InvalidSettingsError
         If address or key are malformed, or there is a limit on the money and no price.
     """
-    connection = llm.connection() if llm and options.method == "llm" else None
-    if connection is not None and llm is not None:
-        budget = _make_budget(options, llm, connection)
-        _tell_start(traces, options, connection, log)
-        found = _ask_model(_prepare(traces, options), options, connection, budget, log)
-    else:
-        why = ""
-        if options.method == "llm":
-            why = llm.explain_absence() if llm else "no language model was asked: there is none"
-            log.warning(f"Summaries: {why}; all are extracts")
-        found = (_extract(trace, why) for trace in _prepare(traces, options))
-    for summarized in found:
-        if report is not None:
-            report.add(summarized)
-        yield summarized
+
+    def __init__(self, options: SummaryOptions, llm: "LLM | None", log: logging.Logger = _LOG) -> None:
+        self.report = SummaryReport()
+        self._options, self._log = options, log
+        self._connection = llm.connection() if llm and options.method == "llm" else None
+        self._why_extracts = ""
+        self._shared: Shared | None = None
+        if llm and self._connection:
+            self._shared = Shared(_make_budget(options, llm, self._connection), self._connection, log)
+        elif options.method == "llm":
+            self._why_extracts = (
+                llm.explain_absence() if llm else "no language model was asked: there is none"
+            )
+            log.warning(f"Summaries: {self._why_extracts}; all are extracts")
+
+    def tell_start(self, traces: Iterable[Trace]) -> SummaryEstimate | None:
+        """Log what a model would take for these traces, and the limits; None if none is asked."""
+        if self._connection is None:
+            return None
+        told = len(write_rules(self._options.instructions)) + len(str(SUMMARY_TOOL))
+        estimate = estimate_usage(traces, self._options, told, self._connection.price)
+        names = ("max_requests", "max_prompt_tokens", "max_completion_tokens", "max_cost_usd")
+        limits = ", ".join(f"{name} = {getattr(self._options, name)}" for name in names)
+        self._log.info(
+            f"Summaries: {self._connection.model} is asked for {estimate.describe()}; limits: {limits}"
+        )
+        return estimate
+
+    def summarize(self, traces: Iterable[Trace]) -> Iterator[Summarized]:
+        """Yield the summary of each trace, in their order.
+
+        A trace that has a summary keeps it. A model writes the others, if one is asked; those that it does
+        not write, because a limit is reached, the endpoint fails or nothing in its answer can be read, are
+        extracts, and say why.
+        """
+        kinds = self._options.redact
+        prepared = (redact_trace(trace, kinds) if kinds else trace for trace in traces)
+        for summarized in self._write(prepared):
+            self.report.add(summarized)
+            yield summarized
+
+    def _write(self, traces: Iterable[Trace]) -> Iterator[Summarized]:
+        if self._shared is None:
+            return (_extract(trace, self._why_extracts) for trace in traces)
+        return _ask_model(traces, self._options, self._shared)
 
 
-def estimate_summaries(
-    traces: Iterable[Trace], options: SummaryOptions, llm: "LLM | None"
-) -> SummaryEstimate | None:
-    """Return what a model would take for these traces; None if none would be asked."""
-    connection = llm.connection() if llm and options.method == "llm" else None
-    return _estimate(traces, options, connection) if connection else None
+def summarize_traces(
+    traces: Iterable[Trace],
+    options: SummaryOptions,
+    llm: "LLM | None",
+    *,
+    log: logging.Logger = _LOG,
+) -> Iterator[Summarized]:
+    """Yield the summary of each trace, in their order; see `Summarizer`.
 
-
-def _estimate(traces: Iterable[Trace], options: SummaryOptions, connection: Connection) -> SummaryEstimate:
-    from trace_clustering.documents.llm_prompt import SUMMARY_TOOL, write_rules
-
-    rules_length = len(write_rules(options.instructions)) + len(str(SUMMARY_TOOL))
-    return estimate_usage(traces, options, rules_length, connection.price)
-
-
-def _prepare(traces: Iterable[Trace], options: SummaryOptions) -> Iterator[Trace]:
-    return (redact_trace(trace, options.redact) if options.redact else trace for trace in traces)
+    If the traces are a sequence, the log tells first what a model would take for them.
+    """
+    summarizer = Summarizer(options, llm, log)
+    if isinstance(traces, Sequence):
+        summarizer.tell_start(traces)
+    yield from summarizer.summarize(traces)
 
 
 def _extract(trace: Trace, fallback: str = "") -> Summarized:
@@ -116,35 +133,12 @@ def _make_budget(options: SummaryOptions, llm: "LLM", connection: Connection) ->
     return Budget(limits, Usage(), limits.timeout_seconds)
 
 
-def _tell_start(
-    traces: Iterable[Trace], options: SummaryOptions, connection: Connection, log: logging.Logger
-) -> None:
-    names = ("max_requests", "max_prompt_tokens", "max_completion_tokens", "max_cost_usd")
-    limits = ", ".join(f"{name} = {getattr(options, name)}" for name in names)
-    what = "traces one by one"
-    if isinstance(traces, Sequence):
-        what = _estimate(traces, options, connection).describe()
-    log.info(f"Summaries: {connection.model} is asked for {what}; limits: {limits}")
-
-
-def _ask_model(
-    traces: Iterable[Trace],
-    options: SummaryOptions,
-    connection: Connection,
-    budget: Budget,
-    log: logging.Logger,
-) -> Iterator[Summarized]:
+def _ask_model(traces: Iterable[Trace], options: SummaryOptions, shared: Shared) -> Iterator[Summarized]:
     """Yield the summaries in the order of the traces, while some more are under way."""
-    shared = Shared(budget, log)
     local = threading.local()
-    opened: list[Endpoint] = []
-    stack = ExitStack()
 
     def start_thread() -> None:
-        endpoint = open_endpoint(connection, budget, log).__enter__()
-        stack.push(endpoint.__exit__)
-        opened.append(endpoint)
-        local.worker = Worker(endpoint, connection.model, options, shared)
+        local.worker = Worker(shared, options)
 
     def summarize(trace: Trace) -> Summarized:
         worker: Worker = local.worker
@@ -152,6 +146,7 @@ def _ask_model(
 
     pool = ThreadPoolExecutor(options.parallel, "summaries", start_thread)
     waiting: deque[Summarized | Future[Summarized]] = deque()
+    is_done = False
     try:
         for trace in traces:
             needs_model = trace.summary is None and bool(trace.turns)
@@ -160,13 +155,12 @@ def _ask_model(
                 yield _wait(waiting.popleft())
         while waiting:
             yield _wait(waiting.popleft())
+        is_done = True
     finally:
-        # If the caller stops in the middle, what is under way is ended and not waited for.
-        budget.stop("it was stopped")
-        for endpoint in opened:
-            endpoint.cancel()
+        if not is_done:  # the caller stops in the middle: what is under way is ended and not waited for
+            shared.stop()
         pool.shutdown(cancel_futures=True)
-        stack.close()
+        shared.close_endpoints()
 
 
 def _wait(found: Summarized | Future[Summarized]) -> Summarized:

@@ -1,11 +1,13 @@
 """One thread of summarizing: an endpoint of its own, a budget that all threads share."""
 
+import copy
 import logging
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from trace_clustering.documents.extract import extract_summary
+from trace_clustering.documents.llm_rules import SUMMARY_TOOL, write_rules
 from trace_clustering.documents.summary_options import Summarized, SummaryOptions
 from trace_clustering.errors import (
     EndpointDownError,
@@ -15,6 +17,7 @@ from trace_clustering.errors import (
 )
 from trace_clustering.llm.endpoint.budget import Budget, Usage
 from trace_clustering.llm.endpoint.connection import Connection
+from trace_clustering.llm.endpoint.dialect import Dialect
 from trace_clustering.traces.summary import TraceSummary
 from trace_clustering.traces.trace import Trace
 
@@ -33,14 +36,41 @@ _OVERHEAD_CHARACTERS: Final = 1_500  # what a request holds beside its two messa
 
 
 class Shared:
-    """What the threads share: the budget, whether the endpoint takes tools, and when to stop."""
+    """What the threads share: the budget, what the endpoint was found to take, and when to stop."""
 
-    def __init__(self, budget: Budget, log: logging.Logger) -> None:
-        self.budget = budget
+    def __init__(self, budget: Budget, connection: Connection, log: logging.Logger) -> None:
+        self.connection = connection
         self.takes_tools = True
-        self._log = log
+        self._budget, self._log = budget, log
+        self._dialect = Dialect()
+        self._endpoints: list[Endpoint] = []
         self._failures = 0
         self._lock = threading.Lock()
+
+    def open_endpoint(self) -> "Endpoint":
+        """Return an endpoint for one thread, open until `close_endpoints`."""
+        from trace_clustering.llm.endpoint.client import Endpoint
+
+        with self._lock:
+            dialect = copy.deepcopy(self._dialect)
+            endpoint = Endpoint(self.connection, self._budget, self._log, dialect, task="Summaries")
+            self._endpoints.append(endpoint.__enter__())
+        return endpoint
+
+    def close_endpoints(self) -> None:
+        """Close all endpoints, and keep what the one that had to adapt most has found out."""
+        for endpoint in self._endpoints:
+            endpoint.__exit__(None, None, None)
+        dialects = [self._dialect, *(endpoint.dialect for endpoint in self._endpoints)]
+        self._dialect = max(dialects, key=lambda dialect: dialect.changes)
+        self._endpoints = []
+
+    def stop(self) -> None:
+        """End the requests that are under way, and allow no other."""
+        self._budget.stop("it was stopped")
+        with self._lock:
+            for endpoint in self._endpoints:
+                endpoint.cancel()
 
     def note_success(self) -> None:
         """Note that the endpoint answers."""
@@ -54,7 +84,7 @@ class Shared:
             is_down = self._failures == MAX_FAILURES_IN_A_ROW
         self._log.warning(f"Summaries: {reason}")
         if is_down:
-            self.budget.stop(f"{NO_ANSWER} for {MAX_FAILURES_IN_A_ROW} traces in a row")
+            self._budget.stop(f"{NO_ANSWER} for {MAX_FAILURES_IN_A_ROW} traces in a row")
 
     def note_refused_tools(self, reason: str) -> bool:
         """Return whether a refusal is about tools, which are then left out."""
@@ -70,9 +100,10 @@ class Shared:
 class Worker:
     """Summarizes traces one after the other; make it and use it in one thread."""
 
-    def __init__(self, endpoint: "Endpoint", model: str, options: SummaryOptions, shared: Shared) -> None:
-        self._endpoint, self._options, self._shared = endpoint, options, shared
-        self._method = f"llm:{model}"
+    def __init__(self, shared: Shared, options: SummaryOptions) -> None:
+        self._shared, self._options = shared, options
+        self._endpoint = shared.open_endpoint()
+        self._method = f"llm:{shared.connection.model}"
 
     def summarize(self, trace: Trace) -> Summarized:
         """Return the summary of a trace by the model; by extract if it gives none."""
@@ -94,7 +125,7 @@ class Worker:
         return Summarized(summary, self._method, self._endpoint.usage)
 
     def _ask(self, trace: Trace) -> TraceSummary:
-        from trace_clustering.documents.llm_prompt import SUMMARY_TOOL, read_summary
+        from trace_clustering.documents.llm_prompt import read_summary
 
         unreadable = 0
         while True:
@@ -114,17 +145,10 @@ class Worker:
     def _write_messages(self, trace: Trace) -> "Sequence[BaseMessage]":
         from langchain_core.messages import HumanMessage, SystemMessage
 
-        from trace_clustering.documents.llm_prompt import write_question, write_rules
+        from trace_clustering.documents.llm_prompt import write_question
         from trace_clustering.llm.endpoint.request_size import measure_text
 
         rules = write_rules(self._options.instructions)
         room = self._endpoint.max_request_characters - measure_text(rules) - _OVERHEAD_CHARACTERS
         length = min(room, self._options.max_transcript_characters)
         return [SystemMessage(rules), HumanMessage(write_question(trace, length))]
-
-
-def open_endpoint(connection: Connection, budget: Budget, log: logging.Logger) -> "Endpoint":
-    """Return an endpoint for one thread; use it as a context."""
-    from trace_clustering.llm.endpoint.client import Endpoint
-
-    return Endpoint(connection, budget, log, task="Summaries")

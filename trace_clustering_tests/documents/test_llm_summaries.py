@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trace_clustering.documents.llm_summaries import estimate_summaries, summarize_traces
+from trace_clustering.documents.llm_summaries import Summarizer, summarize_traces
 from trace_clustering.documents.llm_worker import MAX_FAILURES_IN_A_ROW, NO_ANSWER, UNREADABLE
 from trace_clustering.documents.summary_options import SummaryOptions, SummaryReport
 from trace_clustering.errors import InvalidSettingsError
@@ -61,9 +61,9 @@ def make_llm(server: LLMServer, **settings: Any) -> LLM:
 def run(
     server: LLMServer, traces: list[Trace], llm_settings: dict[str, Any] | None = None, **options: Any
 ) -> tuple[list[Any], SummaryReport]:
-    report = SummaryReport()
     chosen = SummaryOptions(**{"method": "llm", "parallel": 1} | options)
-    found = list(summarize_traces(traces, chosen, make_llm(server, **llm_settings or {}), report=report))
+    summarizer = Summarizer(chosen, make_llm(server, **llm_settings or {}))
+    found, report = list(summarizer.summarize(traces)), summarizer.report
     assert server.refusals == []
     assert [one.summary["trace_id"] for one in found] == [trace.trace_id for trace in traces]
     assert sum(report.methods.values()) == len(traces)
@@ -160,6 +160,20 @@ def test_a_limit_holds_and_the_rest_are_extracts(
     assert report.usage.completion_tokens <= options.get("max_completion_tokens", 10**9)
     assert report.usage.cost_usd <= options.get("max_cost_usd", 10**9)
     assert all(one.summary["title"] for one in found)
+
+
+def test_limits_hold_over_batches_and_what_the_endpoint_takes_is_found_out_once(
+    serve: Callable[[Model], LLMServer],
+) -> None:
+    def model(request: Request) -> Reply:
+        return Fails(400, UNKNOWN_PARAMETER) if "max_completion_tokens" in request.body else WRITES
+
+    server = serve(model)
+    summarizer = Summarizer(SummaryOptions(method="llm", parallel=1, max_requests=6), make_llm(server))
+    traces = make_traces(9)
+    methods = [[one.method for one in summarizer.summarize(traces[i : i + 3])] for i in (0, 3, 6)]
+    assert methods == [["llm:gpt-5.1"] * 3, ["llm:gpt-5.1", "llm:gpt-5.1", "extract"], ["extract"] * 3]
+    assert summarizer.report.usage.requests == len(server.requests) == 6
 
 
 def test_a_limit_on_money_needs_a_price(serve: Callable[[Model], LLMServer]) -> None:
@@ -279,7 +293,7 @@ def test_the_start_tells_what_it_would_take(
 ) -> None:
     server = serve(lambda _: WRITES)
     llm, options = make_llm(server, prices=PRICES), SummaryOptions(method="llm", max_requests=2, parallel=1)
-    estimate = estimate_summaries(make_traces(3), options, llm)
+    estimate = Summarizer(options, llm).tell_start(make_traces(3))
     assert estimate is not None
     assert estimate.traces == 3
     with caplog.at_level(logging.INFO):
@@ -289,7 +303,7 @@ def test_the_start_tells_what_it_would_take(
     assert all("parcel" not in message for message in caplog.messages)
     counted = sum(one.usage.prompt_tokens for one in found) / 2 * 3
     assert 0.7 * counted < estimate.prompt_tokens < 1.3 * counted
-    assert estimate_summaries(make_traces(3), SummaryOptions(), llm) is None
+    assert Summarizer(SummaryOptions(), llm).tell_start(make_traces(3)) is None
 
 
 def test_instructions_and_redaction_reach_the_request(serve: Callable[[Model], LLMServer]) -> None:
