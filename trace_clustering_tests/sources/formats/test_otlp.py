@@ -494,3 +494,11 @@ def test_content_that_was_cut_is_read_as_far_as_it_goes() -> None:
 def test_cached_tokens_are_input(tokens: int, total: int) -> None:
     cached = {"usage__cache_read__input_tokens": 100, "usage__cache_creation__input_tokens": 5}
     assert build(make_chat(usage__input_tokens=tokens, **cached)).input_tokens == total
+
+
+def test_content_of_strands_is_on_the_message_of_the_choice() -> None:
+    events = [
+        ("gen_ai.user.message", {"content": json.dumps([{"text": "Where is my parcel?"}])}),
+        ("gen_ai.choice", {"message": json.dumps([{"text": "It is here."}]), "finish_reason": "end_turn"}),
+    ]
+    assert list_said(build(make_span(events=events))) == SAID
