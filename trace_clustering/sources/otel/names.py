@@ -31,6 +31,8 @@ VECTOR_KINDS: Final = frozenset(
         *("ai.embed", "ai.embed.doembed", "ai.embedmany", "ai.embedmany.doembed"),
     }
 )
+# These ask models about the conversation, and are no part of it.
+JUDGE_KINDS: Final = frozenset({"guardrail", "evaluator"})
 TOOL_KINDS: Final = frozenset({"tool", "execute_tool", "ai.toolcall"})
 
 CHAT_MODEL: Final = (

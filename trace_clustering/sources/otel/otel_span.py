@@ -80,7 +80,7 @@ def read_span(span: OtelSpan, reader: MessageReader) -> Span:
         user_id=read_name(find_first(everywhere, *names.USER)),
         environment=read_name(find_first(everywhere, *names.ENVIRONMENT)),
         tags=_read_tags(find_first(attributes, *names.TAGS)),
-        tool=_read_tool(span) if kind == "tool" else None,
+        tool=_read_tool(span) if kind == "tool" and not _is_judge(span) else None,
         properties=_read_properties(everywhere),
     )
 
@@ -99,7 +99,7 @@ def _read_properties(attributes: Attributes) -> dict[str, Any]:
 
 def _find_kind(span: OtelSpan) -> Literal["model", "tool", "other"]:
     kinds = _list_kinds(span)
-    if any(kind in names.TOOL_KINDS for kind in kinds):
+    if any(kind in names.TOOL_KINDS or kind in names.JUDGE_KINDS for kind in kinds):
         return "tool"
     if any(kind in names.MODEL_KINDS for kind in kinds):
         return "model"
@@ -188,6 +188,10 @@ def _read_vercel_call(call: Any) -> Any:  # noqa: ANN401 - any JSON
 def _is_about_vectors(span: OtelSpan) -> bool:
     """Return whether a span embeds or searches, so that what went in is no turn of a conversation."""
     return any(kind in names.VECTOR_KINDS for kind in _list_kinds(span))
+
+
+def _is_judge(span: OtelSpan) -> bool:
+    return any(kind in names.JUDGE_KINDS for kind in _list_kinds(span))
 
 
 def _read_tool(span: OtelSpan) -> ToolCall:

@@ -502,3 +502,14 @@ def test_content_of_strands_is_on_the_message_of_the_choice() -> None:
         ("gen_ai.choice", {"message": json.dumps([{"text": "It is here."}]), "finish_reason": "end_turn"}),
     ]
     assert list_said(build(make_span(events=events))) == SAID
+
+
+@pytest.mark.parametrize("kind", ["GUARDRAIL", "EVALUATOR"])
+def test_what_a_judge_asks_a_model_is_no_part_of_the_conversation(kind: str) -> None:
+    asked = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Is this polite?"}]}])
+    agent = make_span("1a", attributes={"gen_ai.operation.name": "invoke_agent"})
+    judge = make_span("3c", "1a", attributes={"openinference.span.kind": kind})
+    spans = [agent, make_chat("2b", "1a"), judge, make_chat("4d", "3c", input__messages=asked)]
+    main, judged = build_traces(OTLP, [make_request(*spans)])
+    assert (list_said(main), main.tool_calls, main.is_automation) == (SAID, (), False)
+    assert (judged.list_texts("user"), judged.is_automation) == (["Is this polite?"], True)
