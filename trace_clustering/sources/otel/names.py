@@ -123,6 +123,8 @@ PROPERTIES: Final = ("service.name", "service.version")
 RESOURCE: Final = (*SESSION, *USER, *ENVIRONMENT, *PROPERTIES)
 TAGS: Final = ("tag.tags", "langfuse.trace.tags", "ai.telemetry.metadata.tags")
 ERROR: Final = ("exception.message", "error.message", "error.type", "exception.type")
+# What is read of a span that is none of an LLM application, such as that of a web server around all.
+COMMON: Final = (*RESOURCE, *METADATA, *TAGS, *ERROR)
 
 INPUT: Final = (
     "input.value",

@@ -1,6 +1,6 @@
 """A span of OpenTelemetry, wherever it was kept, as a row in the words of all tools."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -51,11 +51,17 @@ class OtelSpan:
     kind: str = ""
 
 
-def is_of_llm(span: OtelSpan) -> bool:
-    """Return whether a span is one of an LLM application, unlike those of web servers and databases."""
-    return any(key.startswith(LLM_ATTRIBUTE_PREFIXES) for key in span.attributes) or any(
-        name.startswith("gen_ai.") for name, _ in span.events
-    )
+def is_of_llm(attributes: Attributes, events: Iterable[str]) -> bool:
+    """Return whether a span is one of an LLM application, unlike those of web servers and databases.
+
+    Parameters
+    ----------
+    attributes : mapping
+    events : iterable of str
+        Names of the events of the span.
+    """
+    is_told = any(key.startswith(LLM_ATTRIBUTE_PREFIXES) for key in attributes)
+    return is_told or any(name.startswith("gen_ai.") for name in events)
 
 
 def read_span(span: OtelSpan, reader: MessageReader) -> Span:

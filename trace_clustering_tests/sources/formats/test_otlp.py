@@ -9,6 +9,8 @@ import pytest
 
 from trace_clustering.errors import BadValueError
 from trace_clustering.sources.formats.otlp import OTLP
+from trace_clustering.sources.read_report import ReadReport
+from trace_clustering.sources.read_traces import read_traces
 from trace_clustering.traces.trace import ToolCall, Trace
 from trace_clustering_tests.sources.formats.building import build_one, build_traces
 from trace_clustering_tests.sources.formats.conversations import (
@@ -331,6 +333,14 @@ def test_spans_that_are_parents_of_each_other_are_harmless() -> None:
 def test_spans_of_a_web_server_alone_are_no_trace() -> None:
     span = make_span(attributes={"http.method": "GET"}, name="GET /")
     assert build_traces(OTLP, [make_request(span)]) == []
+
+
+def test_traces_without_a_language_model_are_counted(tmp_path: Path) -> None:
+    server = make_span(attributes={"http.method": "GET"}, traceId="ab" * 16)
+    (tmp_path / "spans.jsonl").write_text(json.dumps(make_request(make_chat(), server)))
+    report = ReadReport()
+    assert len(list(read_traces([tmp_path / "spans.jsonl"], report))) == 1
+    assert report.left_out == {"traces of programs without a language model": 1}
 
 
 def test_a_web_server_may_be_the_root() -> None:
