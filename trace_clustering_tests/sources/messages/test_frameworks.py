@@ -340,6 +340,7 @@ def test_pairs_of_a_role_and_a_text_are_messages() -> None:
     ("value", "text"),
     [
         (["user", "lamp"], "user\nlamp"),
+        ("{'role': {[]: 1}}", "{'role': {[]: 1}}"),
         ("Is it {sunny}?", "Is it {sunny}?"),
         ("[not JSON]", "[not JSON]"),
         ("user: that is my name", "user: that is my name"),
