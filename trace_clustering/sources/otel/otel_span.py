@@ -13,8 +13,9 @@ from trace_clustering.sources.otel.attributes import Attributes, find_first, par
 from trace_clustering.sources.otel.cut_json import parse_cut_json
 from trace_clustering.sources.otel.genai import read_attribute_messages, read_event_messages
 from trace_clustering.sources.otel.openinference import read_openinference_messages
+from trace_clustering.sources.otel.usage import read_usage
 from trace_clustering.sources.span import Span
-from trace_clustering.sources.values import read_count, read_name, read_number
+from trace_clustering.sources.values import read_name
 from trace_clustering.traces.trace import ModelCall, ToolCall
 
 
@@ -79,7 +80,7 @@ def read_span(span: OtelSpan, reader: MessageReader) -> Span:
         span_id=span.span_id,
         parent_id=span.parent_id,
         kind=kind,
-        name=span.name,
+        name=read_name(attributes.get("langfuse.trace.name")) or span.name,
         call=_read_call(span),
         messages=_read_messages(span, kind, reader),
         session_id=read_name(find_first(everywhere, *names.SESSION)),
@@ -126,7 +127,7 @@ def _list_kinds(span: OtelSpan) -> list[str]:
 
 def _read_call(span: OtelSpan) -> ModelCall:
     attributes = span.attributes
-    is_error = span.is_error or bool(attributes.get("error.type"))
+    is_error, usage = _has_failed(span), read_usage(attributes)
     latency = (span.end - span.start).total_seconds() if span.start and span.end else None
     return ModelCall(
         span_id=span.span_id,
@@ -134,9 +135,9 @@ def _read_call(span: OtelSpan) -> ModelCall:
         provider=read_name(find_first(attributes, *names.PROVIDER)),
         start=span.start,
         end=span.end,
-        input_tokens=_count_input(attributes),
-        output_tokens=read_count(find_first(attributes, *names.OUTPUT_TOKENS), "the number of output tokens"),
-        cost=read_number(find_first(attributes, *names.COST), "the cost"),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost=usage.cost,
         latency=latency,
         is_error=is_error,
         error=_read_error(span) if is_error else "",
@@ -145,13 +146,9 @@ def _read_call(span: OtelSpan) -> ModelCall:
     )
 
 
-def _count_input(attributes: Attributes) -> int | None:
-    """Return all input tokens; some libraries leave out what was read from and written to a cache."""
-    tokens = read_count(find_first(attributes, *names.INPUT_TOKENS), "the number of input tokens")
-    kinds = (names.CACHE_READ_TOKENS, names.CACHE_WRITE_TOKENS)
-    counts = (read_count(find_first(attributes, *kind), "the number of cached tokens") for kind in kinds)
-    cached = sum(count or 0 for count in counts)
-    return tokens + cached if tokens is not None and cached > tokens else tokens
+def _has_failed(span: OtelSpan) -> bool:
+    level = read_name(span.attributes.get("langfuse.observation.level"))
+    return span.is_error or bool(span.attributes.get("error.type")) or level == "ERROR"
 
 
 def _read_error(span: OtelSpan) -> str:
@@ -204,7 +201,7 @@ def _read_tool(span: OtelSpan) -> ToolCall:
     attributes = span.attributes
     result = find_first(attributes, *names.TOOL_RESULT)
     error = _read_error(span) or to_text(result)
-    is_error = span.is_error or bool(attributes.get("error.type"))
+    is_error = _has_failed(span)
     return ToolCall(
         name=read_name(find_first(attributes, *names.TOOL_NAME)) or span.name.removeprefix("execute_tool "),
         arguments=to_text(find_first(attributes, *names.TOOL_ARGUMENTS)),

@@ -523,3 +523,32 @@ def test_what_a_judge_asks_a_model_is_no_part_of_the_conversation(kind: str) -> 
     main, judged = build_traces(OTLP, [make_request(*spans)])
     assert (list_said(main), main.tool_calls, main.is_automation) == (SAID, (), False)
     assert (judged.list_texts("user"), judged.is_automation) == (["Is this polite?"], True)
+
+
+def test_spans_of_langfuses_own_library_are_read() -> None:
+    attributes = {
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.model.name": "small",
+        "langfuse.observation.input": json.dumps([{"role": "user", "content": "Where is my parcel?"}]),
+        "langfuse.observation.output": json.dumps({"role": "assistant", "content": "It is here."}),
+        "langfuse.observation.usage_details": json.dumps({"input": 12, "output": 6, "total": 18}),
+        "langfuse.observation.cost_details": json.dumps({"total": 0.25}),
+        "langfuse.observation.level": "ERROR",
+        "langfuse.observation.status_message": "too slow",
+        "langfuse.trace.name": "shop",
+        "langfuse.trace.tags": ["vip"],
+        "langfuse.trace.metadata.plan": "pro",
+        "langfuse.environment": "test",
+        "session.id": "s1",
+    }
+    trace = build(make_span(attributes=attributes))
+    assert (list_said(trace), trace.models, trace.name) == (SAID, ("small",), "shop")
+    assert (trace.input_tokens, trace.output_tokens, trace.cost) == (12, 6, 0.25)
+    assert (trace.is_error, trace.error, trace.environment) == (True, "too slow", "test")
+    assert (trace.session_id, trace.tags, trace.properties) == ("s1", ("vip",), {"plan": "pro"})
+
+
+def test_tokens_of_mlflow_are_read() -> None:
+    usage = json.dumps({"input_tokens": 12, "output_tokens": 6, "total_tokens": 18})
+    trace = build(make_span(attributes={"mlflow.spanType": '"LLM"', "mlflow.chat.tokenUsage": usage}))
+    assert (trace.input_tokens, trace.output_tokens) == (12, 6)
