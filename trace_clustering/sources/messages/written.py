@@ -2,6 +2,7 @@
 
 import ast
 import re
+import warnings
 from typing import Final
 
 from trace_clustering.sources.messages.message import get_role
@@ -37,8 +38,10 @@ def read_written(text: str) -> list[dict[str, object]] | None:
 def parse_python(text: str) -> object:
     """Return the value that a text is in Python's notation; None if it is none."""
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escapes, which are not ours
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return None
 
 

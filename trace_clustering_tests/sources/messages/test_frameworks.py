@@ -381,3 +381,11 @@ def test_depth_has_a_limit() -> None:
 
     assert message.is_guess
     assert "deep" in message.text
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "text", ["{'role': {}, {}: 1}", "{'role': 'user', 'text': '\\]'}", "{'role': 'user'", "[{'"]
+)
+def test_what_is_nearly_a_dictionary_of_python_is_a_text(text: str) -> None:
+    assert read_messages(text)[0].role == "user"
