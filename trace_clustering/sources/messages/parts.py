@@ -45,6 +45,7 @@ _MEDIA_KEYS: Final = (
     *("document",),
 )
 _TEXT_KEYS: Final = ("text", "content", "refusal", "transcript", "value", "json", "code", "output")
+_UNTOLD_TEXT_KEYS: Final = ("text", "content", "json")  # of a part that says not what it is
 _IDS_OF_RESULTS: Final = (*("tool_use_id", "tool_call_id", "toolCallId", "toolUseId", "call_id", "id"),)
 _WITHIN_RESULTS: Final = ("content", "response", "result", "output", "outputs")
 
@@ -121,7 +122,7 @@ class Content:
             self._texts.append(_name_part(part, kind or medium))
             if isinstance(transcript := find(part, ("transcript",)), str):
                 self._texts.append(transcript)
-        elif (text := find(part, _TEXT_KEYS)) is not None:
+        elif (text := find(part, _TEXT_KEYS if kind else _UNTOLD_TEXT_KEYS)) is not None:
             if isinstance(text, list | Mapping) and kind != "json":
                 self.read(text)
             else:

@@ -288,6 +288,31 @@ SHAPES: dict[str, tuple[Any, list[Message]]] = {
         '"{\\"messages\\": [{\\"role\\": \\"user\\", \\"content\\": \\"Is it sunny in Lima?\\"}]}"',
         [ASK],
     ),
+    "a question after a history": (
+        {"question": "Is it sunny in Lima?", "chat_history": [{"type": "ai", "content": "Yes, it is."}]},
+        [ANSWER, *guess(ASK)],
+    ),
+    "an answer that repeats the question": (
+        {"query": "Is it sunny in Lima?", "result": "Yes, it is.", "source_documents": [{"text": "sun"}]},
+        guess(ANSWER),
+    ),
+    "an answer with the whole history": (
+        {"messages": [{"role": "assistant", "content": "Yes, it is."}], "output": "Yes, it is."},
+        [ANSWER],
+    ),
+    "an answer to a prompt of old": (
+        {"choices": [{"text": "Yes, it is.", "index": 0, "finish_reason": "stop"}]},
+        guess(ANSWER),
+    ),
+    "prompts of LangChain": ({"prompts": ["Human: Is it sunny in Lima?"]}, guess(ASK)),
+    "a result that is no text": (
+        [{"role": "tool", "tool_call_id": "c1", "content": [{"text": "sun", "value": 3}]}],
+        [Message("tool", '[{"text": "sun", "value": 3}]', call_id="c1")],
+    ),
+    "an answer that is no text": (
+        [{"role": "assistant", "content": {"value": 3, "unit": "C"}}],
+        [Message("assistant", '{"value": 3, "unit": "C"}')],
+    ),
     "representations of Python": (
         "role='user' content='Is it sunny in Lima?' name=None",
         guess(ASK),
@@ -363,3 +388,11 @@ def test_depth_has_a_limit() -> None:
 
     assert message.is_guess
     assert "deep" in message.text
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "text", ["{'role': {}, {}: 1}", "{'role': 'user', 'text': '\\]'}", "{'role': 'user'", "[{'"]
+)
+def test_what_is_nearly_a_dictionary_of_python_is_a_text(text: str) -> None:
+    assert read_messages(text)[0].role == "user"
