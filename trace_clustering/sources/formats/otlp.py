@@ -36,7 +36,8 @@ def split_otlp(record: Record) -> Iterator[tuple[str, Record]]:
     BadValueError
         If an attribute is nested too deeply.
     """
-    for group in _list_objects(record, (*_RESOURCES, _BATCHES)):
+    groups = (group for name in (*_RESOURCES, _BATCHES) for group in _list_objects(record, (name,)))
+    for group in groups:
         resource = read_attributes(_get(_get(group, "resource"), "attributes"))
         resource = {name: resource[name] for name in RESOURCE if name in resource}
         for scope in _list_objects(group, _SCOPES):

@@ -110,8 +110,8 @@ def test_content_is_in_log_records() -> None:
     ]
     logs = {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}
     assert OTLP.recognizes(logs)
-    trace = build_one(OTLP, logs, make_request(make_span()))
-    assert list_said(trace) == SAID
+    for requests in ([logs, make_request(make_span())], [logs | make_request(make_span())]):
+        assert list_said(build_one(OTLP, *requests)) == SAID
 
 
 def test_numbered_attributes_of_openllmetry_are_messages() -> None:
