@@ -50,6 +50,8 @@ def nest_names(value: Any) -> Any:  # noqa: ANN401 - any JSON
         return [nest_names(item) for item in value]
     if not isinstance(value, Mapping):
         return value
+    if not any("." in key or key.isdecimal() for key in map(str, value)):
+        return {str(key): nest_names(inner) for key, inner in value.items()}
     groups: dict[str, Any] = {}
     for key, inner in value.items():
         head, _, tail = str(key).partition(".")
