@@ -16,7 +16,7 @@ from trace_clustering.sources.messages.histories import KnownHistories
 from trace_clustering.sources.messages.items import is_message, read_item
 from trace_clustering.sources.messages.message import Message, get_role
 from trace_clustering.sources.messages.parts import Content, is_part
-from trace_clustering.sources.messages.texts import mark_media, parse_json_text, to_text
+from trace_clustering.sources.messages.texts import TOO_DEEP, mark_media, parse_json_text, to_text
 from trace_clustering.sources.messages.written import read_written
 from trace_clustering.traces.trace import Role
 
@@ -65,7 +65,10 @@ class MessageReader:
 
     def read(self, value: object, role: Role = "user") -> list[Message]:
         """Return the messages that a value holds, as `read_messages` does."""
-        return self._read(self._histories.parse(value), role, 0)
+        try:
+            return self._read(self._histories.parse(value), role, 0)
+        except RecursionError:  # Only what somebody made to do harm is nested so deeply.
+            return [Message(role, TOO_DEEP, is_guess=True)]
 
     def _read(self, value: object, role: Role, depth: int) -> list[Message]:
         value = parse_json_text(value)

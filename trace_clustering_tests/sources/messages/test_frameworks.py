@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from trace_clustering.sources.messages import Message, read_messages
+from trace_clustering.sources.messages import Message, MessageReader, read_messages
 from trace_clustering.traces.trace import ToolCall
 
 ASK = Message("user", "Is it sunny in Lima?")
@@ -377,6 +377,16 @@ def test_pairs_of_a_role_and_a_text_are_messages() -> None:
 )
 def test_of_an_unknown_shape_the_text_is_kept_as_a_guess(value: object, text: str) -> None:
     assert read_messages(value) == [Message("user", text, is_guess=True)]
+
+
+@pytest.mark.parametrize("depth", [50, 400, 900, 5000])
+@pytest.mark.parametrize("name", ["message", "content", "parts", "input", "data", "text"])
+def test_what_is_nested_to_do_harm_fails_nowhere(name: str, depth: int) -> None:
+    for begin, end in (("{", "}"), ("[{", "}]")):
+        text = f'{begin}"role": "user", "{name}": ' * depth + '"deep"' + end * depth
+        reader = MessageReader()
+        for _ in range(2):
+            assert len(reader.read(text)) <= 1
 
 
 def test_depth_has_a_limit() -> None:
