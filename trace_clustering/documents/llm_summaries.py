@@ -21,13 +21,11 @@ from trace_clustering.documents.summary_options import (
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.llm.endpoint.budget import Budget, Usage
 from trace_clustering.llm.endpoint.connection import Connection
-from trace_clustering.traces.summary import TraceSummary
 from trace_clustering.traces.trace import Trace
 
 if TYPE_CHECKING:
     from trace_clustering.llm.resource import LLM
 
-GIVEN: Final = "given"
 # So many traces per thread wait for their turn, so that no thread waits for a slow answer of another.
 _WAITING_PER_THREAD = 4
 _LOG: Final = logging.getLogger(__name__)
@@ -95,19 +93,6 @@ class Summarizer:
             self.report.add(summarized)
             yield summarized
 
-    def write(self, traces: Iterable[Trace]) -> Iterator[tuple[TraceSummary, str]]:
-        """Yield the summary of each trace and what wrote it."""
-        for summarized in self.summarize(traces):
-            yield summarized.summary, summarized.method
-
-    def accepts(self, method: str) -> bool:
-        """Return whether a summary that stands already may stay, given what wrote it.
-
-        If a model is asked, extracts that stand for its summaries are written anew: so a run goes on where a
-        limit or a fault has ended another. What another model wrote is written anew too.
-        """
-        return self._connection is None or method in (GIVEN, f"llm:{self._connection.model}")
-
     def _write(self, traces: Iterable[Trace]) -> Iterator[Summarized]:
         if self._shared is None:
             return (_extract(trace, self._why_extracts) for trace in traces)
@@ -133,7 +118,7 @@ def summarize_traces(
 
 def _extract(trace: Trace, fallback: str = "") -> Summarized:
     if trace.summary is not None:
-        return Summarized(extract_summary(trace), GIVEN)
+        return Summarized(extract_summary(trace), "given")
     return Summarized(extract_summary(trace), "extract", Usage(), fallback if trace.turns else "")
 
 

@@ -176,21 +176,6 @@ def test_limits_hold_over_batches_and_what_the_endpoint_takes_is_found_out_once(
     assert summarizer.report.usage.requests == len(server.requests) == 6
 
 
-def test_a_run_goes_on_where_another_has_ended(serve: Callable[[Model], LLMServer]) -> None:
-    server, traces = serve(lambda _: WRITES), make_traces(4)
-    options = SummaryOptions(method="llm", parallel=1, max_requests=3)
-    first = Summarizer(options, make_llm(server))
-    stored = {summary["trace_id"]: method for summary, method in first.write(traces)}
-    assert list(stored.values()) == ["llm:gpt-5.1"] * 3 + ["extract"]
-    second = Summarizer(options, make_llm(server))
-    left = [trace for trace in traces if not second.accepts(stored[trace.trace_id])]
-    assert [method for _, method in second.write(left)] == ["llm:gpt-5.1"]
-    assert len(server.requests) == 4
-    assert second.accepts("given")
-    assert not Summarizer(options, make_llm(server, model="other")).accepts("llm:gpt-5.1")
-    assert Summarizer(SummaryOptions(), make_llm(server)).accepts("llm:gpt-5.1")
-
-
 def test_a_limit_on_money_needs_a_price(serve: Callable[[Model], LLMServer]) -> None:
     with pytest.raises(InvalidSettingsError, match=r"max_cost_usd = 1 needs the price of 'gpt-5.1'"):
         run(serve(lambda _: WRITES), make_traces(1), max_cost_usd=1.0)
