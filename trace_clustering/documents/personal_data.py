@@ -15,7 +15,7 @@ _START: Final = rf"(?:(?<![\w.+/\\@#=_-])|{_AFTER_ESCAPE})"
 _END: Final = r"(?![\w@-]|[.,]\d)"
 
 _EMAIL: Final = re.compile(
-    rf"(?:(?<![\w.%+\\-])|{_AFTER_ESCAPE})[\w.%+-]++@"
+    rf"(?:(?<![\w.%+-])(?!(?<=\\)[nrtbfu])|{_AFTER_ESCAPE})[\w.%+-]++@"
     r"(?!\w+\.(?:png|jpe?g|gif|svg|webp|ico)\b)(?:[\w-]++\.){1,10}[^\W\d_]{2,}"
 )
 
@@ -59,7 +59,15 @@ def replace_emails(text: str, write: Replace) -> str:
 
 def replace_cards(text: str, write: Replace) -> str:
     """Return a text in which `write` stands for each card number that an issuer may have given."""
-    return _CARD.sub(lambda match: write(match, match[0]) if _is_card(match[0]) else match[0], text)
+    parts: list[str] = []
+    done = position = 0
+    while match := _CARD.search(text, position):
+        if _is_card(match[0]):
+            parts += [text[done : match.start()], write(match, match[0])]
+            done = position = match.end()
+        else:
+            position = match.start() + 1  # a card number may begin within these digits
+    return "".join([*parts, text[done:]])
 
 
 def replace_phones(text: str, write: Replace) -> str:

@@ -16,7 +16,7 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.stored_records import find_documents
 from trace_clustering.constants import INGESTION_STATEMENT_TIMEOUT
-from trace_clustering.documents.text import join_blocks
+from trace_clustering.documents.text import write_embedded_text
 from trace_clustering.documents.text_embedder import TextEmbedder
 from trace_clustering.ingestion.ingest import IngestedTrace
 from trace_clustering.ingestion.summarize import find_span
@@ -167,7 +167,7 @@ def _round_to_milliseconds(record: IngestedRecord) -> datetime:
 
 
 def _write_text(record: IngestedRecord) -> str:
-    return join_blocks(record.title, record.flow_diagram, record.bullets, record.interesting_notes)
+    return write_embedded_text(record.title, record.flow_diagram, record.bullets, record.interesting_notes)
 
 
 def _store(

@@ -24,6 +24,8 @@ PRIVATE_KEY = "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIabc\n-----END RSA " + "P
         ("почта@пример.рф, ok", "[email], ok"),
         ('{"to": "a@b.example"}', '{"to": "[email]"}'),
         (r'{"text": "Mine:\nada@example.com"}', r'{"text": "Mine:\n[email]"}'),
+        (r"DOMAIN\\ada@example.com", r"DOMAIN\\[email]"),
+        ("1111 1111 4111 1111 1111 1111 is", "1111 1111 [card] is"),
         ("call +49 (0)30 1234-5678 now", "call [phone] now"),
         ("+14155550132", "[phone]"),
         ("(415) 555-0132 or 415-555-0132 or 1-415-555-0132", "[phone] or [phone] or [phone]"),
