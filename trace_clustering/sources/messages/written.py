@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 from trace_clustering.sources.messages.message import get_role
+from trace_clustering.sources.values import make_json
 
 # Longer ones are not parsed as Python: its parser needs a hundred times their size.
 _MAX_PYTHON: Final = 200_000
@@ -33,9 +34,9 @@ def read_written(text: str) -> list[dict[str, object]] | None:
 
 
 def parse_python(text: str) -> object:
-    """Return the value that a text is in Python's notation; None if it is none."""
+    """Return the value that a text is in Python's notation, as JSON; None if it is none."""
     try:
-        return ast.literal_eval(text)
+        return make_json(ast.literal_eval(text))
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from trace_clustering.sources.messages import parse_json_text
 from trace_clustering.sources.messages.written import parse_python
-from trace_clustering.sources.values import make_json
 
 Attributes = Mapping[str, Any]
 # Of pandas, a list in a CSV file is a Python literal.
@@ -73,7 +72,7 @@ def parse_literal(value: object) -> object:
     parsed = parse_json_text(value)
     if isinstance(parsed, str) and parsed[:1] in ("[", "{") and len(parsed) <= MAX_LITERAL_CHARACTERS:
         written = parse_python(parsed)
-        return parsed if written is None else make_json(written)
+        return parsed if written is None else written
     return parsed
 
 
