@@ -8,6 +8,7 @@ from typing import TypeVar
 from trace_clustering.sources.history import build_turns, merge_histories
 from trace_clustering.sources.merged_history import MergedHistory
 from trace_clustering.sources.messages import Message
+from trace_clustering.sources.prompts import unwrap_prompts
 from trace_clustering.sources.same_message import get_key
 from trace_clustering.sources.span import Span
 from trace_clustering.sources.span_tools import add_tools
@@ -134,7 +135,8 @@ def _merge_messages(tree: SpanTree, *choices: Sequence[Span]) -> list[Message]:
     """Return the conversation of the first choice that has one, with what other spans add to it.
 
     They may know an answer that was put together afterwards, or a last message that no model answered; this
-    is known when they end. Without any choice, the conversation is that of the outermost spans that have one.
+    is known when they end. What the root was asked stands in the place of prompts that were made of it.
+    Without any choice, the conversation is that of the outermost spans that have one.
     """
     calls = next((found for spans in choices if (found := [s for s in spans if s.messages])), [])
     if not calls:
@@ -151,7 +153,7 @@ def _merge_messages(tree: SpanTree, *choices: Sequence[Span]) -> list[Message]:
             merged.add(span.messages)
         else:
             merged.add_end(span.messages)
-    return merged.messages
+    return unwrap_prompts(merged.messages, tree.root.messages)
 
 
 def _add_up(tree: SpanTree, calls: Sequence[Span], read: Callable[[Span], N | None]) -> N | None:

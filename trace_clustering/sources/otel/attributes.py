@@ -71,8 +71,8 @@ def parse_literal(value: object) -> object:
     """Return what a text holds that is JSON or a Python literal; any other value as it is."""
     parsed = parse_json_text(value)
     if isinstance(parsed, str) and parsed[:1] in ("[", "{") and len(parsed) <= MAX_LITERAL_CHARACTERS:
-        written = parse_python(parsed)
-        return parsed if written is None else written
+        literal = parse_python(parsed)
+        return parsed if literal is None else literal
     return parsed
 
 
