@@ -31,7 +31,7 @@ def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trac
     by_owner: dict[str, list[Span]] = {}
     for span in tree.spans:
         by_owner.setdefault(owners[span.span_id], []).append(span)
-    said = _list_answers(by_owner.get("", []))
+    said = _list_answers(by_owner.get("", [])) if len(by_owner) > 1 else set()
     agents = sorted(owner for owner, group in by_owner.items() if owner and _is_started(group, said))
     if not agents or not _has_conversation(by_owner.get("", [])):
         return [_build(trace_id, tree, source)]
@@ -99,7 +99,9 @@ def _has_conversation(spans: Sequence[Span]) -> bool:
 def _list_answers(spans: Sequence[Span]) -> set[object]:
     """Return what is the same in the answers of these model calls and in what repeats them."""
     models = (span for span in spans if span.kind == "model")
-    return {get_key(m) for span in models for m in span.messages if m.role == "assistant"}
+    # Calls share the messages of a history that they repeat.
+    answers = {id(m): m for span in models for m in span.messages if m.role == "assistant"}
+    return {get_key(message) for message in answers.values()}
 
 
 def _is_started(spans: Sequence[Span], said: set[object]) -> bool:

@@ -141,9 +141,7 @@ def _read_call(row: Row) -> ModelCall:
 
 
 def _read_tool(row: Row, call: ModelCall) -> ToolCall:
-    output = parse_json_text(row.get("output"))
-    is_told = output not in (None, "null", "None", "undefined")
-    answer = next(iter(read_messages({"role": "tool", "content": output})), None) if is_told else None
+    answer = _read_answer(parse_json_text(row.get("output")))
     error = call.error or (answer.text if answer and answer.is_error else "")
     inputs = read_mapping(row.get("input"))
     arguments = inputs["input"] if set(inputs) == {"input"} else row.get("input")
@@ -155,3 +153,13 @@ def _read_tool(row: Row, call: ModelCall) -> ToolCall:
         error=error or ("failed" if call.is_error else None),
         call_id=answer.call_id if answer else "",
     )
+
+
+def _read_answer(output: object) -> Message | None:
+    """Return what a tool gave back: a framework's message, or anything else as a result."""
+    if output in (None, "null", "None", "undefined"):
+        return None
+    if isinstance(output, Mapping) and isinstance(output.get("content"), list):  # of MCP
+        output = {"role": "tool", **output}
+    named = [m for m in read_messages(output, "tool") if m.role == "tool" and not m.is_guess]
+    return next(iter(named or read_messages({"role": "tool", "content": output})), None)

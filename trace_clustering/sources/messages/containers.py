@@ -84,7 +84,8 @@ class MessageReader:
         return [Message(role, to_text(value), is_guess=True)]
 
     def _read_list(self, items: list[Any], role: Role, depth: int) -> list[Message]:
-        items = [_open_pair(item) for item in items]
+        if any(isinstance(item, list | tuple) for item in items[:2]):
+            items = [_open_pair(item) for item in items]
         if any(is_message(item) for item in items):
             return self._read_history(items, role, depth)
         if all(is_call(item) for item in items):
@@ -171,10 +172,9 @@ def _read_systems(value: Item) -> list[Message]:
 
 def _open_pair(item: object) -> object:
     """Return the message that a pair of a role and a text is for LangChain; any other value as it is."""
-    is_pair = isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(i, str) for i in item)
-    if not isinstance(item, list | tuple) or not is_pair or get_role(item[0]) is None:
+    if not isinstance(item, list | tuple) or len(item) != 2 or not all(isinstance(i, str) for i in item):
         return item
-    return {"role": item[0], "content": item[1]}
+    return {"role": item[0], "content": item[1]} if get_role(item[0]) else item
 
 
 def _is_holder(item: object) -> bool:

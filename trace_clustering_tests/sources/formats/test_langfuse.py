@@ -236,6 +236,13 @@ def test_a_bad_time_says_which_field_and_what_it_holds() -> None:
         build_one(make_observation(start_time="yesterday"))
 
 
+def test_a_trace_without_an_id_is_refused() -> None:
+    record = {"trace": {"name": "shop"}, "observations": [{"type": "SPAN", "startTime": "2026-08-01"}]}
+
+    with pytest.raises(BadValueError, match="the trace must have an id, not None"):
+        build_all([record])
+
+
 def test_the_export_of_real_conversations_agrees_with_what_is_expected(real_data: Path) -> None:
     folder = real_data / "conversations"
     with gzip.open(folder / "langfuse_observations.jsonl.gz", "rt") as file:
