@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from trace_clustering.clickhouse.address import Address
@@ -60,11 +61,11 @@ class SourceSession(BoundedSession):
         self._condition = kind.write_condition(source, self.columns)
 
     def _read_columns(self, table: str) -> TableColumns:
-        found = self._find_columns(table)
+        found = replace(self._find_columns(table), setting=f"{table}_table of the team's source")
         if not found.types:
             raise ClickHouseSetupError(
                 f"{self._address.name} has no table {found.table}, or its user may not see it; name the "
-                f"right one with database and {table}_table of the team's source, or grant SELECT on it"
+                f"right one with database and {found.setting}, or grant SELECT on it"
             )
         return found
 
