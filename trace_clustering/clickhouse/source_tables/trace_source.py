@@ -76,7 +76,8 @@ class OtelSource(_Tables):
 
     kind: Literal["otel"]
     service: Annotated[list[OwnerId], BeforeValidator(_list_one)] = []
-    resource_attribute: dict[OwnerId, str] = {}
+    # An empty value would be that of every resource without the attribute.
+    resource_attribute: dict[OwnerId, OwnerId] = {}
     spans_table: Identifier = "otel_traces"
 
 
