@@ -1,11 +1,17 @@
 """Records in which any value is replaced by any other, and files of which any bytes are damaged."""
 
 import copy
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
+from trace_clustering.errors import InvalidRecordError
+from trace_clustering.sources.read_report import ReadReport
+from trace_clustering.sources.read_traces import read_traces
+from trace_clustering.traces.trace import Trace
 from trace_clustering_tests.sources.formats.test_recognition import EXAMPLES
 from trace_clustering_tests.sources.trace_files import make_chat, make_observation
 
@@ -87,6 +93,29 @@ JSON_VALUES: st.SearchStrategy[Json] = st.sampled_from(ODD_VALUES) | st.recursiv
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
+
+
+def check_file(path: Path, format_name: str = "") -> list[Trace]:
+    """Read a file; anything but traces, bad records and an error with its name fails."""
+    report = ReadReport()
+    try:
+        traces = list(read_traces([path], report, format_name=format_name))
+    except InvalidRecordError as error:
+        if path.name not in str(error):
+            raise
+        return []
+    for record in report.first_bad:
+        assert record.reason
+        assert path.name in record.place
+    for line in report.describe():
+        line.encode()
+    for trace in traces:
+        assert trace.trace_id.strip()
+        assert all(moment is None or moment.tzinfo for moment in (trace.start, trace.end))
+        json.dumps([turn.text for turn in trace.turns]).encode()
+        assert all(isinstance(turn.text, str) for turn in trace.turns)
+        assert all(call.model.encode() is not None for call in trace.calls)
+    return traces
 
 
 def list_places(value: Json, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

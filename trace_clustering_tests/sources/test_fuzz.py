@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.formats.registry import FORMATS
-from trace_clustering.sources.read_report import ReadReport
-from trace_clustering.sources.read_traces import read_traces
 from trace_clustering.traces.trace import Trace
 from trace_clustering_tests.sources.hostile_values import (
     JSON_VALUES,
     ODD_VALUES,
     SEEDS,
+    check_file,
     damage,
     hostile_records,
     list_places,
@@ -32,29 +30,6 @@ NUMBERS = itertools.count()
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("hostile")
-
-
-def check_file(path: Path, format_name: str = "") -> list[Trace]:
-    """Read a file; anything but traces, bad records and an error with its name fails."""
-    report = ReadReport()
-    try:
-        traces = list(read_traces([path], report, format_name=format_name))
-    except InvalidRecordError as error:
-        if path.name not in str(error):
-            raise
-        return []
-    for record in report.first_bad:
-        assert record.reason
-        assert path.name in record.place
-    for line in report.describe():
-        line.encode()
-    for trace in traces:
-        assert trace.trace_id.strip()
-        assert all(moment is None or moment.tzinfo for moment in (trace.start, trace.end))
-        json.dumps([turn.text for turn in trace.turns]).encode()
-        assert all(isinstance(turn.text, str) for turn in trace.turns)
-        assert all(call.model.encode() is not None for call in trace.calls)
-    return traces
 
 
 def check_records(folder: Path, *records: Any, format_name: str = "") -> list[Trace]:
