@@ -1,5 +1,6 @@
 """Turns the rows of tables into the records of the formats of files, so that both give the same traces."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,8 @@ from trace_clustering.sources.values import read_mapping
 
 Row = Mapping[str, Any]
 
+# Beyond this, a number is rather an id, of which Langfuse's own reader would lose digits.
+_MAX_EXACT: Final = 2**53
 # What PostHog's second table holds of an event, by the property that it belongs to.
 _TEXTS: Final = {
     "$ai_input": "input_text",
@@ -38,7 +41,19 @@ class TableFormat:
 
 
 def _write_langfuse(rows: Iterable[Row]) -> Iterator[Record]:
-    yield from rows
+    for row in rows:
+        metadata = read_mapping(row.get("metadata"))
+        yield {**row, "metadata": {name: _read_metadata(text) for name, text in metadata.items()}}
+
+
+def _read_metadata(text: object) -> object:
+    """Return what was written into a map of texts: what is no text is there as JSON."""
+    try:
+        value = json.loads(text, parse_constant=str) if isinstance(text, str) else text
+    except (ValueError, RecursionError):
+        return text
+    is_exact = not isinstance(value, int | float) or abs(value) < _MAX_EXACT
+    return text if isinstance(value, str) or not is_exact else value
 
 
 def _write_otlp(rows: Iterable[Row]) -> Iterator[Record]:

@@ -52,20 +52,22 @@ class _Tables(BaseModel):
 
 
 class LangfuseSource(_Tables):
-    """Langfuse's `traces` and `observations`, of one project."""
+    """Langfuse's `traces`, `observations` and, if it is there, `scores`, of one project."""
 
     kind: Literal["langfuse"]
     project_id: OwnerId
     traces_table: Identifier = "traces"
     observations_table: Identifier = "observations"
+    scores_table: Identifier = "scores"
 
 
 class LangfuseEventsSource(_Tables):
-    """Langfuse's `events_full`, of one project."""
+    """Langfuse's `events_full` and, if it is there, `scores`, of one project."""
 
     kind: Literal["langfuse_events"]
     project_id: OwnerId
     events_table: Identifier = "events_full"
+    scores_table: Identifier = "scores"
 
 
 class OtelSource(_Tables):

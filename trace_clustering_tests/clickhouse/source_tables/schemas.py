@@ -62,6 +62,31 @@ PRIMARY KEY (project_id, `type`, toDate(start_time))
 ORDER BY (project_id, `type`, toDate(start_time), id)
 """
 
+SCORES = """
+CREATE TABLE {table:Identifier} (
+    id String,
+    timestamp DateTime64(3),
+    project_id String,
+    environment LowCardinality(String) DEFAULT 'default',
+    trace_id Nullable(String),
+    session_id Nullable(String),
+    observation_id Nullable(String),
+    name String,
+    value Float64,
+    string_value Nullable(String),
+    data_type String,
+    source String,
+    comment Nullable(String) CODEC(ZSTD(1)),
+    created_at DateTime64(3) DEFAULT now(),
+    updated_at DateTime64(3) DEFAULT now(),
+    event_ts DateTime64(3),
+    is_deleted UInt8
+) ENGINE = ReplacingMergeTree(event_ts, is_deleted)
+PARTITION BY toYYYYMM(timestamp)
+PRIMARY KEY (project_id, toDate(timestamp), name)
+ORDER BY (project_id, toDate(timestamp), name, id)
+"""
+
 EVENTS_FULL = """
 CREATE TABLE {table:Identifier} (
     project_id String,
