@@ -22,6 +22,7 @@ from trace_clustering_tests.clickhouse.source_tables.filling import (
     parse_moment,
     read_day,
 )
+from trace_clustering_tests.clickhouse.source_tables.langfuse_api_rows import build_rows_of_api
 from trace_clustering_tests.clickhouse.source_tables.langfuse_rows import build_event_row, build_rows
 from trace_clustering_tests.clickhouse.source_tables.otel_rows import list_span_rows
 from trace_clustering_tests.sources.formats.building import build_traces
@@ -67,6 +68,26 @@ def test_langfuse(clickhouse: ClickHouse, real_data: Path) -> None:
     create_table(clickhouse, schemas.TRACES, "traces", traces)
     create_table(clickhouse, schemas.OBSERVATIONS, "observations", observations)
     require_same(clickhouse, {"kind": "langfuse", "project_id": "p1"}, LANGFUSE, records, real_data)
+
+
+def test_traces_of_agent_frameworks(clickhouse: ClickHouse, real_data: Path) -> None:
+    files = sorted((real_data / "langfuse_frameworks").glob("*.trace.json"))
+    records = [json.loads(file.read_text()) for file in files]
+    for table, schema in (
+        ("traces", schemas.TRACES),
+        ("scores", schemas.SCORES),
+        ("observations", schemas.OBSERVATIONS),
+    ):
+        rows = [row for record in records for row in build_rows_of_api(record)[table]]
+        create_table(clickhouse, schema, table, rows)
+    expected = {trace.trace_id: vars(trace) for trace in build_traces(LANGFUSE, records)}
+    found: dict[str, Any] = {}
+    for moment in {trace["start"] for trace in expected.values()}:
+        day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        read = read_day(clickhouse, {"kind": "langfuse", "project_id": "p1"}, day)
+        found |= {trace.trace_id: vars(trace) for trace in read}
+    assert len(records) == 13
+    assert found == expected
 
 
 def test_a_second_night_adds_what_came_late_and_nothing_twice(
