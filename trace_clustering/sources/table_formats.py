@@ -9,6 +9,7 @@ from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
 from trace_clustering.sources.formats.otlp import OTLP
 from trace_clustering.sources.formats.posthog_events import POSTHOG
+from trace_clustering.sources.messages import parse_json_text
 from trace_clustering.sources.otel.attributes import flatten_attributes
 from trace_clustering.sources.values import read_mapping
 
@@ -58,6 +59,9 @@ def _read_metadata(text: object) -> object:
 
 def _write_otlp(rows: Iterable[Row]) -> Iterator[Record]:
     for row in rows:
+        if "log_name" in row:
+            yield {"resourceLogs": [{"scopeLogs": [{"logRecords": [_write_log(row)]}]}]}
+            continue
         resource = {**_read_attributes(row["resource"]), "service.name": row["service"]}
         yield {
             "resourceSpans": [
@@ -83,6 +87,27 @@ def _write_span(row: Row) -> Record:
             for time, name, attributes in events
         ],
     }
+
+
+def _write_log(row: Row) -> Record:
+    return {
+        "traceId": row["trace_id"],
+        "spanId": row["log_span"],
+        "eventName": row["log_name"],
+        "timeUnixNano": str(row["log_time"]),
+        "attributes": _read_attributes(row["log_attributes"]),
+        "body": _write_value(parse_json_text(row["log_body"])),
+    }
+
+
+def _write_value(value: object) -> Record:
+    """Return a value of JSON as OTLP writes it, with its type."""
+    if isinstance(value, dict):
+        pairs = [{"key": name, "value": _write_value(item)} for name, item in value.items()]
+        return {"kvlistValue": {"values": pairs}}
+    if isinstance(value, list):
+        return {"arrayValue": {"values": [_write_value(item) for item in value]}}
+    return {"stringValue": value}
 
 
 def _read_attributes(value: object) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class LangfuseEventsSource(_Tables):
 
 
 class OtelSource(_Tables):
-    """The collector's `otel_traces`: spans of some services, or of resources with some attributes.
+    """The collector's `otel_traces` and, if it is there, `otel_logs`: of services, or of some resources.
 
     If both are given, a span must satisfy both.
     """
@@ -81,6 +81,7 @@ class OtelSource(_Tables):
     # An empty value would be that of every resource without the attribute.
     resource_attribute: dict[OwnerId, OwnerId] = {}
     spans_table: Identifier = "otel_traces"
+    logs_table: Identifier = "otel_logs"
 
 
 class PostHogSource(_Tables):

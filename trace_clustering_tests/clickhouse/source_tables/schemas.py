@@ -173,6 +173,26 @@ OTEL_TRACES_JSON = (
     )
 )
 
+OTEL_LOGS = """
+CREATE TABLE {table:Identifier} (
+    Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    TimestampTime DateTime DEFAULT toDateTime(Timestamp),
+    TraceId String CODEC(ZSTD(1)),
+    SpanId String CODEC(ZSTD(1)),
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    Body String CODEC(ZSTD(1)),
+    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ScopeName String CODEC(ZSTD(1)),
+    LogAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    EventName String CODEC(ZSTD(1))
+) ENGINE = MergeTree
+PARTITION BY toDate(TimestampTime)
+ORDER BY (ServiceName, TimestampTime, Timestamp)
+"""
+OTEL_LOGS_JSON = OTEL_LOGS.replace("Map(LowCardinality(String), String)", "JSON").replace(
+    "ServiceName LowCardinality(String)", "ServiceName String"
+)
+
 AI_EVENTS = """
 CREATE TABLE {table:Identifier} (
     uuid UUID,
