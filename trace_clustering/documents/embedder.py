@@ -69,7 +69,7 @@ class Embedder(EndpointResource):
         default="",
     )
     batch_size: int | None = optional(
-        "Texts that are embedded together. None: 32 on this machine, 256 by an endpoint, "
+        "Texts that are embedded together. None: 64 on this machine, 256 by an endpoint, "
         "which gets fewer if it takes fewer.",
         default=None,
         ge=1,
@@ -158,7 +158,7 @@ class Embedder(EndpointResource):
         embedder = self.resolve(of_team)
         embedder._require_agreement()
         if embedder.kind == "local":
-            return TextEmbedder(LocalModel(embedder.batch_size or 32))
+            return TextEmbedder(LocalModel(embedder.batch_size or 64))
         from trace_clustering.documents.endpoint_model import EndpointModel
 
         model = EndpointModel(
