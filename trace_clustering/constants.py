@@ -61,7 +61,7 @@ MAX_PARQUET_SECONDS: Final = 600
 MAX_SOURCE_TRACE_AGE: Final = timedelta(days=30)
 # A span of OpenTelemetry is of an LLM application if an attribute begins with one of these.
 LLM_ATTRIBUTE_PREFIXES: Final = (
-    *("gen_ai.", "llm.", "openinference.", "traceloop.", "ai.", "langfuse.", "input.value"),
+    *("gen_ai.", "llm.", "openinference.", "traceloop.", "ai.", "langfuse.", "mlflow.", "lk.", "input.value"),
 )
 
 # Ingesting traces. A batch is read, summarized and embedded before the next one is.

@@ -10,6 +10,7 @@ import pytest
 
 from trace_clustering.definitions import defs
 from trace_clustering.orchestration.executors import build_executor
+from trace_clustering.orchestration.partitions import TEAM_DAY
 
 PROJECT = Path(__file__).parents[1]
 HEAVY = {
@@ -24,15 +25,22 @@ HEAVY = {
     "clickhouse_connect",
     "matplotlib",
     "pyarrow",
+    "onnxruntime",
+    "tokenizers",
+    "ijson",
 }
 UPSTREAM = {
-    "embeddings": set(),
+    "ingested_traces": set(),
+    "trace_summaries": {"ingested_traces"},
+    "document_embeddings": {"trace_summaries"},
+    "embeddings": {"document_embeddings"},
     "reduced_embeddings": {"embeddings"},
     "cluster_assignments": {"reduced_embeddings"},
     "projection_2d": {"reduced_embeddings", "cluster_assignments"},
     "cluster_labels": {"cluster_assignments", "projection_2d"},
     "emitted_cluster_event": {"cluster_assignments", "projection_2d", "cluster_labels"},
 }
+INGESTION = ("ingested_traces", "trace_summaries", "document_embeddings")
 
 
 def test_everything_resolves() -> None:
@@ -51,13 +59,13 @@ def test_every_asset_has_a_description_an_owner_and_a_retry_policy(asset: str) -
     (spec,) = definition.specs
     assert spec.description
     assert 1 <= len(re.findall(r"\.(?=\s|$)", spec.description)) <= 2  # sentences
-    assert spec.group_name == "trace_clustering"
+    assert spec.group_name == ("ingestion" if asset in INGESTION else "trace_clustering")
     assert 1 <= len(spec.kinds) <= 3
     assert spec.owners == ["team:llm-analytics"]
     assert spec.code_version
     assert set(spec.partitions_def.partition_dimension_names) == {"date", "team"}
     attempts = definition.op.retry_policy.max_retries + 1
-    assert attempts == (2 if asset == "cluster_labels" else 3)
+    assert attempts == (2 if asset in ("cluster_labels", "trace_summaries") else 3)
 
 
 def test_everything_that_dagster_shows_is_described_without_headlines() -> None:
@@ -71,18 +79,29 @@ def test_everything_that_dagster_shows_is_described_without_headlines() -> None:
         **{job.name: job.description for job in defs.jobs or []},
         **{schedule.name: schedule.description for schedule in defs.schedules or []},
     }
-    assert len(described) == 2 * 4 + 6 + 4 + 1 + 1
+    assert len(described) == 2 * 5 + 9 + 4 + 1 + 1
     assert [name for name, text in described.items() if not text] == []
     assert [name for name, text in described.items() if re.search("---|===|Raises|Parameters", text)] == []
 
 
 @pytest.mark.parametrize("page", ["README.md", "trace_clustering/orchestration/README.md"])
-def test_the_selections_of_the_pages_are_all_six_assets(page: str) -> None:
+def test_the_selections_of_the_pages_are_all_assets(page: str) -> None:
     selections = re.findall(r"--select '([*]emitted_cluster_event)'", (PROJECT / page).read_text())
     assert selections
     for selection in selections:
         found = dg.AssetSelection.from_string(selection).resolve(defs.resolve_asset_graph())
         assert {key.to_user_string() for key in found} == UPSTREAM.keys()
+
+
+def test_the_embeddings_of_a_window_depend_on_all_its_days() -> None:
+    graph = defs.resolve_asset_graph()
+    key = dg.MultiPartitionKey({"date": "2025-01-22", "team": "1"})
+    mapping = graph.get_partition_mapping(dg.AssetKey("embeddings"), dg.AssetKey("document_embeddings"))
+    found = mapping.get_upstream_mapped_partitions_result_for_partitions(
+        TEAM_DAY.empty_subset().with_partition_keys([key]), TEAM_DAY, TEAM_DAY
+    )
+    days = sorted(str(k) for k in found.partitions_subset.get_partition_keys())
+    assert days == [f"2025-01-{day}|1" for day in range(16, 23)]
 
 
 def test_loading_the_code_location_imports_nothing_heavy() -> None:

@@ -25,7 +25,7 @@ def document_embeddings(
 ) -> dg.MaterializeResult[DocumentEmbeddings]:
     """A vector of each summary of the day, by one model, stored where `embeddings` reads.
 
-    Only summaries without a vector of this model are embedded. What was embedded before a fault stays.
+    Only summaries without a vector of this model are embedded; what was embedded before a fault stays.
     """
     provenance = trace_summaries.provenance
     traces = list_traces(trace_summaries)

@@ -3,6 +3,7 @@ import dagster as dg
 from trace_clustering.artifacts.ingestion import IngestedTraces, TraceSummaries
 from trace_clustering.assets.asset import TWO_ATTEMPTS, clustering_asset
 from trace_clustering.assets.day import list_traces, take_columns
+from trace_clustering.assets.source import choose_fetch, open_source
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.ingestion.summarize import summarize_traces
 from trace_clustering.orchestration.jobs import INGESTION_GROUP
@@ -24,10 +25,12 @@ def trace_summaries(
 ) -> dg.MaterializeResult[TraceSummaries]:
     """A summary of each trace of the day: what the person asked for, the tools, and what went wrong.
 
-    Only traces that have none, or have changed since, are summarized. Those that no person started are not.
+    Traces that have one, and those that no person started, are not summarized.
     """
     provenance = ingested_traces.provenance.with_settings(settings.of_stage("trace_summaries"))
-    report = summarize_traces(clickhouse, provenance.team_id, list_traces(ingested_traces))
+    team_id, kinds = provenance.team_id, settings.redaction_kinds()
+    source = open_source(clickhouse, team_id, provenance.window, kinds)
+    report = summarize_traces(clickhouse, team_id, list_traces(ingested_traces), fetch=choose_fetch(source))
     context.log.info(f"Wrote {sum(report.written.values())} summaries; {report.unchanged} were there")
     return dg.MaterializeResult(
         value=TraceSummaries(provenance=provenance, **take_columns(ingested_traces)),

@@ -1,35 +1,22 @@
 """Explores files: their traces are read, summarized, embedded and clustered, and the groups shown."""
 
 import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
-from trace_clustering.environment import (
-    FIRST_DAY,
-    HOME,
-    INCLUDE_TODAY,
-    MIN_FIRST_DAY,
-    find_home,
-    read_first_day,
-    read_storage_base,
-)
+from trace_clustering.environment import FIRST_DAY, HOME, INCLUDE_TODAY, find_home, read_storage_base
 from trace_clustering.errors import ExplorationFailedError
+from trace_clustering.explore.dagster_run import DagsterRun, open_partitions
 from trace_clustering.explore.interrupts import end_on_interrupt
 from trace_clustering.explore.progress import Progress
 from trace_clustering.explore.selection import Choice, Sample, Selection
-from trace_clustering.text import escape_controls
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from trace_clustering.sources.read_report import ReadReport
-
-_MAX_REASON: Final = 300
 
 
 @dataclass(frozen=True)
@@ -63,8 +50,7 @@ class Exploration:
     def __init__(self, request: Request) -> None:
         self._request = request
         self._progress = Progress()
-        self._instance: dg.DagsterInstance | None = None
-        self._run_id = str(uuid.uuid4())
+        self._run: DagsterRun | None = None
 
     def run(self) -> None:
         """Do one step after the other, and tell what came out.
@@ -83,19 +69,16 @@ class Exploration:
                 self._tell_shortage(read, selection, sample)
                 return
             self._make_vectors(selection, sample)
-            _open_partitions(sample)
+            open_partitions(sample.day)
             with self._progress.doing("Starting Dagster"):
-                self._instance = _open_instance()
-                job = self._build_job()
-            with self._instance:
-                self._materialize_assets(job, sample)
+                run = self._run = DagsterRun(self._progress)
+            self._materialize_assets(run, sample)
             self._tell_clusters(read, selection, sample)
 
     def _leave(self) -> None:
         self._progress.end("Interrupted: nothing of it runs on; the same command goes on from here.")
-        # Otherwise Dagster would take the run for a live one, and start no other of this team.
-        if self._instance and (run := self._instance.get_run_by_id(self._run_id)) and not run.is_finished:
-            self._instance.report_run_canceled(run, message="Interrupted by Ctrl-C")
+        if self._run:
+            self._run.report_interrupt()
 
     def _require_model(self) -> None:
         from trace_clustering.labeling.label import require_model
@@ -171,40 +154,23 @@ class Exploration:
             f"Embedded {made.embedded:,} summaries with {embedder.model_name}; {made.unchanged:,} were there."
         )
 
-    def _build_job(self) -> "dg.JobDefinition":
-        import dagster as dg
-
-        from trace_clustering.definitions import defs
-
-        loggers = dg.Definitions(loggers={"progress": self._progress.make_logger()})
-        return dg.Definitions.merge(defs, loggers).resolve_job_def("trace_clustering_job")
-
-    def _materialize_assets(self, job: "dg.JobDefinition", sample: Sample) -> None:
-        from trace_clustering.orchestration.jobs import CLUSTERING_ASSETS
-
-        partition = f"{sample.day}|{self._request.team_id}"
+    def _materialize_assets(self, run: DagsterRun, sample: Sample) -> None:
+        request = self._request
+        partition = f"{sample.day}|{request.team_id}"
         self._progress.say(
             f"Materializing the six assets of partition {partition}; this takes about half a minute"
         )
-        settings = {"lookback_days": sample.lookback_days, "max_samples": self._request.choice.max_samples}
         with self._progress.doing("Starting the run"):
-            result = job.execute_in_process(
-                instance=self._instance,
-                run_id=self._run_id,
-                partition_key=partition,
-                asset_selection=CLUSTERING_ASSETS,
-                run_config={
-                    "loggers": {"progress": {"config": {}}},
-                    "resources": {
-                        "llm": {"config": {"labeler": self._request.labeler}},
-                        "settings": {"config": settings},
+            run.materialize(
+                partition,
+                {
+                    "llm": {"labeler": request.labeler},
+                    "settings": {
+                        "lookback_days": sample.lookback_days,
+                        "max_samples": request.choice.max_samples,
                     },
                 },
-                raise_on_error=False,
             )
-        if not result.success:
-            failed = [event.step_key for event in result.all_events if event.is_step_failure]
-            raise ExplorationFailedError(f"The run failed in {', '.join(map(str, failed))}; its log is above")
 
     def _tell_shortage(self, read: "ReadReport", selection: Selection, sample: Sample) -> None:
         from trace_clustering.clickhouse.resource import ClickHouse
@@ -235,31 +201,9 @@ class Exploration:
         self._progress.say(build_counts_table(read, selection, sample, clustering))
         self._progress.say("Where to look next:", "bold")
         for line in (
-            f"the map and all figures:  {write_web_command()}",
+            f"the map and all figures:  {write_web_command([FIRST_DAY, INCLUDE_TODAY])}",
             f"this table again:         {write_show_command(team_id)}",
             f"the event as JSON:        {write_show_command(team_id)} --json",
             f"the artifacts (Parquet):  {read_storage_base()}",
         ):
             self._progress.say(f"  {line}", is_command=True)
-
-
-def _open_partitions(sample: Sample) -> None:
-    """Have the partition of the sample's day exist, also if it is an early day or today."""
-    if sample.day < read_first_day():
-        os.environ[FIRST_DAY] = str(max(sample.day, MIN_FIRST_DAY))
-    if sample.day >= datetime.now(UTC).date():
-        os.environ[INCLUDE_TODAY] = "1"
-
-
-def _open_instance() -> "dg.DagsterInstance":
-    """Open Dagster's storage in its home."""
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")  # it would also print two screens of text
-    import dagster as dg
-
-    try:
-        return dg.DagsterInstance.get()
-    except Exception as error:  # Dagster, YAML, SQLAlchemy and SQLite have errors of their own
-        raise ExplorationFailedError(
-            f"Dagster cannot use its home {find_home()}; mend its dagster.yaml, or set {HOME} to another: "
-            + escape_controls(f"{type(error).__name__}: {error}", _MAX_REASON)
-        ) from error

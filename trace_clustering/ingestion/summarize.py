@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from trace_clustering.clickhouse.batches import split_by_size
 from trace_clustering.clickhouse.ingested_summaries import fetch_ingested_summaries, store_summaries
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.stored_records import TimeSpan
 from trace_clustering.clickhouse.traces import fetch_traces
 from trace_clustering.constants import INGESTION_STATEMENT_TIMEOUT
@@ -21,12 +20,13 @@ from trace_clustering.traces.summary import TraceSummary
 from trace_clustering.traces.trace import Trace
 from trace_clustering.traces.window import format_time
 
+T = TypeVar("T")
 EXTRACT: Final = "extract"
 GIVEN: Final = "given"
 MAX_TRACES_PER_BATCH: Final = 500
 
-# Returns traces, given a session, their ids and the time in which they ended.
-FetchTraces = Callable[[TeamSession, Sequence[str], TimeSpan], Iterable[StoredTrace]]
+# Yields the traces that are given by what is known of them.
+FetchTraces = Callable[[Sequence[IngestedTrace]], Iterable[StoredTrace]]
 # Given traces, returns the summary of each and what wrote it, in any order.
 WriteSummaries = Callable[[Sequence[Trace]], Iterable[tuple[TraceSummary, str]]]
 
@@ -66,7 +66,7 @@ def summarize_traces(
     write: WriteSummaries = extract_summaries,
     *,
     is_wanted: Callable[[str], bool] = lambda method: True,  # noqa: ARG005
-    fetch: FetchTraces = fetch_traces,
+    fetch: FetchTraces | None = None,
 ) -> SummarizeReport:
     """Store a summary of each trace that has none, or has changed since.
 
@@ -80,26 +80,31 @@ def summarize_traces(
     is_wanted : callable
         Given what wrote a stored summary, says whether it may stay.
     fetch : callable
-        Returns the traces of which some ids are given, by default from where they were stored.
+        Reads the traces that must be summarized, by default from where they were stored.
     """
-    report = SummarizeReport()
     people = [trace for trace in traces if not trace.is_automation]
-    report.automation = len(traces) - len(people)
-    for batch in split_by_size(
-        people, lambda _: 1, max_items=MAX_TRACES_PER_BATCH, max_bytes=MAX_TRACES_PER_BATCH
-    ):
-        span = find_span(batch)
-        with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
-            stale = _find_stale(session, batch, span, is_wanted)
-            report.unchanged += len(batch) - len(stale)
-            stored = {found.trace.trace_id: found for found in fetch(session, stale, span)}
-        report.missing += len(stale) - len(stored)
-        records = list(_write_records(stored, write))
+    stale = _find_stale(clickhouse, team_id, people, is_wanted)
+    report = SummarizeReport(automation=len(traces) - len(people), unchanged=len(people) - len(stale))
+    found = fetch(stale) if fetch else fetch_stored(clickhouse, team_id, stale)
+    for batch in _split(found):
+        records = list(_write_records({item.trace.trace_id: item for item in batch}, write))
         with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             store_summaries(session, records)
         for record in records:
             report.written[record.method] = report.written.get(record.method, 0) + 1
+    report.missing = len(stale) - sum(report.written.values())
     return report
+
+
+def fetch_stored(
+    clickhouse: ClickHouse, team_id: int, traces: Sequence[IngestedTrace]
+) -> Iterator[StoredTrace]:
+    """Yield traces from where `ingest_traces` has stored them; no session is open meanwhile."""
+    for batch in _split(traces):
+        with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
+            ids = (trace.trace_id for trace in batch)
+            found = list(fetch_traces(session, ids, find_span(batch)))
+        yield from found
 
 
 def fetch_titles(clickhouse: ClickHouse, team_id: int, traces: Sequence[IngestedTrace]) -> dict[str, str]:
@@ -118,12 +123,23 @@ def find_span(traces: Iterable[IngestedTrace]) -> TimeSpan:
 
 
 def _find_stale(
-    session: TeamSession, traces: Sequence[IngestedTrace], span: TimeSpan, is_wanted: Callable[[str], bool]
-) -> list[str]:
-    """Return the ids of the traces without a summary of what they are now."""
-    found = fetch_ingested_summaries(session, (trace.trace_id for trace in traces), span)
-    current = {record.trace_id: record.trace_digest for record in found if is_wanted(record.method)}
-    return [trace.trace_id for trace in traces if current.get(trace.trace_id) != trace.digest]
+    clickhouse: ClickHouse,
+    team_id: int,
+    traces: Sequence[IngestedTrace],
+    is_wanted: Callable[[str], bool],
+) -> list[IngestedTrace]:
+    """Return the traces without a summary of what they are now."""
+    stale: list[IngestedTrace] = []
+    for batch in _split(traces):
+        with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
+            found = fetch_ingested_summaries(session, (trace.trace_id for trace in batch), find_span(batch))
+            current = {record.trace_id: record.trace_digest for record in found if is_wanted(record.method)}
+        stale += [trace for trace in batch if current.get(trace.trace_id) != trace.digest]
+    return stale
+
+
+def _split(items: Iterable[T]) -> Iterator[list[T]]:
+    return split_by_size(items, lambda _: 1, max_items=MAX_TRACES_PER_BATCH, max_bytes=MAX_TRACES_PER_BATCH)
 
 
 def _write_records(stored: dict[str, StoredTrace], write: WriteSummaries) -> Iterator[IngestedRecord]:

@@ -52,7 +52,7 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     redact: list[str] = setting(
         "What is replaced by a placeholder before anything of a trace is stored or sent: email, phone, card "
         "(numbers), key (and tokens).",
-        stages=["ingested_traces"],
+        stages=["ingested_traces", "trace_summaries"],
         default=[],
     )
     summaries: Literal["extract", "llm"] = setting(

@@ -1,9 +1,10 @@
 """What to do next, as sentences and as commands that work when they are pasted."""
 
+import os
 import shlex
 import shutil
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -41,13 +42,17 @@ def write_show_command(team_id: int) -> str:
     return command if find_home() == Path.cwd() else _with_home(command)
 
 
-def write_web_command() -> str:
-    """Return the command that starts Dagster's web server, with the code location of the README."""
+def write_web_command(variables: Sequence[str] = ()) -> str:
+    """Return the command that starts Dagster's web server, with the code location of the README.
+
+    `variables` names those that the command sets as they are here, if they are.
+    """
+    words = "".join(f"{name}={os.environ[name]} " for name in variables if name in os.environ)
     workspace = Path(trace_clustering.__file__).parents[1] / "workspace.yaml"
     if not workspace.is_file():  # installed without the repository
-        return _with_home(f"{name_command('dagster')} dev -m trace_clustering.definitions")
+        return words + _with_home(f"{name_command('dagster')} dev -m trace_clustering.definitions")
     path = workspace.relative_to(Path.cwd()) if workspace.is_relative_to(Path.cwd()) else workspace
-    return _with_home(f"{name_command('dagster')} dev -w {shlex.quote(str(path))}")
+    return words + _with_home(f"{name_command('dagster')} dev -w {shlex.quote(str(path))}")
 
 
 def write_cluster_command(team_id: int, days: list[date]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from trace_clustering.sources.merged_history import MergedHistory
-from trace_clustering.sources.messages import Message, read_messages
+from trace_clustering.sources.messages import Message, MessageReader
 from trace_clustering.sources.same_message import is_same, is_telling
 from trace_clustering.sources.tool_results import ToolResults
 from trace_clustering.traces.trace import ToolCall, Turn
@@ -24,13 +24,15 @@ def merge_histories(calls: Iterable[Sequence[Message]]) -> list[Message]:
     return merged.messages
 
 
-def read_exchange(given: object, made: object) -> list[Message]:
+def read_exchange(given: object, made: object, reader: MessageReader | None = None) -> list[Message]:
     """Return the messages of what went into a step and what came out of it.
 
+    With one reader for all steps of a trace, a history that they repeat is read once.
     Frameworks hand on their whole state, so that what comes out may begin with what went in, or what went in
     may end with what came out.
     """
-    inputs, outputs = read_messages(given, "user"), read_messages(made, "assistant")
+    reader = reader or MessageReader()
+    inputs, outputs = reader.read(given, "user"), reader.read(made, "assistant")
     before = [message for message in inputs if message.role != "system"]
     after = [message for message in outputs if message.role != "system"]
     for place in range(max(len(before) - len(after), 0), len(before)):

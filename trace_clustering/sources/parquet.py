@@ -69,7 +69,7 @@ def _convert_column(column: Any) -> list[Any]:  # noqa: ANN401 - an Arrow array
     import pyarrow as pa
 
     kind = column.type
-    if isinstance(column, pa.ExtensionArray):
+    if isinstance(column, pa.ExtensionArray) and not isinstance(kind, pa.UuidType):
         return _convert_column(column.storage)
     if _is_list(kind) and pa.types.is_floating(kind.value_type):
         return [
@@ -92,10 +92,14 @@ def _is_list(kind: Any) -> bool:  # noqa: ANN401 - an Arrow type
 
 
 def _is_simple(kind: Any) -> bool:  # noqa: ANN401 - an Arrow type
-    """Return whether Arrow converts a type as JSON has it: no maps, and no times in nanoseconds."""
+    """Return whether Arrow converts a type as JSON has it: no maps, no ids, and no times in nanoseconds."""
     import pyarrow as pa
 
-    if pa.types.is_map(kind) or (pa.types.is_timestamp(kind) and kind.unit == "ns"):
+    if (
+        isinstance(kind, pa.UuidType)
+        or pa.types.is_map(kind)
+        or (pa.types.is_timestamp(kind) and kind.unit == "ns")
+    ):
         return False
     return all(_is_simple(kind.field(index).type) for index in range(kind.num_fields))
 
@@ -109,12 +113,14 @@ def _try_convert_scalar(scalar: Any) -> object:  # noqa: ANN401 - an Arrow scala
 
 
 def _convert_scalar(scalar: Any) -> Any:  # noqa: ANN401 - an Arrow scalar, and its value
-    """Return a value: a map as a dictionary, a time without nanoseconds, text whatever its bytes."""
+    """Return a value: a map as a dictionary, an id as text, a time in microseconds, text of any bytes."""
     import pyarrow as pa
 
     kind = scalar.type
     if not scalar.is_valid:
         return None
+    if isinstance(kind, pa.UuidType):
+        return str(scalar.as_py())
     if isinstance(scalar, pa.ExtensionScalar | pa.DictionaryScalar):
         return _convert_scalar(scalar.value)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):

@@ -21,7 +21,7 @@ _MAX_WRAPPERS: Final = 2
 
 
 def repair_row(row: dict[str, Any]) -> bool:
-    r"""Put `\ufffd` for what is no character, in place; return whether there was any.
+    r"""Put `\ufffd` for what is no character, in place; return whether there was any. Bytes become text.
 
     Raises
     ------
@@ -31,6 +31,8 @@ def repair_row(row: dict[str, Any]) -> bool:
     for name, value in row.items():
         if isinstance(value, Exception):
             raise BadValueError(f"{name} cannot be read: {value}")
+        if isinstance(value, bytes):  # as older programs wrote text to Parquet
+            row[name] = value.decode(errors="surrogateescape")
     try:
         if not _HALF_PAIR.search(pickle.dumps(row)):
             return False

@@ -29,8 +29,9 @@ class SpanTree:
 
     @property
     def root(self) -> Span:
-        """The first span without a parent; the first of all if there is none."""
-        return next((span for span in self.spans if self.get_parent(span) is None), self.spans[0])
+        """The first span without a parent, no tool if possible; the first of all if there is none."""
+        roots = [span for span in self.spans if self.get_parent(span) is None] or self.spans
+        return next((span for span in roots if span.kind != "tool"), roots[0])
 
     def get_parent(self, span: Span) -> Span | None:
         """Return the span above, or None for a root."""
@@ -76,11 +77,13 @@ def _choose_newest(rows: Sequence[Span]) -> Span:
     return rows[0] if len(rows) == 1 else max(rows, key=_rank_version)
 
 
-def _rank_version(span: Span) -> tuple[datetime, bool, int, str]:
+def _rank_version(span: Span) -> tuple[datetime, datetime, int, str]:
     # An export of a trace that still ran has spans without an end; the last makes the choice independent of
     # the order of rows.
-    return span.version or _EARLIEST, span.call.end is not None, len(span.messages), repr(span)
+    return span.version or _EARLIEST, span.call.end or _EARLIEST, len(span.messages), repr(span)
 
 
-def _rank_time(span: Span) -> tuple[datetime, datetime, str]:
-    return span.call.start or span.call.end or LATEST, span.call.end or LATEST, span.span_id
+def _rank_time(span: Span) -> tuple[datetime, datetime, int, str]:
+    # Of two calls within one millisecond, the later one has the longer history.
+    start, end = span.call.start or span.call.end or LATEST, span.call.end or LATEST
+    return start, end, len(span.messages), span.span_id

@@ -13,8 +13,6 @@ from trace_clustering.sources.span_tools import add_tools
 from trace_clustering.sources.span_tree import LATEST, SpanTree
 from trace_clustering.traces.trace import Trace
 
-__all__ = ["Span", "add_known", "build_trace", "build_traces"]
-
 N = TypeVar("N", int, float)
 
 
@@ -65,7 +63,7 @@ def _build(trace_id: str, tree: SpanTree, source: str) -> Trace:
         environment=_find_text([root, *ordered], lambda span: span.environment),
         start=start,
         end=end,
-        turns=add_tools(build_turns(_merge_messages(tree, calls, wrappers)), ordered),
+        turns=add_tools(build_turns(_merge_messages(tree, calls, wrappers)), ordered, root.messages),
         calls=tuple(span.call for span in calls),
         input_tokens=_add_up(tree, calls, lambda span: span.call.input_tokens),
         output_tokens=_add_up(tree, calls, lambda span: span.call.output_tokens),

@@ -1,4 +1,4 @@
-"""What is measured: each case but `recurrence` compares the plain recipe and ours, in turns, in one go."""
+"""What is measured: most cases compare the plain recipe and ours, in turns, in one go."""
 
 import json
 import os
@@ -14,7 +14,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from trace_clustering_tests.benchmarks import vectors
+from trace_clustering_tests.benchmarks.fuzzing import fuzzing
 from trace_clustering_tests.benchmarks.processes import Measurement, run
+from trace_clustering_tests.benchmarks.reading import reading
 from trace_clustering_tests.benchmarks.recurrence import recurrence
 
 PLAIN, OURS = "plain_recipe", "our_recipe"
@@ -143,7 +145,7 @@ def stability(runs: int, folder: Path) -> Iterator[Row]:
 CASES: dict[str, Callable[[int, Path], Iterator[Line]]] = {
     case.__name__: case
     for case in (
-        *(small, materialize, imports, stability, recurrence),
+        *(small, materialize, imports, stability, recurrence, reading, fuzzing),
         *(large, materialize_large, growth, huge),
     )
 }

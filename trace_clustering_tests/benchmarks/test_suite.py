@@ -12,7 +12,9 @@ from sklearn.metrics import adjusted_rand_score
 
 from trace_clustering_tests.benchmarks import our_recipe, plain_recipe, recurrence
 from trace_clustering_tests.benchmarks.__main__ import main
+from trace_clustering_tests.benchmarks.fuzzing import check_bytes
 from trace_clustering_tests.benchmarks.processes import run
+from trace_clustering_tests.benchmarks.reading import MAX_PEAK_MIB, reading
 from trace_clustering_tests.examples import themed_vectors
 
 
@@ -85,6 +87,27 @@ def test_recurrence_has_a_table_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_
     assert sum(band["clusters"] for band in bands) == correlations["clusters"] >= 2 * 3
     assert "| stability | clusters | other seeds, same traces |" in result.output
     assert f"| from 80 % | {bands[0]['clusters']} | 1.00 |" in result.output
+
+
+def test_large_files_are_written_read_and_measured(tmp_path: Path) -> None:
+    rows = list(reading(1, tmp_path, size_bytes=1_000_000))
+    assert [row.work for row in rows] == [
+        "JSON Lines of chats",
+        "one JSON array of chats",
+        "one object of OTLP",
+    ]
+    for row in rows:
+        assert row.traces > 20
+        assert row.seconds > 0
+        assert 0 < row.peak_mib < MAX_PEAK_MIB
+        assert len(row.format_cells()) == len(row.COLUMNS)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", range(5))
+def test_the_fuzzer_reads_any_bytes(kind: int) -> None:
+    for content in (b"", b"{}", b'{"messages": [{"role": "user", "content": 7}]}', b"\x1f\x8b", b"a,b\n1"):
+        check_bytes(bytes([kind]) + content)
 
 
 def _find_halves_or_all(vectors: np.ndarray) -> SimpleNamespace:

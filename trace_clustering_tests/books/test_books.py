@@ -16,7 +16,11 @@ from trace_clustering.documents.embedder import Embedder
 from trace_clustering.llm.access import API_KEY, BASE_URL
 from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings, HDBSCANParams
-from trace_clustering.orchestration.team_settings import load_team_settings
+from trace_clustering.orchestration.team_settings import (
+    load_llm_of_team,
+    load_source_of_team,
+    load_team_settings,
+)
 from trace_clustering.posthog.filter_operators import OPERATORS
 from trace_clustering_tests.benchmarks.cases import CASES
 from trace_clustering_tests.books.tables import PAGES, PROJECT, fill_tables
@@ -140,16 +144,22 @@ def test_every_operator_of_filters_is_explained(operator: str) -> None:
     assert f"`{operator}`" in EVERYTHING
 
 
-def only_example(language: str) -> str:
-    (example,) = re.findall(rf"```{language}\n(.*?)```", EVERYTHING, re.DOTALL)
-    return example
+def list_examples(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", EVERYTHING, re.DOTALL)
 
 
 def test_the_example_of_filters_is_accepted() -> None:
-    assert len(ClusteringSettings(trace_filters=json.loads(only_example("json"))).property_filters()) == 2
+    (example,) = list_examples("json")
+    assert len(ClusteringSettings(trace_filters=json.loads(example)).property_filters()) == 2
 
 
-def test_the_example_of_team_settings_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "teams.yaml").write_text(only_example("yaml"))
+@pytest.mark.parametrize("example", list_examples("yaml"))
+def test_an_example_of_team_settings_is_accepted(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "teams.yaml").write_text(example)
     monkeypatch.setenv(environment.TEAM_SETTINGS, str(tmp_path / "teams.yaml"))
-    assert list(load_team_settings()) == [1, 112495]
+    for team_id in load_team_settings():
+        load_llm_of_team(team_id)
+        load_source_of_team(team_id)
+    assert load_team_settings()

@@ -18,6 +18,10 @@ _SETTINGS = (
     b"log_comment",
     b"additional_table_filters",
     b"query_plan_join_swap_table",
+    b"max_block_size",
+    b"max_bytes_before_external_group_by",
+    b"max_bytes_before_external_sort",
+    b"readonly",
 )
 
 
@@ -75,7 +79,7 @@ def open_wire(server_port: int) -> Iterator[Wire]:
             elif wire.fault == "refuse":
                 self._refuse(*wire.refusal)
             elif wire.fault == "read only":
-                sent = [name.decode() for name in _SETTINGS if name in statement]
+                sent = [name.decode() for name in _SETTINGS if name + b"=" in statement]
                 if not sent:
                     return False
                 self._refuse(164, f"Cannot modify '{sent[0]}' setting in readonly mode")

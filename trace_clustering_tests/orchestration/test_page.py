@@ -6,26 +6,38 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import dagster as dg
 import duckdb
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from trace_clustering import environment, orchestration
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.fields import Artifact, get_storage
+from trace_clustering.artifacts.ingestion import DocumentEmbeddings, IngestedTraces, TraceSummaries
 from trace_clustering.artifacts.parquet import to_parquet
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.receipt import EventReceipt
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
+from trace_clustering.clickhouse.source_tables.trace_source import (
+    LangfuseEventsSource,
+    LangfuseSource,
+    OtelSource,
+    PostHogSource,
+)
 from trace_clustering.definitions import defs
 from trace_clustering.llm.access import API_KEY, BASE_URL
-from trace_clustering.orchestration.team_settings import load_team_settings
+from trace_clustering.orchestration.team_settings import load_source_of_team, load_team_settings
 from trace_clustering_tests.examples import WINDOW
 
 PAGE = (Path(orchestration.__path__[0]) / "README.md").read_text(encoding="utf-8")
 MADE = {
+    "ingested_traces": IngestedTraces,
+    "trace_summaries": TraceSummaries,
+    "document_embeddings": DocumentEmbeddings,
     "embeddings": Embeddings,
     "reduced_embeddings": ReducedEmbeddings,
     "cluster_assignments": ClusterAssignments,
@@ -48,7 +60,14 @@ def test_every_asset_is_explained_with_its_columns(asset: str, artifact: type[Ar
     [
         *(environment.CLICKHOUSE_DSN, environment.TEAM_IDS, environment.STORAGE, environment.EXECUTOR),
         environment.FIRST_DAY,
-        *(environment.TEAM_SETTINGS, API_KEY, BASE_URL, "NUMBA_CACHE_DIR", "DAGSTER_HOME"),
+        *(
+            environment.SOURCE_DSN,
+            environment.TEAM_SETTINGS,
+            API_KEY,
+            BASE_URL,
+            "NUMBA_CACHE_DIR",
+            "DAGSTER_HOME",
+        ),
     ],
 )
 def test_every_variable_is_explained(variable: str) -> None:
@@ -59,6 +78,25 @@ def test_the_example_of_team_settings_is_accepted(tmp_path: Path, monkeypatch: p
     (tmp_path / "teams.yaml").write_text(PAGE.split("```yaml\n")[1].split("```")[0])
     monkeypatch.setenv(environment.TEAM_SETTINGS, str(tmp_path / "teams.yaml"))
     assert list(load_team_settings()) == [1, 112495]
+
+
+def test_the_sources_of_the_page_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "teams.yaml").write_text(PAGE.split("```yaml\n")[2].split("```")[0])
+    monkeypatch.setenv(environment.TEAM_SETTINGS, str(tmp_path / "teams.yaml"))
+    assert [load_source_of_team(team).kind for team in (1, 2)] == ["langfuse", "otel"]
+
+
+@pytest.mark.parametrize(
+    "source", [LangfuseSource, LangfuseEventsSource, OtelSource, PostHogSource], ids=lambda s: s.__name__
+)
+def test_every_field_of_a_source_is_explained(source: type[BaseModel]) -> None:
+    section = PAGE.split("## Where the traces of a team are")[1].split("\n## ")[0]
+    kind = get_args(source.model_fields["kind"].annotation)[0]
+    (row,) = [line for line in section.splitlines() if line.startswith(f"| `{kind}` |")]
+    own = source.model_fields.keys() - {"kind", "dsn", "database"}
+    assert own <= set(re.findall(r"`(\w+)`", row))
+    assert "`dsn`" in section
+    assert "`database`" in section
 
 
 def test_the_statement_reads_a_stored_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from trace_clustering.orchestration.settings import ClusteringSettings
 
 # The table of the design, and the name in constants.py if there is one.
 DEFAULTS = {
+    "redact": ([], None),
+    "summaries": ("extract", None),
     "lookback_days": (7, "DEFAULT_LOOKBACK_DAYS"),
     "max_samples": (1000, "DEFAULT_MAX_SAMPLES"),
     "document_type": ("llm-trace-summary-detailed", "LLMA_TRACE_DOCUMENT_TYPE"),
@@ -45,7 +47,7 @@ OTHER_CONSTANTS = {
     "EVENT_NAME": "$ai_trace_clusters",
 }
 BOUNDS = {
-    "lookback_days": (1, 90),
+    "lookback_days": (1, 3660),
     "max_samples": (20, 100_000),
     "dimensionality_reduction_ndims": (2, 500),
     "ensemble_size": (1, 20),
@@ -56,6 +58,7 @@ BOUNDS = {
     "compute_timeout_seconds": (1, 86_400),
 }
 CHOICES = {
+    "summaries": ("extract", "llm"),
     "embedding_normalization": ("none", "l2"),
     "dimensionality_reduction_method": ("none", "umap", "pca"),
     "clustering_method": ("hdbscan", "kmeans"),

@@ -14,6 +14,8 @@ from trace_clustering.orchestration.settings import ClusteringSettings
 def test_each_stage_records_the_settings_that_take_effect_in_it() -> None:
     settings = ClusteringSettings(lookback_days=14, clustering_method_params={"min_samples": 9})
     stages = (
+        "ingested_traces",
+        "trace_summaries",
         "embeddings",
         "reduced_embeddings",
         "cluster_assignments",

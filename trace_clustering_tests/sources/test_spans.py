@@ -99,6 +99,21 @@ def test_results_of_tools_come_from_their_spans_in_order() -> None:
     assert [call.result for call in found] == ["first", "known", None]
 
 
+def test_an_id_that_was_used_twice_has_two_results() -> None:
+    messages = [
+        Message("assistant", "", (ToolCall("find", "1", call_id="c"),)),
+        Message("tool", "first", call_id="c"),
+        Message("assistant", "", (ToolCall("find", "2", call_id="c"),)),
+    ]
+    whole = [*messages, Message("tool", "second", call_id="c")]
+    spans = [
+        make_span("root", kind="other", messages=(ASK, *whole)),
+        make_span("call", "root", messages=(ASK, *messages)),
+    ]
+    found = build_trace("t", spans, "made up").tool_calls
+    assert [call.result for call in found] == ["first", "second"]
+
+
 def test_a_deep_chain_of_spans_takes_no_recursion_and_no_square_of_time() -> None:
     depth = 50_000
     spans = [make_span(f"{n}", f"{n - 1}", "other", input_tokens=1) for n in range(1, depth)]

@@ -41,9 +41,13 @@ def make_observation(trace_id: str, number: int, text: str) -> Row:
     }
 
 
+def _list_names(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
 def write_csv(rows: Sequence[Row], delimiter: str = ",") -> bytes:
     file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+    writer = csv.DictWriter(file, _list_names(rows), delimiter=delimiter)
     writer.writeheader()
     writer.writerows(
         {name: json.dumps(cell) if isinstance(cell, list | dict) else cell for name, cell in row.items()}
@@ -54,7 +58,8 @@ def write_csv(rows: Sequence[Row], delimiter: str = ",") -> bytes:
 
 def write_parquet(rows: Sequence[Row]) -> bytes:
     file = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows)), file)
+    names = _list_names(rows)
+    pq.write_table(pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows]), file)
     return file.getvalue()
 
 

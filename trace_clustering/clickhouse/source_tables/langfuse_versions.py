@@ -18,7 +18,8 @@ FROM {{{table}:Identifier}}
 WHERE project_id = {{project_id:String}}
     AND {start_column} >= {{since:DateTime64(6, 'UTC')}} AND {start_column} < {{until:DateTime64(6, 'UTC')}}
 """
-# The last ones of the order make the choice the same every time, where a version came twice.
+# The last of the order makes the choice the same every time, where a version came twice. As a text, because
+# the hash of a null is null.
 _ROWS = """
 SELECT {trace_id} AS trace_id, {values}
 FROM (
@@ -26,7 +27,7 @@ FROM (
     FROM {{{table}:Identifier}}
     WHERE project_id = {{project_id:String}} AND {trace_id} IN {{trace_ids:Array(String)}}
         AND {start} >= {{first:DateTime64(6, 'UTC')}} AND {start} <= {{last:DateTime64(6, 'UTC')}}
-    ORDER BY event_ts DESC, is_deleted DESC, sipHash64({columns})
+    ORDER BY event_ts DESC, is_deleted DESC, sipHash64(toString(({columns})))
     LIMIT 1 BY {trace_id}, {row_id}
 )
 WHERE is_deleted = 0

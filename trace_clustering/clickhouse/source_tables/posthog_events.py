@@ -37,7 +37,7 @@ _TEXTS_OF_TRACES = """
 SELECT {trace} AS trace_id, {span} AS span, {values}
 FROM {{ai_events:Identifier}}
 WHERE team_id = {{owner_id:Int64}} AND {own_trace} IN {{trace_ids:Array(String)}}
-ORDER BY trace_id, span, sipHash64({names})
+ORDER BY trace_id, span, sipHash64(({names}))
 LIMIT 1 BY trace_id, span
 """
 

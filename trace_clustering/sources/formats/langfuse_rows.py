@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 from trace_clustering.sources.formats.langfuse_usage import read_cost, read_tokens
 from trace_clustering.sources.history import read_exchange
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages, to_text
+from trace_clustering.sources.messages import Message, MessageReader, parse_json_text, read_messages, to_text
 from trace_clustering.sources.span import Span
 from trace_clustering.sources.values import make_json, read_mapping, read_name, read_time
 from trace_clustering.traces.trace import ModelCall, ToolCall
@@ -62,8 +62,8 @@ def cut_row(row: Row, kind: Literal["trace", "observation", "score"]) -> dict[st
     return found
 
 
-def read_observation(row: Row) -> Span:
-    """Return the span that a row of `cut_row` stands for.
+def read_observation(row: Row, reader: MessageReader) -> Span:
+    """Return the span that a row of `cut_row` stands for; there is one reader for a trace.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def read_observation(row: Row) -> Span:
         kind="model" if kind == "GENERATION" else "tool" if kind == "TOOL" else "other",
         name=read_name(row.get("name")),
         call=call,
-        messages=[] if kind in _NOT_SAID else read_row_messages(row),
+        messages=[] if kind in _NOT_SAID else read_row_messages(row, reader),
         session_id=read_name(row.get("session_id")),
         user_id=read_name(row.get("user_id")),
         environment=read_name(row.get("environment")),
@@ -89,9 +89,9 @@ def read_observation(row: Row) -> Span:
     )
 
 
-def read_row_messages(row: Row) -> list[Message]:
+def read_row_messages(row: Row, reader: MessageReader) -> list[Message]:
     """Return the messages that went into a row and came out of it."""
-    return read_exchange(row.get("input"), row.get("output"))
+    return read_exchange(row.get("input"), row.get("output"), reader)
 
 
 def read_tags(value: object) -> tuple[str, ...]:

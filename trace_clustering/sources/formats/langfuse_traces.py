@@ -15,7 +15,7 @@ from trace_clustering.sources.formats.langfuse_rows import (
 )
 from trace_clustering.sources.formats.langfuse_usage import read_cost
 from trace_clustering.sources.history import build_turns, merge_histories
-from trace_clustering.sources.messages import parse_json_text
+from trace_clustering.sources.messages import MessageReader, parse_json_text
 from trace_clustering.sources.spans import build_traces
 from trace_clustering.sources.values import read_name, read_number, read_time
 from trace_clustering.traces.trace import Trace
@@ -38,7 +38,9 @@ def build_langfuse_traces(trace_id: str, rows: Sequence[Row], source: str) -> li
     for row in rows:
         by_kind[row["kind"]].append(row)
     headers = sorted(by_kind["trace"], key=lambda row: (read_name(row.get("updated_at")), repr(row)))
-    traces = build_traces(trace_id, map(read_observation, by_kind["observation"]), source)
+    reader = MessageReader()
+    spans = (read_observation(row, reader) for row in sorted(by_kind["observation"], key=_get_start))
+    traces = build_traces(trace_id, spans, source)
     if not traces and not headers:
         return []
     names = sorted({read_name(row["trace_name"]) for row in rows if "trace_name" in row})
@@ -61,11 +63,16 @@ def _add_header(trace: Trace, header: Row) -> Trace:
         environment=read_name(header.get("environment")) or trace.environment,
         tags=tuple(dict.fromkeys((*read_tags(header.get("tags")), *trace.tags))),
         start=trace.start or read_time(header.get("timestamp"), "timestamp", "ms"),
-        turns=trace.turns or build_turns(merge_histories([read_row_messages(header)])),
+        turns=trace.turns or build_turns(merge_histories([read_row_messages(header, MessageReader())])),
         cost=read_cost(header) if trace.cost is None else trace.cost,
         latency=latency if trace.latency is None else trace.latency,
         properties={**trace.properties, **read_properties(header)},
     )
+
+
+def _get_start(row: Row) -> str:
+    """Return what brings rows nearly into the order of time, so that each begins as one before."""
+    return read_name(row.get("start_time"))
 
 
 def _hand_down(main: Trace, agent: Trace) -> Trace:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from trace_clustering.errors import BadValueError
 from trace_clustering.sources.formats.contract import Format, Record
+from trace_clustering.sources.otel.names import RESOURCE
 from trace_clustering.sources.otel.rows import build_from_rows, read_id
 from trace_clustering.sources.values import read_name
 from trace_clustering.traces.trace import Trace
@@ -33,6 +34,7 @@ def split_otlp(record: Record) -> Iterator[tuple[str, Record]]:
     """
     for group in _list_objects(record, _RESOURCES):
         resource = read_attributes(_get(_get(group, "resource"), "attributes"))
+        resource = {name: resource[name] for name in RESOURCE if name in resource}
         for scope in _list_objects(group, _SCOPES):
             for span in _list_objects(scope, _SPANS):
                 if trace_id := read_id(_get(span, "traceId", "trace_id")):
@@ -116,7 +118,7 @@ def _get(record: object, *names: str) -> Any:  # noqa: ANN401 - any JSON
 
 def _get_time(record: object, *names: str) -> object:
     # A time that was not set is 0.
-    time = _get(record, *names)
+    time = _join_halves(_get(record, *names))
     return None if time in (0, "0") else time
 
 
@@ -136,6 +138,8 @@ def _read_value(value: object) -> Any:  # noqa: ANN401 - any JSON
     if not isinstance(value, Mapping):
         return value
     for name, inner in value.items():
+        if inner is None:  # in Parquet, the other kinds stand there too
+            continue
         kind = name.replace("_", "").lower()
         if kind in ("arrayvalue", "kvlistvalue"):
             values = inner.get("values") if isinstance(inner, Mapping) else None
@@ -143,8 +147,16 @@ def _read_value(value: object) -> Any:  # noqa: ANN401 - any JSON
                 return _read_pairs(values)
             return [_read_value(item) for item in values] if isinstance(values, list) else []
         if kind in ("stringvalue", "boolvalue", "intvalue", "doublevalue", "bytesvalue"):
-            return inner
+            return _join_halves(inner)
     return None
+
+
+def _join_halves(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return the number of 64 bits of which JavaScript has two halves; any other value as it is."""
+    high, low = (_get(value, "high"), _get(value, "low")) if isinstance(value, Mapping) else (None, None)
+    if isinstance(high, int) and isinstance(low, int):
+        return (high << 32) + (low & 0xFFFFFFFF)
+    return value
 
 
 OTLP = Format(

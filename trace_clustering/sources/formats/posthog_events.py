@@ -12,8 +12,9 @@ from trace_clustering.errors import BadValueError
 from trace_clustering.posthog.stored_traces import DIGEST, parse_trace
 from trace_clustering.sources.formats.contract import Format, Record, list_rows
 from trace_clustering.sources.history import read_exchange
-from trace_clustering.sources.messages import Message, parse_json_text, to_text
-from trace_clustering.sources.spans import Span, build_traces
+from trace_clustering.sources.messages import Message, MessageReader, parse_json_text, to_text
+from trace_clustering.sources.span import Span
+from trace_clustering.sources.spans import build_traces
 from trace_clustering.sources.values import (
     make_json,
     quote_value,
@@ -27,6 +28,7 @@ from trace_clustering.sources.values import (
 from trace_clustering.traces.trace import ModelCall, ToolCall, Trace
 
 _EVENTS: Final = ("$ai_trace", "$ai_generation", "$ai_span", "$ai_embedding")
+_MIN_ERROR_STATUS: Final = 400  # of HTTP
 _FIELDS: Final = ("uuid", "event", "distinct_id", "timestamp")
 
 
@@ -52,7 +54,8 @@ def build_from_events(trace_id: str, events: Sequence[Record], source: str = "po
     BadValueError
         If a time or a number of an event is none.
     """
-    traces = build_traces(trace_id, map(read_event, events), source)
+    reader = MessageReader()
+    traces = build_traces(trace_id, (read_event(event, reader) for event in events), source)
     stored = [event for event in events if DIGEST in event["properties"]]
     if not stored:
         return traces
@@ -79,7 +82,7 @@ def _restore(properties: dict[str, Any], calls: tuple[ModelCall, ...]) -> Trace:
     return replace(trace, calls=calls)
 
 
-def read_event(record: Record) -> Span:
+def read_event(record: Record, reader: MessageReader | None = None) -> Span:
     """Return the row that an event stands for.
 
     Raises
@@ -98,7 +101,7 @@ def read_event(record: Record) -> Span:
         kind="model" if event == "$ai_generation" else "tool" if tool else "other",
         name=read_name(properties.get("$ai_span_name")) or read_name(properties.get("$ai_trace_name")),
         call=_read_call(record, properties),
-        messages=[] if tool or event == "$ai_embedding" else _read_messages(properties),
+        messages=[] if tool or event == "$ai_embedding" else _read_messages(properties, reader),
         tool=tool,
         session_id=read_name(properties.get("$ai_session_id")),
         user_id=_read_user(record, trace_id),
@@ -121,7 +124,7 @@ def _read_call(record: Record, properties: Mapping[str, Any]) -> ModelCall:
         output_tokens=read_count(properties.get("$ai_output_tokens"), "$ai_output_tokens"),
         cost=read_number(properties.get("$ai_total_cost_usd"), "$ai_total_cost_usd"),
         latency=latency,
-        is_error=read_flag(properties.get("$ai_is_error")),
+        is_error=_has_failed(properties),
         error=_read_error(properties.get("$ai_error")),
         prompt_name=read_name(properties.get("$ai_prompt_name")),
         prompt_version=read_name(properties.get("$ai_prompt_version")),
@@ -157,10 +160,10 @@ def _count_input(properties: Mapping[str, Any]) -> int | None:
     return tokens + sum(read_count(properties.get(name), name) or 0 for name in names)
 
 
-def _read_messages(properties: Mapping[str, Any]) -> list[Message]:
+def _read_messages(properties: Mapping[str, Any], reader: MessageReader | None) -> list[Message]:
     given = _get_first(properties, "$ai_input", "$ai_input_state")
     made = _get_first(properties, "$ai_output_choices", "$ai_output", "$ai_output_state")
-    return read_exchange(given, made)
+    return read_exchange(given, made, reader)
 
 
 def _get_first(properties: Mapping[str, Any], *names: str) -> object:
@@ -176,6 +179,14 @@ def _read_tool(properties: Mapping[str, Any]) -> ToolCall:
         result=None if result is None or is_error else to_text(result),
         error=_read_error(properties.get("$ai_error")) or to_text(result) if is_error else None,
     )
+
+
+def _has_failed(properties: Mapping[str, Any]) -> bool | None:
+    flag = read_flag(properties.get("$ai_is_error"))
+    status = read_number(properties.get("$ai_http_status"), "$ai_http_status")
+    if flag is None and status is not None:
+        return status >= _MIN_ERROR_STATUS
+    return True if flag is None and properties.get("$ai_error") else flag
 
 
 def _read_error(value: object) -> str:

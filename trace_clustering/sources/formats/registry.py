@@ -10,6 +10,7 @@ from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
 from trace_clustering.sources.formats.langsmith import LANGSMITH
 from trace_clustering.sources.formats.openai_chat import OPENAI_CHAT
+from trace_clustering.sources.formats.openai_log import OPENAI_LOG
 from trace_clustering.sources.formats.openinference import OPENINFERENCE
 from trace_clustering.sources.formats.otlp import OTLP
 from trace_clustering.sources.formats.posthog_events import POSTHOG
@@ -29,6 +30,7 @@ FORMATS: tuple[Format, ...] = (
     OPENAI_CHAT,
     SHAREGPT,
     WILDCHAT,
+    OPENAI_LOG,
     POSTHOG,
 )
 

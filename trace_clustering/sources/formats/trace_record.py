@@ -19,11 +19,13 @@ from trace_clustering.traces.trace import ModelCall, Trace
 from trace_clustering.traces.window import format_time
 
 _TEXTS: Final = ("title", "flow_diagram", "bullets", "interesting_notes")
+# Records of other formats may have an id of a trace and a title too.
+_OTHERS: Final = ("event", "messages", "conversations", "conversation", "chat_messages", "run_type", "inputs")
 _LISTS: Final = ("bullets", "interesting_notes", "embedding")
 
 
 def _recognize(record: Record) -> bool:
-    if "trace_id" not in record or "event" in record:
+    if "trace_id" not in record or any(name in record for name in _OTHERS):
         return False
     return any(name in record for name in (*_TEXTS, "embedding", "properties"))
 

@@ -5,8 +5,8 @@ LlamaIndex, Pydantic AI, the Vercel AI SDK, and text. What is none of these is o
 JSON.
 """
 
-from trace_clustering.sources.messages.containers import read_messages
+from trace_clustering.sources.messages.containers import MessageReader, read_messages
 from trace_clustering.sources.messages.message import Message
 from trace_clustering.sources.messages.texts import parse_json_text, to_text
 
-__all__ = ["Message", "parse_json_text", "read_messages", "to_text"]
+__all__ = ["Message", "MessageReader", "parse_json_text", "read_messages", "to_text"]

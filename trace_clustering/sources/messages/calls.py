@@ -1,6 +1,6 @@
 """Calls of tools and their results, as vendors write them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ Item = Mapping[str, Any]
 
 # What holds the call or the result, while its id may stand beside it.
 _CALL_HOLDERS: Final = (
-    *("function", "functionCall", "function_call", "toolUse", "tool_call", "toolInvocation", "custom"),
+    *("tool_call", "function", "functionCall", "function_call", "toolUse", "toolInvocation", "custom"),
 )
 _RESULT_HOLDERS: Final = ("functionResponse", "function_response", "toolResult", "tool_call_result")
 # An `id` of its own comes last: in OpenAI's Responses it is that of the item, not of the call.
@@ -85,7 +85,9 @@ def find(item: Item, names: Iterable[str]) -> Any:  # noqa: ANN401 - any JSON
     return next((item[name] for name in names if item.get(name) is not None), None)
 
 
-def hold(item: Item, holders: Iterable[str]) -> Item:
-    """Return an item with what it holds under one of these names."""
-    inner: Item = next((item[name] for name in holders if isinstance(item.get(name), Mapping)), {})
-    return {**item, **inner}
+def hold(item: Item, holders: Sequence[str]) -> Item:
+    """Return an item with what it holds under these names, of which a later one may be within another."""
+    for name in holders:
+        if isinstance(inner := item.get(name), Mapping):
+            item = {**item, **inner}
+    return item

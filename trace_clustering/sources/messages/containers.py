@@ -1,6 +1,6 @@
 """What messages come in: lists, requests and answers of vendors, the states of frameworks, and texts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from trace_clustering.sources.messages.calls import (
     read_call,
     read_calls,
 )
+from trace_clustering.sources.messages.histories import KnownHistories
 from trace_clustering.sources.messages.items import is_message, read_item
 from trace_clustering.sources.messages.message import Message
 from trace_clustering.sources.messages.parts import Content, is_part
@@ -46,55 +47,100 @@ def read_messages(value: object, role: Role = "user") -> list[Message]:
     Text that is JSON is read as what it holds. Nothing is lost but what a model thought: of a value of an
     unknown shape, the text is its JSON.
     """
-    return _read(value, role, 0)
+    return MessageReader().read(value, role)
 
 
-def _read(value: object, role: Role, depth: int) -> list[Message]:
-    value = parse_json_text(value)
-    if value is None or value == "" or value == [] or value == {}:
-        return []
-    if depth < _MAX_DEPTH:
-        if isinstance(value, str):
-            return _read_text(value, role)
-        if isinstance(value, list | tuple):
-            return _read_list(list(value), role, depth)
-        if isinstance(value, Mapping):
-            return _read_object(value, role, depth)
-    return [Message(role, to_text(value), is_guess=True)]
+class MessageReader:
+    """Reads the values of one trace, of which each may begin as one before.
+
+    What was read of a history once, is not read again when a later call repeats it.
+    """
+
+    def __init__(self) -> None:
+        self._histories = KnownHistories()
+
+    def read(self, value: object, role: Role = "user") -> list[Message]:
+        """Return the messages that a value holds, as `read_messages` does."""
+        return self._read(self._histories.parse(value), role, 0)
+
+    def _read(self, value: object, role: Role, depth: int) -> list[Message]:
+        value = parse_json_text(value)
+        if value is None or value == "" or value == [] or value == {}:
+            return []
+        if depth < _MAX_DEPTH:
+            if isinstance(value, str):
+                return _read_text(value, role)
+            if isinstance(value, list | tuple):
+                return self._read_list(list(value), role, depth)
+            if isinstance(value, Mapping):
+                return self._read_object(value, role, depth)
+        return [Message(role, to_text(value), is_guess=True)]
+
+    def _read_list(self, items: list[Any], role: Role, depth: int) -> list[Message]:
+        if any(is_message(item) for item in items):
+            return self._read_history(items, role, depth)
+        if all(is_call(item) for item in items):
+            return [Message("assistant", tool_calls=tuple(read_calls(items)))]
+        if any(is_part(item) for item in items) or not any(isinstance(i, list | Mapping) for i in items):
+            return _read_content(items, role)
+        if all(isinstance(item, list | tuple) for item in items) or any(_is_holder(item) for item in items):
+            return [message for item in items for message in self._read(item, role, depth + 1)]
+        return [Message(role, to_text(items), is_guess=True)]
+
+    def _read_history(self, items: list[Any], role: Role, depth: int) -> list[Message]:
+        history = self._histories.continue_best(items)
+        called = {call.name for message in history.messages for call in message.tool_calls}
+        for item in items[len(history.items) :]:
+            messages = self._read_said(item, role, called, depth)
+            called.update(call.name for message in messages for call in message.tool_calls)
+            history.add(item, messages)
+        self._histories.remember(history)
+        return list(history.messages)
+
+    def _read_said(self, item: object, role: Role, called: set[str], depth: int) -> list[Message]:
+        """Return the messages of an item of a history; a role that is a called tool's name is that tool."""
+        if not isinstance(item, Mapping):
+            return self._read(item, role, depth + 1)
+        named = item.get("role")
+        is_result = isinstance(named, str) and named in called
+        return read_item({**item, "role": "tool", "name": named} if is_result else item, role)
+
+    def _read_object(self, value: Item, role: Role, depth: int) -> list[Message]:
+        if is_message(value):
+            return read_item(value, role)
+        if is_call(value):
+            return [Message("assistant", tool_calls=(read_call(value),))]
+        if is_part(value):
+            return _read_content([value], role)
+        found = [*_read_systems(value), *self._read_held(value, role, depth)]
+        calls = tuple(call for name in _CALL_LISTS for call in read_calls(value.get(name)))
+        if calls and not (found and found[-1].tool_calls):
+            last = found.pop() if found and found[-1].role == "assistant" else Message("assistant")
+            found.append(replace(last, tool_calls=calls))
+        is_known = bool(found) or not _KNOWN.isdisjoint(value)
+        return found if is_known else [Message(role, to_text(value), is_guess=True)]
+
+    def _read_held(self, value: Item, role: Role, depth: int) -> list[Message]:
+        lists = [value[name] for name in _LISTS if isinstance(value.get(name), list | tuple)]
+        found = [message for held in lists for message in self._read(held, role, depth + 1)]
+        if isinstance(value.get("parts"), list):  # Gemini
+            found += read_item(value, role)
+        elif isinstance(value.get("args"), list):  # A traced function's
+            found += self._read(value["args"], role, depth + 1)
+        if "message" in value or not found:
+            held = next((value[name] for name in _HOLDERS if value.get(name)), None)
+            if held is not None:
+                found += self._read(held, role, depth + 1)
+        return found
 
 
 def _read_text(text: str, role: Role) -> list[Message]:
-    if text in _NOTHING:
+    if text in _NOTHING or text.isspace():
         return []
     written = read_written(text)
     if written is None:
         return [Message(role, mark_media(text), is_guess=True)]
     return [replace(m, is_guess=True) for item in written for m in read_item(item, role)]
-
-
-def _read_list(items: list[Any], role: Role, depth: int) -> list[Message]:
-    if any(is_message(item) for item in items):
-        called: set[str] = set()
-        return [message for item in items for message in _read_said(item, role, called, depth)]
-    if all(is_call(item) for item in items):
-        return [Message("assistant", tool_calls=tuple(read_calls(items)))]
-    if any(is_part(item) for item in items) or not any(isinstance(item, list | Mapping) for item in items):
-        return _read_content(items, role)
-    if all(isinstance(item, list | tuple) for item in items) or any(_is_holder(item) for item in items):
-        return [message for item in items for message in _read(item, role, depth + 1)]
-    return [Message(role, to_text(items), is_guess=True)]
-
-
-def _read_said(item: object, role: Role, called: set[str], depth: int) -> Iterator[Message]:
-    """Yield the messages of an item of a conversation; a role that is a called tool's name is that tool."""
-    if not isinstance(item, Mapping):
-        yield from _read(item, role, depth + 1)
-        return
-    named = item.get("role")
-    is_result = isinstance(named, str) and named in called
-    for message in read_item({**item, "role": "tool", "name": named} if is_result else item, role):
-        called.update(call.name for call in message.tool_calls)
-        yield message
 
 
 def _read_content(items: list[Any], role: Role) -> list[Message]:
@@ -103,22 +149,6 @@ def _read_content(items: list[Any], role: Role) -> list[Message]:
     if len(texts) == len(items) and any(read_written(text) for text in texts):
         return [message for text in texts for message in _read_text(text, role)]
     return [replace(message, is_guess=True) for message in read_item({"content": items}, role)]
-
-
-def _read_object(value: Item, role: Role, depth: int) -> list[Message]:
-    if is_message(value):
-        return read_item(value, role)
-    if is_call(value):
-        return [Message("assistant", tool_calls=(read_call(value),))]
-    if is_part(value):
-        return _read_content([value], role)
-    found = [*_read_systems(value), *_read_held(value, role, depth)]
-    calls = tuple(call for name in _CALL_LISTS for call in read_calls(value.get(name)))
-    if calls and not (found and found[-1].tool_calls):
-        last = found.pop() if found and found[-1].role == "assistant" else Message("assistant")
-        found.append(replace(last, tool_calls=calls))
-    is_known = bool(found) or not _KNOWN.isdisjoint(value)
-    return found if is_known else [Message(role, to_text(value), is_guess=True)]
 
 
 def _read_systems(value: Item) -> list[Message]:
@@ -131,21 +161,6 @@ def _read_systems(value: Item) -> list[Message]:
     return [Message("system", content.text)] if content.text else []
 
 
-def _read_held(value: Item, role: Role, depth: int) -> list[Message]:
-    lists = [value[name] for name in _LISTS if isinstance(value.get(name), list | tuple)]
-    found = [message for held in lists for message in _read(held, role, depth + 1)]
-    if isinstance(value.get("parts"), list):  # Gemini
-        found += read_item(value, role)
-    elif isinstance(value.get("args"), list):  # A traced function's
-        found += _read(value["args"], role, depth + 1)
-    if "message" in value or not found:
-        held = next((value[name] for name in _HOLDERS if value.get(name)), None)
-        if held is not None:
-            found += _read(held, role, depth + 1)
-    return found
-
-
 def _is_holder(item: object) -> bool:
-    return isinstance(item, Mapping) and any(
-        name in item for name in (*_LISTS, "message", "content", "parts")
-    )
+    names = (*_LISTS, "message", "content", "parts")
+    return isinstance(item, Mapping) and any(name in item for name in names)

@@ -18,7 +18,7 @@ from trace_clustering.sources.messages.parts import (
     read_result,
     read_result_text,
 )
-from trace_clustering.sources.messages.texts import name_medium, parse_json_text, to_text
+from trace_clustering.sources.messages.texts import mark_media, name_medium, parse_json_text, to_text
 from trace_clustering.traces.trace import Role, ToolCall
 
 _CONTENTS: Final = (
@@ -54,6 +54,8 @@ def read_item(value: object, default: Role) -> list[Message]:
     """Return the messages of an item of a conversation: mostly one; results of tools are messages too."""
     if not isinstance(value, Mapping):
         return [Message(default, to_text(value))] if value else []
+    if plain := _read_plain(value):
+        return [plain]
     item = open_item(value)
     if _has_parts_of_roles(item):
         return _read_parts_of_roles(item)
@@ -67,19 +69,27 @@ def read_item(value: object, default: Role) -> list[Message]:
         _read_beside(item, content)
     if role == "tool":
         return content.results or [_read_tool_message(item, content)]
-    calls = drop_repeated([*content.calls, *read_calls(find(item, _CALL_LISTS))]) or _read_written_calls(
-        content.text
-    )
+    calls = drop_repeated([*content.calls, *read_calls(find(item, _CALL_LISTS))])
+    calls = calls or _read_written_calls(content.text)
+    if calls and find_role(item) is None:
+        role = "assistant"
     said = [Message(role, content.text, calls)] if content.text or calls else []
     return [*content.results, *said]
+
+
+def _read_plain(item: Item) -> Message | None:
+    """Return the message of a role and a text, as nearly all are; None for any other."""
+    if len(item) == 2 and isinstance(text := item.get("content"), str) and text and text[:2] != "[{":
+        role = get_role(item.get("role"))
+        return Message(role, mark_media(text)) if role else None
+    return None
 
 
 def open_item(value: Item) -> Item:
     """Return what a message holds, out of what frameworks put around it."""
     inner: Any = value
     if isinstance(value.get("kwargs"), Mapping) and isinstance(names := value.get("id"), list):  # LangChain
-        inner = {"type": names[-1] if names else "", **value["kwargs"]}
-        inner["type"] = names[-1] if names and get_role(names[-1]) else inner["type"]
+        inner = {**value["kwargs"], **({"type": names[-1]} if get_role(names[-1:] and names[-1]) else {})}
     elif isinstance(value.get("data"), Mapping) and get_role(value.get("type")):
         inner = {**value["data"], "type": value["type"]}
     elif isinstance(value.get("message"), Mapping) and not value.get("role"):

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages
+from trace_clustering.sources.messages import Message, MessageReader, parse_json_text, read_messages
 from trace_clustering.sources.otel.attributes import Attributes, collect_list, find_first
+from trace_clustering.sources.otel.cut_json import parse_cut_json
+from trace_clustering.sources.values import read_name
 
+_INSTRUCTIONS: Final = ("gen_ai.system_instructions", "gen_ai.system.instructions")
 _EVENT_ROLES: Final = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
@@ -15,45 +18,52 @@ _EVENT_ROLES: Final = {
 }
 
 
-def read_attribute_messages(attributes: Attributes) -> list[Message]:
+def read_attribute_messages(attributes: Attributes, reader: MessageReader) -> list[Message]:
     """Return the messages that stand on a span, or on the event that tells the details of a call."""
     given = [
-        *read_messages(attributes.get("gen_ai.system_instructions"), "system"),
-        *read_messages(attributes.get("gen_ai.input.messages"), "user"),
+        *reader.read(_parse(attributes, *_INSTRUCTIONS), "system"),
+        *reader.read(_parse(attributes, "gen_ai.input.messages"), "user"),
     ]
-    made = read_messages(attributes.get("gen_ai.output.messages"), "assistant")
+    made = reader.read(_parse(attributes, "gen_ai.output.messages"), "assistant")
     if given or made:
         return [*given, *made]
-    if whole := find_first(
-        attributes, "gen_ai.all_messages", "pydantic_ai.all_messages", "all_messages_events"
-    ):
-        return read_messages(whole, "user")
+    if whole := _parse(attributes, "gen_ai.all_messages", "pydantic_ai.all_messages"):
+        return reader.read(whole, "user")
+    if events := _parse(attributes, "events", "all_messages_events"):  # Logfire
+        named = [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
+        return read_event_messages(((read_name(event.get("event.name")), event) for event in named), reader)
     return [
         *_read_list(attributes, "gen_ai.prompt", "user"),
         *_read_list(attributes, "gen_ai.completion", "assistant"),
     ]
 
 
-def read_event_messages(events: Iterable[tuple[str, Attributes]]) -> list[Message]:
+def read_event_messages(events: Iterable[tuple[str, Attributes]], reader: MessageReader) -> list[Message]:
     """Return the messages of a span that has an event for each, in their order."""
     messages: list[Message] = []
     for name, attributes in events:
         if role := _EVENT_ROLES.get(name):
             messages += read_messages(_build_message(role, attributes), "user")
-        elif name == "gen_ai.client.inference.operation.details" or name.startswith("gen_ai.content."):
-            messages += read_attribute_messages(attributes)
+        elif name.startswith("gen_ai."):  # gen_ai.client.inference.operation.details, gen_ai.content.prompt
+            messages += read_attribute_messages(attributes, reader)
     return messages
+
+
+def _parse(attributes: Attributes, *names: str) -> object:
+    return parse_cut_json(find_first(attributes, *names))
 
 
 def _read_list(attributes: Attributes, name: str, role: str) -> list[Message]:
     items = collect_list(attributes, name)
     if not items:
-        return read_messages(attributes.get(name), "assistant" if role == "assistant" else "user")
-    return [
-        message
-        for item in items
-        for message in read_messages({"role": role, **item} if isinstance(item, dict) else item)
-    ]
+        return read_messages(_parse(attributes, name), "assistant" if role == "assistant" else "user")
+    return [message for item in items for message in read_messages(_read_numbered(item, role))]
+
+
+def _read_numbered(item: object, role: str) -> object:
+    if not isinstance(item, dict):
+        return item
+    return {"role": role, **item, "tool_calls": parse_json_text(item.get("tool_calls"))}
 
 
 def _build_message(role: str, attributes: Attributes) -> dict[str, Any]:
@@ -65,7 +75,7 @@ def _build_message(role: str, attributes: Attributes) -> dict[str, Any]:
     calls = parse_json_text(content.get("tool_calls"))
     return {
         "role": role,
-        "content": parse_json_text(content.get("content")),
+        "content": content.get("content"),
         "tool_calls": calls if isinstance(calls, list) else [],
         "tool_call_id": content.get("id", content.get("tool_call_id")),
         "name": content.get("name"),

@@ -1,15 +1,10 @@
 """Names of attributes in the vocabularies that spans are written in, the more precise ones first.
 
 OpenTelemetry's conventions for generative AI (new and old), OpenInference, OpenLLMetry (Traceloop), Vercel's
-AI SDK, Logfire, and Langfuse's SDK.
+AI SDK, Logfire, Google's ADK, MLflow, LiveKit, and Langfuse's SDK.
 """
 
 from typing import Final
-
-from trace_clustering.constants import LLM_ATTRIBUTE_PREFIXES
-
-# What says that a span is one of an LLM application.
-PREFIXES: Final = LLM_ATTRIBUTE_PREFIXES
 
 KIND: Final = (
     "openinference.span.kind",
@@ -18,14 +13,15 @@ KIND: Final = (
     "traceloop.span.kind",
     "ai.operationId",
     "langfuse.observation.type",
+    "mlflow.spanType",
 )
 MODEL_KINDS: Final = frozenset(
     {
-        "llm",
-        *("chat", "text_completion", "generate_content", "completion", "responses"),
+        *("llm", "generation", "chat_model"),
+        *("chat", "text_completion", "generate_content", "generate", "completion", "responses"),
+        *("chat.completions", "text.completions", "chat_completion", "chat.completion"),
         *("ai.generatetext.dogenerate", "ai.streamtext.dostream"),
         *("ai.generateobject.dogenerate", "ai.streamobject.dostream"),
-        "generation",
     }
 )
 # What goes into these is no turn of a conversation.
@@ -37,14 +33,15 @@ VECTOR_KINDS: Final = frozenset(
 )
 TOOL_KINDS: Final = frozenset({"tool", "execute_tool", "ai.toolcall"})
 
-MODEL: Final = (
+CHAT_MODEL: Final = (
     "gen_ai.request.model",
     "gen_ai.response.model",
     "llm.model_name",
-    "embedding.model_name",
     "ai.model.id",
     "llm.request.model",
+    "langfuse.observation.model.name",
 )
+MODEL: Final = (*CHAT_MODEL, "embedding.model_name")
 PROVIDER: Final = (
     "gen_ai.provider.name",
     "gen_ai.system",
@@ -59,6 +56,18 @@ INPUT_TOKENS: Final = (
     "ai.usage.inputTokens",
     "ai.usage.promptTokens",
     "llm.usage.prompt_tokens",
+)
+# What a cache answered, and what was written to it.
+CACHE_READ_TOKENS: Final = (
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "llm.token_count.prompt_details.cache_read",
+)
+CACHE_WRITE_TOKENS: Final = (
+    "gen_ai.usage.cache_write.input_tokens",
+    "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_creation_input_tokens",
+    "llm.token_count.prompt_details.cache_write",
 )
 OUTPUT_TOKENS: Final = (
     "gen_ai.usage.output_tokens",
@@ -90,6 +99,7 @@ SESSION: Final = (
     "traceloop.association.properties.thread_id",
     "traceloop.association.properties.conversation_id",
     "ai.telemetry.metadata.sessionId",
+    "gcp.vertex.agent.session_id",
 )
 USER: Final = (
     "user.id",
@@ -107,6 +117,8 @@ METADATA: Final = (
     "traceloop.association.properties",
 )
 PROPERTIES: Final = ("service.name", "service.version")
+# What is read of the resource, which is repeated for each span.
+RESOURCE: Final = (*SESSION, *USER, *ENVIRONMENT, *PROPERTIES)
 TAGS: Final = ("tag.tags", "langfuse.trace.tags", "ai.telemetry.metadata.tags")
 ERROR: Final = ("exception.message", "error.message", "error.type", "exception.type")
 
@@ -115,6 +127,10 @@ INPUT: Final = (
     "traceloop.entity.input",
     "ai.prompt.messages",
     "ai.prompt",
+    "gcp.vertex.agent.llm_request",
+    "mlflow.spanInputs",
+    "lk.chat_ctx",
+    "lk.user_transcript",
     "langfuse.observation.input",
     "langfuse.trace.input",
 )
@@ -123,6 +139,11 @@ OUTPUT: Final = (
     "traceloop.entity.output",
     "ai.response.text",
     "ai.response.object",
+    "ai.result.text",
+    "ai.result.object",
+    "gcp.vertex.agent.llm_response",
+    "mlflow.spanOutputs",
+    "lk.response.text",
     "langfuse.observation.output",
     "langfuse.trace.output",
     "final_result",
@@ -135,15 +156,20 @@ TOOL_ARGUMENTS: Final = (
     "ai.toolCall.args",
     "tool_arguments",
     "tool.parameters",
+    "gcp.vertex.agent.tool_call_args",
     "input.value",
     "traceloop.entity.input",
+    "mlflow.spanInputs",
     "langfuse.observation.input",
 )
 TOOL_RESULT: Final = (
     "gen_ai.tool.call.result",
     "ai.toolCall.result",
     "tool_response",
+    "gcp.vertex.agent.tool_response",
     "output.value",
     "traceloop.entity.output",
+    "mlflow.spanOutputs",
+    "lk.function_tool.output",
     "langfuse.observation.output",
 )

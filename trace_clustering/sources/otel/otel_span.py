@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from trace_clustering.constants import LLM_ATTRIBUTE_PREFIXES
 from trace_clustering.sources.history import read_exchange
-from trace_clustering.sources.messages import Message, parse_json_text, to_text
+from trace_clustering.sources.messages import Message, MessageReader, parse_json_text, to_text
 from trace_clustering.sources.otel import names
 from trace_clustering.sources.otel.attributes import Attributes, find_first, parse_literal
+from trace_clustering.sources.otel.cut_json import parse_cut_json
 from trace_clustering.sources.otel.genai import read_attribute_messages, read_event_messages
 from trace_clustering.sources.otel.openinference import read_openinference_messages
 from trace_clustering.sources.span import Span
@@ -51,12 +53,12 @@ class OtelSpan:
 
 def is_of_llm(span: OtelSpan) -> bool:
     """Return whether a span is one of an LLM application, unlike those of web servers and databases."""
-    return any(key.startswith(names.PREFIXES) for key in span.attributes) or any(
+    return any(key.startswith(LLM_ATTRIBUTE_PREFIXES) for key in span.attributes) or any(
         name.startswith("gen_ai.") for name, _ in span.events
     )
 
 
-def read_span(span: OtelSpan) -> Span:
+def read_span(span: OtelSpan, reader: MessageReader) -> Span:
     """Return the row for a span.
 
     Raises
@@ -73,7 +75,7 @@ def read_span(span: OtelSpan) -> Span:
         kind=kind,
         name=span.name,
         call=_read_call(span),
-        messages=_read_messages(span, kind),
+        messages=_read_messages(span, kind, reader),
         session_id=read_name(find_first(everywhere, *names.SESSION)),
         user_id=read_name(find_first(everywhere, *names.USER)),
         environment=read_name(find_first(everywhere, *names.ENVIRONMENT)),
@@ -96,16 +98,24 @@ def _read_properties(attributes: Attributes) -> dict[str, Any]:
 
 
 def _find_kind(span: OtelSpan) -> Literal["model", "tool", "other"]:
-    named = [span.kind, *(read_name(span.attributes.get(name)) for name in names.KIND)]
-    kinds = [kind.lower() for kind in named if kind and kind.lower() != "unknown"]
+    kinds = _list_kinds(span)
     if any(kind in names.TOOL_KINDS for kind in kinds):
         return "tool"
     if any(kind in names.MODEL_KINDS for kind in kinds):
         return "model"
+    if kinds:
+        return "other"
     # Some libraries do not name the operation.
-    has_model = bool(find_first(span.attributes, *names.MODEL))
-    has_tokens = find_first(span.attributes, *names.OUTPUT_TOKENS) is not None
-    return "model" if not kinds and has_model and has_tokens else "other"
+    if span.attributes.get("gen_ai.tool.name"):
+        return "tool"
+    return "model" if find_first(span.attributes, *names.CHAT_MODEL) else "other"
+
+
+def _list_kinds(span: OtelSpan) -> list[str]:
+    """Return what a span is by its attributes; MLflow writes texts as JSON."""
+    named = [span.kind, *(read_name(span.attributes.get(name)) for name in names.KIND)]
+    kinds = (kind.strip('"').lower() for kind in named)
+    return [kind for kind in kinds if kind not in ("", "unknown")]
 
 
 def _read_call(span: OtelSpan) -> ModelCall:
@@ -118,7 +128,7 @@ def _read_call(span: OtelSpan) -> ModelCall:
         provider=read_name(find_first(attributes, *names.PROVIDER)),
         start=span.start,
         end=span.end,
-        input_tokens=read_count(find_first(attributes, *names.INPUT_TOKENS), "the number of input tokens"),
+        input_tokens=_count_input(attributes),
         output_tokens=read_count(find_first(attributes, *names.OUTPUT_TOKENS), "the number of output tokens"),
         cost=read_number(find_first(attributes, *names.COST), "the cost"),
         latency=latency,
@@ -129,6 +139,15 @@ def _read_call(span: OtelSpan) -> ModelCall:
     )
 
 
+def _count_input(attributes: Attributes) -> int | None:
+    """Return all input tokens; some libraries leave out what was read from and written to a cache."""
+    tokens = read_count(find_first(attributes, *names.INPUT_TOKENS), "the number of input tokens")
+    kinds = (names.CACHE_READ_TOKENS, names.CACHE_WRITE_TOKENS)
+    counts = (read_count(find_first(attributes, *kind), "the number of cached tokens") for kind in kinds)
+    cached = sum(count or 0 for count in counts)
+    return tokens + cached if tokens is not None and cached > tokens else tokens
+
+
 def _read_error(span: OtelSpan) -> str:
     if span.status_message:
         return span.status_message
@@ -137,14 +156,14 @@ def _read_error(span: OtelSpan) -> str:
     return next((to_text(choice) for choice in choices if choice is not None), "")
 
 
-def _read_messages(span: OtelSpan, kind: str) -> list[Message]:
+def _read_messages(span: OtelSpan, kind: str, reader: MessageReader) -> list[Message]:
     attributes = span.attributes
     if kind == "tool":
         return []
     messages = (
-        read_attribute_messages(attributes)
+        read_attribute_messages(attributes, reader)
         or read_openinference_messages(attributes)
-        or read_event_messages(span.events)
+        or read_event_messages(span.events, reader)
     )
     if messages or _is_about_vectors(span):
         return messages
@@ -156,7 +175,7 @@ def _read_messages(span: OtelSpan, kind: str) -> list[Message]:
             "content": made,
             "tool_calls": [_read_vercel_call(call) for call in calls],
         }
-    return read_exchange(parse_literal(given), parse_literal(made))
+    return read_exchange(parse_cut_json(parse_literal(given)), parse_cut_json(parse_literal(made)), reader)
 
 
 def _read_vercel_call(call: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -168,8 +187,7 @@ def _read_vercel_call(call: Any) -> Any:  # noqa: ANN401 - any JSON
 
 def _is_about_vectors(span: OtelSpan) -> bool:
     """Return whether a span embeds or searches, so that what went in is no turn of a conversation."""
-    kinds = [span.kind, *(read_name(span.attributes.get(name)) for name in names.KIND)]
-    return any(kind.lower() in names.VECTOR_KINDS for kind in kinds)
+    return any(kind in names.VECTOR_KINDS for kind in _list_kinds(span))
 
 
 def _read_tool(span: OtelSpan) -> ToolCall:

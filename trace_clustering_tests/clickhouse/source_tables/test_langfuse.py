@@ -156,6 +156,15 @@ def test_no_row_of_another_project_appears_whatever_the_ids_hold(tables: ClickHo
     assert read_day(tables, SOURCE | {"project_id": "p"}, DAY) == []
 
 
+def test_ids_of_traces_may_hold_anything(tables: ClickHouse) -> None:
+    ids = ["t'1", "t\\", "t\0", "t\t\n", "t::1", "{trace_ids:Array(String)}", "ü🦔", "x" * 2000]
+    insert_rows(tables, "traces", [make_trace(trace_id) for trace_id in ["", *ids]])
+    insert_rows(tables, "observations", [make_call(trace_id, trace_id) for trace_id in ["", *ids]])
+    found = read_day(tables, SOURCE, DAY)
+    assert sorted(trace.trace_id for trace in found) == sorted(ids)
+    assert all(len(trace.calls) == 1 for trace in found)
+
+
 def test_the_order_of_the_rows_changes_nothing(tables: ClickHouse) -> None:
     calls = [make_call(f"o{i}", f"t{i % 7}", NOON + timedelta(seconds=i), f"text {i}") for i in range(40)]
     insert_rows(tables, "observations", calls)

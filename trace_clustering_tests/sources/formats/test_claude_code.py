@@ -110,6 +110,17 @@ def test_tools_side_by_side_keep_their_results() -> None:
     assert len(trace.calls) == 2
 
 
+def test_a_result_that_is_recorded_twice_counts_once() -> None:
+    rows = [
+        ASK,
+        answer("a1", "u1", call("Read", "t1"), 2),
+        user("r1", "a1", result("t1", "one"), 3),
+        user("r2", "r1", result("t1", "one"), 4),
+    ]
+    trace = build_one(CLAUDE_CODE, *rows)
+    assert [turn.role for turn in trace.turns] == ["user", "assistant"]
+
+
 def test_a_branch_runs_through_records_in_which_nobody_speaks() -> None:
     rows = [
         ASK,
@@ -211,6 +222,8 @@ def test_a_compaction_repeats_nothing_and_loses_nothing() -> None:
     summary = user("c1", "b1", "This session is being continued ...", 3, isCompactSummary=True)
     rows = [ASK, DONE, {**user("b1", None, "", 3), **boundary}, summary, user("u2", "c1", "And now?", 4)]
     assert tell_texts(*rows) == ["Fix the login bug", "Fixed.", "And now?"]
+    left = [user("u3", "u1", "Stop", 2), answer("a3", "u3", "Stopped.", 2)]
+    assert tell_texts(*rows, *left) == ["Fix the login bug", "Fixed.", "And now?"]
     del boundary["logicalParentUuid"]
     rows[2] = {**user("b1", None, "", 3), **boundary}
     assert tell_texts(*rows) == ["Fix the login bug", "Fixed.", "And now?"]
@@ -223,7 +236,9 @@ def test_a_history_that_a_second_file_repeats_counts_once() -> None:
     assert trace.input_tokens == 20
     # Some versions give the copies other ids of their own, but not of their messages.
     copies = [user("v1", None, "Fix the login bug", 3), answer("b1", "v1", "Fixed.", 4, id="msg_a1")]
-    assert build_one(CLAUDE_CODE, ASK, DONE, *copies).input_tokens == 10
+    trace = build_one(CLAUDE_CODE, ASK, DONE, *copies)
+    assert [turn.text for turn in trace.turns] == ["Fix the login bug", "Fixed."]
+    assert (len(trace.calls), trace.input_tokens) == (1, 10)
 
 
 def test_a_fork_holds_only_what_is_new() -> None:

@@ -184,6 +184,14 @@ def test_a_tool_has_its_result_or_its_error(fields: dict[str, Any], call: ToolCa
     assert (trace.is_error, trace.error) == (False, "")
 
 
+def test_a_result_that_only_the_root_was_told_stands_with_its_call() -> None:
+    answer = {"role": "assistant", "content": None, "tool_calls": CALLS}
+    result = {"role": "tool", "tool_call_id": "c1", "content": "shelf 7"}
+    root = make_run("r1", None, run_type="chain", outputs={"messages": [ASK, answer, result]})
+    trace = build_one(LANGSMITH, root, make_run(outputs={"messages": [answer]}))
+    assert trace.tool_calls == (ToolCall("find", "{}", "shelf 7", call_id="c1"),)
+
+
 def test_a_model_below_a_tool_is_another_agent() -> None:
     inner = make_run("r4", "r3", inputs={"messages": [{"role": "user", "content": "Search."}]})
     root = make_run("r1", None, run_type="chain", extra={"metadata": {"thread_id": "s1"}})

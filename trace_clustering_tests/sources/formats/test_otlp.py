@@ -382,3 +382,115 @@ def test_what_is_no_span_is_left_out(request_: dict[str, Any]) -> None:
 def test_a_bad_time_is_named(field: str, message: str) -> None:
     with pytest.raises(BadValueError, match=message):
         build({**make_chat(), field: "noon"})
+
+
+def test_numbers_of_64_bits_may_be_two_halves() -> None:
+    def halve(number: int) -> dict[str, Any]:
+        low = number & 0xFFFFFFFF
+        return {"low": low - 2**32 if low >= 2**31 else low, "high": number >> 32, "unsigned": True}
+
+    tokens = {"key": "gen_ai.usage.input_tokens", "value": {"intValue": halve(187)}}
+    chat = make_chat()
+    trace = build(chat | {"attributes": [*chat["attributes"], tokens], "startTimeUnixNano": halve(START)})
+    assert (trace.start, trace.input_tokens) == (BEGIN, 187)
+
+
+def test_calls_of_tools_may_be_json_in_a_numbered_attribute() -> None:
+    calls = [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": "{}"}}]
+    attributes = {
+        "llm.request.type": "chat",
+        "gen_ai.completion.0.role": "assistant",
+        "gen_ai.completion.0.tool_calls": json.dumps(calls),
+    }
+    assert build(make_span(attributes=attributes)).tool_calls == (ToolCall("find", "{}", call_id="c1"),)
+
+
+def test_content_is_on_events_of_other_names() -> None:
+    events = [
+        ("gen_ai.input", {"gen_ai.input.messages": json.dumps(ASK)}),
+        ("gen_ai.output", {"gen_ai.output.messages": json.dumps(ANSWER)}),
+    ]
+    assert list_said(build(make_span(events=events))) == SAID
+
+
+def test_calls_within_one_millisecond_are_in_the_order_of_their_histories() -> None:
+    more = [*ASK, *ANSWER, {"role": "user", "parts": [{"type": "text", "content": "Thanks!"}]}]
+    first, second = make_chat("2b"), make_chat("1a", input__messages=json.dumps(more))
+    last = [{"role": "assistant", "parts": [{"type": "text", "content": "You are welcome."}]}]
+    second = make_chat("1a", input__messages=json.dumps(more), output__messages=json.dumps(last))
+    assert list_said(build(second, first)) == [*SAID, ("user", "Thanks!"), ("assistant", "You are welcome.")]
+
+
+def make_logfire(name: str, **message: object) -> dict[str, object]:
+    return {"event.name": name, "gen_ai.message.index": 0, **message}
+
+
+LOGFIRE = [
+    make_logfire("gen_ai.user.message", content="Where is my parcel?", role="user"),
+    make_logfire("gen_ai.choice", index=0, message={"role": "assistant", "content": "It is here."}),
+]
+GEMINI = {
+    "config": {"temperature": 0},
+    "contents": [{"role": "user", "parts": [{"text": "Where is my parcel?"}]}],
+}
+VOCABULARIES: dict[str, dict[str, object]] = {
+    "Logfire": {"gen_ai.request.model": "small", "events": json.dumps(LOGFIRE)},
+    "ADK": {
+        "gen_ai.system": "gcp.vertex.agent",
+        "gen_ai.request.model": "small",
+        "gcp.vertex.agent.llm_request": json.dumps(GEMINI),
+        "gcp.vertex.agent.llm_response": json.dumps(
+            {"content": {"role": "model", "parts": [{"text": "It is here."}]}}
+        ),
+    },
+    "MLflow": {
+        "mlflow.spanType": '"CHAT_MODEL"',
+        "mlflow.spanInputs": json.dumps({"messages": [{"role": "user", "content": "Where is my parcel?"}]}),
+        "mlflow.spanOutputs": json.dumps(
+            {"choices": [{"message": {"role": "assistant", "content": "It is here."}}]}
+        ),
+    },
+    "AI SDK 3": {
+        "ai.operationId": "ai.generateText.doGenerate",
+        "ai.prompt.messages": json.dumps([{"role": "user", "content": "Where is my parcel?"}]),
+        "ai.result.text": "It is here.",
+    },
+    "semantic kernel": {
+        "gen_ai.operation.name": "chat.completions",
+        "gen_ai.request.model": "small",
+        "gen_ai.prompt": json.dumps([{"role": "user", "content": "Where is my parcel?"}]),
+        "gen_ai.completion": json.dumps([{"role": "assistant", "content": "It is here."}]),
+    },
+}
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES)
+def test_other_vocabularies_are_read(vocabulary: str) -> None:
+    trace = build(make_span(attributes=VOCABULARIES[vocabulary]))
+    assert list_said(trace) == SAID
+    assert len(trace.calls) == 1
+
+
+def test_a_tool_may_be_known_by_its_name_alone() -> None:
+    tool = {"gen_ai.tool.name": "find", "tool_arguments": '{"id": 1}', "tool_response": "here"}
+    trace = build(make_span("1a"), make_span("2b", "1a", attributes=tool))
+    assert trace.tool_calls == (ToolCall("find", '{"id": 1}', "here"),)
+
+
+def test_a_value_may_name_the_kinds_that_it_is_not() -> None:
+    span = make_chat()
+    for pair in span["attributes"]:
+        pair["value"] = {"arrayValue": None, "stringValue": None, "boolValue": None} | pair["value"]
+    assert list_said(build(span)) == SAID
+
+
+def test_content_that_was_cut_is_read_as_far_as_it_goes() -> None:
+    asked = json.dumps(ASK)
+    trace = build(make_chat(input__messages=asked[: asked.index("parcel?")]))
+    assert list_said(trace) == [("user", "Where is my …"), SAID[1]]
+
+
+@pytest.mark.parametrize(("tokens", "total"), [(200, 200), (10, 115)])
+def test_cached_tokens_are_input(tokens: int, total: int) -> None:
+    cached = {"usage__cache_read__input_tokens": 100, "usage__cache_creation__input_tokens": 5}
+    assert build(make_chat(usage__input_tokens=tokens, **cached)).input_tokens == total

@@ -68,6 +68,20 @@ def test_the_error_of_a_trace_is_told() -> None:
     assert (trace.is_error, trace.error) == (True, "quota exceeded")
 
 
+@pytest.mark.parametrize(
+    ("properties", "is_error"),
+    [
+        ({"http_status": 200}, False),
+        ({"http_status": 429}, True),
+        ({"error": "too slow"}, True),
+        ({"is_error": False, "http_status": 500}, False),
+        ({}, None),
+    ],
+)
+def test_a_call_has_failed_if_anything_says_so(properties: dict[str, Any], is_error: bool | None) -> None:
+    assert build_one(POSTHOG, make_event(**properties)).is_error is is_error
+
+
 def test_the_error_of_a_tool_is_none_of_the_trace() -> None:
     call = {"function": {"name": "find", "arguments": "{}"}, "id": "1", "type": "function"}
     answer = {"role": "assistant", "content": "Sorry.", "tool_calls": [call]}

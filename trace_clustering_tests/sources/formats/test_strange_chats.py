@@ -56,7 +56,8 @@ SESSION = [
 TOOL = chatgpt.node("call", "ask", "assistant", recipient="python", content={"content_type": "code"})
 USED = [{"type": "tool_use", "id": "t", "name": "find", "input": {}}, {"type": "tool_result", "content": "x"}]
 EXAMPLES: dict[str, list[list[dict[str, Any]]]] = {
-    "openai_chat": [[LOG], [{"input": {"messages": CHAT}, "preferred_output": CHAT[1:2], "created": 1.5}]],
+    "openai_log": [[LOG, {**LOG, "timestamp": 1736986200, "latency_ms": 5, "cost": 0.5}]],
+    "openai_chat": [[{"input": {"messages": CHAT}, "preferred_output": CHAT[1:2], "created": 1.5}]],
     "sharegpt": [[{"id": "1", "system": "Be kind.", "model": "m", "conversations": SHARED}]],
     "wildchat": [[wildchat.wild(7)], [{"conversation_a": CHAT, "conversation_b": CHAT, "tstamp": 1.5}]],
     "chatgpt": [[chatgpt.export(chatgpt.ROOT, chatgpt.ASK, TOOL, create_time=1.5, update_time=2.5)]],
@@ -65,9 +66,9 @@ EXAMPLES: dict[str, list[list[dict[str, Any]]]] = {
     "trace_record": [[trace_record.ROW]],
 }
 STRANGE: list[Any] = [
-    *(None, True, 0, -1, 1.5, 10**400, float("nan"), float("inf"), "", "x", "[1]", '{"a": 1}', "9" * 400),
-    *([], {}, [1], [None], [[]], [{}], {"a": 1}, {"role": "user"}, {"type": "tool_use"}, ["x", "x"]),
-    *("2026-01-01", "0001-01-01T00:00:00+23:00", "\ud800"),
+    *(None, True, 0, -1, 1.5, 1e300, 10**400, float("nan"), float("inf"), "", "x", "[1]"),
+    *('{"a": 1}', "9" * 400, [], {}, [1], [None], [[]], [{}], {"a": 1}, {"role": "user"}),
+    *({"type": "tool_use"}, ["x", "x"], "2026-01-01", "0001-01-01T00:00:00+23:00", "\ud800"),
 ]
 
 
