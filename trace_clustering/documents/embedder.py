@@ -161,15 +161,19 @@ class Embedder(EndpointResource):
             return TextEmbedder(LocalModel(embedder.batch_size or 64))
         from trace_clustering.documents.endpoint_model import EndpointModel
 
+        limits = embedder._limit()
         model = EndpointModel(
             embedder._connect(),
-            Budget(embedder._limit(), Usage(), seconds),
+            Budget(limits, Usage(), seconds),
             log,
             dimensions=embedder.dimensions,
             prefix=embedder.prefix,
             batch_size=embedder.batch_size or 256,
             max_request_characters=embedder.max_request_characters,
         )
+        named = ("max_requests", "max_prompt_tokens", "timeout_seconds", "max_cost_usd")
+        told = [limits.describe(name) for name in named if getattr(limits, name) is not None]
+        log.info(f"Embedding: texts go to {model.name}, with {', '.join(told)}")
         return TextEmbedder(model)
 
     def _require_agreement(self) -> None:

