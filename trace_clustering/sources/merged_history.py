@@ -62,6 +62,7 @@ class MergedHistory:
         self._systems: set[str] = set()
         self._said: list[Message] = []  # without system prompts
         self._positions: defaultdict[object, list[int]] = defaultdict(list)
+        self._found_within: set[object] = set()
         self._starts: set[int] = set()
         self._last_user = -1
         self._previous: list[Message] = []
@@ -120,12 +121,18 @@ class MergedHistory:
 
     def _is_known(self, message: Message) -> bool:
         """Return whether a message, or a prompt that was made of it, was said before."""
-        if get_key(message) in self._positions:
+        key = get_key(message)
+        if key in self._positions or key in self._found_within:
             return True
-        if message.tool_calls:
-            return any(is_same(message, known) for known in self._said if known.tool_calls)
         text = message.text.strip()
-        return any(text in known.text for known in self._said if known.role == message.role)
+        same_role = (known for known in self._said if known.role == message.role)
+        if message.tool_calls:
+            is_known = any(is_same(message, known) for known in same_role if known.tool_calls)
+        else:
+            is_known = any(text in known.text for known in same_role)
+        if is_known:
+            self._found_within.add(key)
+        return is_known
 
     def _find_match(self, said: Sequence[Message]) -> _Match | None:
         """Return how a call continues what is known; None if it begins something new."""

@@ -21,6 +21,7 @@ _OF_OBSERVATIONS: Final = frozenset(
     (
         *("parent_observation_id", "parentObservationId", "is_root_observation", "isRootObservation"),
         *("provided_model_name", "providedModelName", "usage_details", "usageDetails", "traceName"),
+        *("completion_start_time", "completionStartTime", "latencyMs", "timeToFirstTokenMs"),
     )
 )
 _OF_TRACES: Final = frozenset(("bookmarked", "release", "htmlPath"))
@@ -43,7 +44,10 @@ def split_langfuse(record: Record) -> Iterator[tuple[str, Record]]:
         for row in _list_rows(record["data"]):
             yield from split_langfuse(row)
     elif "trace" in record and "observations" in record:
-        yield from _split_whole({**read_mapping(record["trace"]), "observations": record["observations"]})
+        trace = read_mapping(record["trace"])
+        yield from _split_whole(
+            {**trace, "observations": record["observations"] or trace.get("observations")}
+        )
     elif _is_observation(record):
         yield read_name(_get(record, _TRACE_IDS)), cut_row(record, "observation")
     elif _is_trace(record):

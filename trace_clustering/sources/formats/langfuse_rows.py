@@ -36,7 +36,8 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "level": ("level",),
     "status_message": ("status_message", "statusMessage"),
     "model": ("provided_model_name", "providedModelName", "model"),
-    "usage_details": ("usage_details", "usageDetails", "usage"),
+    "usage_details": ("usage_details", "usageDetails"),
+    "usage": ("usage",),
     "cost_details": ("cost_details", "costDetails"),
     "total_cost": ("total_cost", "totalCost"),
     "prompt_name": ("prompt_name", "promptName"),
@@ -97,6 +98,8 @@ def read_row_messages(row: Row, reader: MessageReader) -> list[Message]:
 def read_tags(value: object) -> tuple[str, ...]:
     """Return the tags of a row, which may be JSON in a text."""
     tags = parse_json_text(value)
+    if isinstance(tags, str):
+        tags = [tag.strip() for tag in tags.split(",")]
     return tuple(read_name(tag) for tag in tags if tag) if isinstance(tags, list) else ()
 
 
@@ -132,7 +135,8 @@ def _read_call(row: Row) -> ModelCall:
         is_error=level == "ERROR" if level else None,
         error=read_name(row.get("status_message")) if level == "ERROR" else "",
         prompt_name=read_name(row.get("prompt_name")),
-        prompt_version=read_name(row.get("prompt_version")),
+        # pandas makes a column of whole numbers with gaps one of fractions.
+        prompt_version=read_name(row.get("prompt_version")).removesuffix(".0"),
     )
 
 
@@ -146,7 +150,8 @@ def _read_tool(row: Row, call: ModelCall) -> ToolCall:
     return ToolCall(
         name=read_name(row.get("name")),
         arguments=to_text(arguments),
-        result=answer.text if answer and not error else None,
+        # An empty list is no text of its own, but says that nothing was found.
+        result=(answer.text or to_text(row.get("output"))) if answer and not error else None,
         error=error or ("failed" if call.is_error else None),
         call_id=answer.call_id if answer else "",
     )

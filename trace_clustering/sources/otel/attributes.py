@@ -1,10 +1,10 @@
 """Attributes of OpenTelemetry: their names are paths, and lists may be spread over numbered names."""
 
-import ast
 from collections.abc import Mapping
 from typing import Any, Final
 
 from trace_clustering.sources.messages import parse_json_text
+from trace_clustering.sources.messages.written import parse_python
 
 Attributes = Mapping[str, Any]
 # Of pandas, a list in a CSV file is a Python literal.
@@ -50,6 +50,8 @@ def nest_names(value: Any) -> Any:  # noqa: ANN401 - any JSON
         return [nest_names(item) for item in value]
     if not isinstance(value, Mapping):
         return value
+    if not any("." in key or key.isdecimal() for key in map(str, value)):
+        return {str(key): nest_names(inner) for key, inner in value.items()}
     groups: dict[str, Any] = {}
     for key, inner in value.items():
         head, _, tail = str(key).partition(".")
@@ -69,10 +71,8 @@ def parse_literal(value: object) -> object:
     """Return what a text holds that is JSON or a Python literal; any other value as it is."""
     parsed = parse_json_text(value)
     if isinstance(parsed, str) and parsed[:1] in ("[", "{") and len(parsed) <= MAX_LITERAL_CHARACTERS:
-        try:
-            return ast.literal_eval(parsed)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            return parsed
+        literal = parse_python(parsed)
+        return parsed if literal is None else literal
     return parsed
 
 
