@@ -20,8 +20,9 @@ from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.run_settings import RunSettings
 from trace_clustering.orchestration.schedules import trace_clustering_daily_schedule
 
-llm = LLM()
-llm.resolve()  # so that a mistake in the environment is reported now, and not at night
+llm, embedder = LLM(), Embedder()
+for resource in (llm, embedder):
+    resource.resolve()  # so that a mistake in the environment is reported now, and not at night
 
 defs = dg.Definitions(
     assets=[
@@ -41,7 +42,7 @@ defs = dg.Definitions(
         "settings": RunSettings(),
         "clickhouse": ClickHouse(),
         "llm": llm,
-        "embedder": Embedder(),
+        "embedder": embedder,
         "io_manager": ArtifactStorage(),
     },
     executor=build_executor(),

@@ -7,6 +7,7 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.documents.embedder import Embedder
 from trace_clustering.ingestion.embed import EmbedReport, embed_traces
 from trace_clustering.orchestration.jobs import INGESTION_GROUP
+from trace_clustering.orchestration.team_settings import load_embedder_of_team
 
 
 @clustering_asset(
@@ -28,10 +29,11 @@ def document_embeddings(
     """
     provenance = trace_summaries.provenance
     traces = list_traces(trace_summaries)
-    report, model_name = EmbedReport(), ""
+    report, model_name, figures = EmbedReport(), "", {}
     if any(not trace.is_automation for trace in traces):  # the model is not read into memory for nothing
-        texts = embedder.load()
+        texts = embedder.load(load_embedder_of_team(provenance.team_id), log=context.log)
         report, model_name = embed_traces(clickhouse, provenance.team_id, traces, texts), texts.model_name
+        figures = texts.list_figures()
     context.log.info(f"Embedded {report.embedded} summaries; {report.unchanged} were there")
     return dg.MaterializeResult(
         value=DocumentEmbeddings(
@@ -43,5 +45,6 @@ def document_embeddings(
             "unchanged": report.unchanged,
             "without_summary": report.unsummarized,
             "model": model_name,
+            **figures,
         },
     )

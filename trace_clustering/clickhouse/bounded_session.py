@@ -104,12 +104,14 @@ class BoundedSession:
         *,
         as_bytes: Sequence[str] = (),
         in_utc: bool = False,
+        max_block_rows: int = 0,
         **parameters: Any,  # noqa: ANN401
     ) -> Iterator[dict[str, list[Any]]]:
         """Yield the rows of a statement in blocks, as columns by name, and keep none of them.
 
         Times are aware; `in_utc` is as in `query`. `as_bytes` names the String columns that hold bytes
-        instead of text. The time limit holds for the whole answer.
+        instead of text. A block has at most `max_block_rows` rows, or as many as the server likes. The time
+        limit holds for the whole answer.
 
         Raises
         ------
@@ -127,7 +129,8 @@ class BoundedSession:
             )
 
         end = time.monotonic() + resolve_seconds(self._timeout_seconds)
-        blocks = self._call(call, self._build_settings(in_utc=in_utc))
+        size = {"max_block_size": max_block_rows} if max_block_rows else {}
+        blocks = self._call(call, {**self._build_settings(in_utc=in_utc), **size})
         names = cast("QueryResult", blocks.source).column_names
         if not names:
             self._require_no_rows(sql, parameters)

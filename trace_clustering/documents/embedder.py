@@ -22,7 +22,7 @@ from trace_clustering.llm.access import (
 )
 from trace_clustering.llm.endpoint.budget import MIN_ANSWER_TOKENS, Budget, Limits, Price, Usage
 from trace_clustering.llm.endpoint.connection import Connection
-from trace_clustering.llm.settable import EndpointResource
+from trace_clustering.llm.settable import EndpointResource, Text
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,12 +41,12 @@ class Embedder(EndpointResource):
         "`endpoint`: an OpenAI-compatible endpoint, which gets the texts of all summaries.",
         default="local",
     )
-    model: str = optional(
+    model: Text = optional(
         "Name of the endpoint's model. Empty: "
         f"`{constants.EMBEDDING_MODEL}`, and on this machine `{LOCAL_MODEL}`.",
         default="",
     )
-    base_url: str = optional(
+    base_url: Text = optional(
         "Address of the endpoint, such as `http://localhost:11434/v1`. "
         "Empty: `OPENAI_BASE_URL`, else OpenAI.",
         default="",
@@ -63,7 +63,7 @@ class Embedder(EndpointResource):
         default=None,
         ge=1,
     )
-    prefix: str = optional(
+    prefix: Text = optional(
         "Put before each text for the endpoint, since some models want to know the purpose: `clustering: ` "
         "for `nomic-embed-text`, `query: ` for E5.",
         default="",
@@ -127,8 +127,8 @@ class Embedder(EndpointResource):
         return embedder
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's
-        """Refuse what contradicts another field before the first step of a run."""
-        self.resolve()._require_agreement()
+        """Refuse a wrong value before the first step of a run; a team may still change the others."""
+        self.resolve()
 
     def load(
         self,

@@ -127,5 +127,7 @@ def _load_session(file: Path) -> "InferenceSession":
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = count_cores()
+    # Threads that wait busily would slow down whatever else runs on this machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # warnings about hardware that is not there would reach the terminal
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

@@ -114,6 +114,22 @@ class TextEmbedder:
         """Requests, tokens and cost so far; None for the local model, which costs nothing."""
         return self._model.usage
 
+    def list_figures(self) -> dict[str, int | float | bool]:
+        """Return what was counted so far, by name; what is unknown or does not apply is left out."""
+        figures: dict[str, int | float | bool] = {
+            "without_vector": self.without_vector,
+            "texts_cut": self.texts_cut,
+        }
+        if usage := self.usage:
+            figures |= {
+                "requests": usage.requests,
+                "prompt_tokens": usage.prompt_tokens,
+                "tokens_estimated": usage.tokens_estimated,
+            }
+            if usage.cost_usd is not None:
+                figures["cost_usd"] = usage.cost_usd
+        return figures
+
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Return the vectors of texts, shape (n, dimension), in their order; NaN where there is none.
 

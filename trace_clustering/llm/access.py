@@ -17,7 +17,7 @@ FORMER_BASE_URL = "OPENAI_API_BASE"  # its name in older clients, which vLLM's p
 # A run may only name variables that are meant for it: any other could hold the key of something else.
 KEYS_FOR_RUNS = "TRACE_CLUSTERING_LLM_API_KEY"
 KEYS_OF_EMBEDDER = "TRACE_CLUSTERING_EMBEDDER_API_KEY"
-_KEYS = {"llm": KEYS_FOR_RUNS, "embedder": KEYS_OF_EMBEDDER}  # by the resource that has an endpoint
+KEY_VARIABLES = {"llm": KEYS_FOR_RUNS, "embedder": KEYS_OF_EMBEDDER}  # by the resource that has an endpoint
 
 _OPENAI = "https://api.openai.com/v1"
 _NO_KEY = "no-key"  # local servers demand a header but do not check it
@@ -87,7 +87,7 @@ def check_key(api_key: object, *, resource: str = "llm") -> None:
     InvalidSettingsError
         The message does not show the key.
     """
-    name, keys = _read_name(api_key), _KEYS[resource]
+    name, keys = _read_name(api_key), KEY_VARIABLES[resource]
     if name is None:
         if not isinstance(api_key, str):
             raise InvalidSettingsError(
@@ -110,7 +110,7 @@ def _find_key(api_key: object, resource: str, *, is_of_environment: bool) -> str
         if name:
             raise InvalidSettingsError(
                 f"{resource}: the key of {API_KEY} is not sent to another address than that of {BASE_URL}; "
-                f"give the key for base_url in a variable such as {_KEYS[resource]}_MISTRAL"
+                f"give the key for base_url in a variable such as {KEY_VARIABLES[resource]}_MISTRAL"
             )
         return ""
     key = _read(name or API_KEY)

@@ -1,11 +1,10 @@
 """The resource `llm`: which model names clusters, how it is reached, and what it may use up."""
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import dagster as dg
-from pydantic import BeforeValidator, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from trace_clustering import constants
 from trace_clustering.errors import InvalidSettingsError, explain_validation
@@ -14,13 +13,7 @@ from trace_clustering.llm.access import API_KEY, BASE_URL, check_address, check_
 from trace_clustering.llm.endpoint.budget import MIN_ANSWER_TOKENS, MIN_REQUEST_CHARACTERS, Limits, Price
 from trace_clustering.llm.endpoint.connection import Connection, list_own_parameters
 from trace_clustering.llm.prices import parse_price
-from trace_clustering.llm.settable import EndpointResource
-
-if TYPE_CHECKING:
-    Text = str
-else:
-    # Dagster fills in the value of a variable wherever it knows that a field is a text.
-    Text = Annotated[Any, BeforeValidator(lambda value: _refuse_variables(value))]
+from trace_clustering.llm.settable import EndpointResource, Text
 
 
 class LLM(EndpointResource):
@@ -245,13 +238,6 @@ class LLM(EndpointResource):
         """
         with_agent = self.timeout_seconds + constants.LABELING_STEP_MARGIN
         return max(constants.LLM_ACTIVITY_TIMEOUT, with_agent if self.labeler == "agent" else 0.0)
-
-
-def _refuse_variables(value: object) -> object:
-    """Refuse the name of a variable: its value would be sent away, and shown as the name of the model."""
-    if isinstance(value, str) and not isinstance(value, dg.EnvVar):
-        return value
-    raise PydanticCustomError("text", "must be a text; only api_key takes the name of a variable")
 
 
 def _show_value(path: tuple[int | str, ...], value: object) -> str:

@@ -1,11 +1,21 @@
 """What resources with an endpoint share: their fields come from the run, the team and the environment."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+import dagster as dg
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.launchpad import LaunchpadResource, is_given
 from trace_clustering.llm.environment import name_variable, read_fields
+
+if TYPE_CHECKING:
+    Text = str
+else:
+    # Dagster fills in the value of a variable wherever it knows that a field is a text.
+    Text = Annotated[Any, BeforeValidator(lambda value: _refuse_variables(value))]
 
 
 class EndpointResource(LaunchpadResource):
@@ -51,3 +61,10 @@ class EndpointResource(LaunchpadResource):
             raise InvalidSettingsError(f"{names}: {error}") from None
         lower = self.combine(variables, {n: v for n, v in (of_team or {}).items() if is_given(v)})
         return type(self)(**self.combine(lower, self.list_given()))
+
+
+def _refuse_variables(value: object) -> object:
+    """Refuse the name of a variable: its value would be sent away, and shown as the name of the model."""
+    if isinstance(value, str) and not isinstance(value, dg.EnvVar):
+        return value
+    raise PydanticCustomError("text", "must be a text; only api_key takes the name of a variable")

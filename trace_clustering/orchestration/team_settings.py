@@ -9,14 +9,18 @@ import dagster as dg
 import yaml
 
 from trace_clustering.clickhouse.source_tables.trace_source import TraceSource, parse_source
+from trace_clustering.documents.embedder import Embedder
 from trace_clustering.environment import TEAM_SETTINGS, find_team_settings_file, parse_team_id, read_team_ids
 from trace_clustering.errors import InvalidSettingsError
-from trace_clustering.llm.access import KEYS_FOR_RUNS
+from trace_clustering.llm.access import KEY_VARIABLES
 from trace_clustering.llm.resource import LLM
+from trace_clustering.llm.settable import EndpointResource
 from trace_clustering.orchestration.settings import ClusteringSettings
 
-_LLM = "llm"  # beside the settings of a team, its fields of the resource of this name
+# Beside the settings of a team, its fields of these resources stand under their keys.
+_RESOURCES: tuple[type[EndpointResource], ...] = (LLM, Embedder)
 _SOURCE = "source"  # where its traces are
+_BESIDE_SETTINGS = {_SOURCE, *(resource.key for resource in _RESOURCES)}
 
 
 class _JSONLikeLoader(yaml.SafeLoader):  # type: ignore[misc]
@@ -55,9 +59,10 @@ def load_team_settings() -> dict[int, dict[str, Any]]:
     """
     found = {}
     for team_id, settings, place in _read_file():
-        _check_llm(settings, place)
+        for resource in _RESOURCES:
+            _check_resource(resource, settings, place)
         _check_source(settings, place)
-        own = {name: value for name, value in settings.items() if name not in (_LLM, _SOURCE)}
+        own = {name: value for name, value in settings.items() if name not in _BESIDE_SETTINGS}
         found[team_id] = _check_settings(own, place)
     return found
 
@@ -70,7 +75,26 @@ def load_llm_of_team(team_id: int) -> dict[str, Any]:
     InvalidSettingsError
         As `load_team_settings`.
     """
-    found = (_check_llm(settings, place) for team, settings, place in _read_file() if team == team_id)
+    return _load_fields_of_team(LLM, team_id)
+
+
+def load_embedder_of_team(team_id: int) -> dict[str, Any]:
+    """Return the fields of the resource `embedder` that the file gives for a team, by name.
+
+    Raises
+    ------
+    InvalidSettingsError
+        As `load_team_settings`.
+    """
+    return _load_fields_of_team(Embedder, team_id)
+
+
+def _load_fields_of_team(resource: type[EndpointResource], team_id: int) -> dict[str, Any]:
+    found = (
+        _check_resource(resource, settings, place)
+        for team, settings, place in _read_file()
+        if team == team_id
+    )
     return next(found, {})
 
 
@@ -153,18 +177,19 @@ def _refuse_repeated_keys(node: yaml.Node, place: str) -> None:
                 raise InvalidSettingsError(f"{place}: {repeated[0]} is there twice, from line {line} on")
 
 
-def _check_llm(settings: dict[str, Any], place: str) -> dict[str, Any]:
-    """Return the fields of `llm` that stand among a team's settings."""
-    fields = {} if settings.get(_LLM) is None else settings[_LLM]
+def _check_resource(resource: type[EndpointResource], settings: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return the fields of a resource that stand among a team's settings, under its key."""
+    name = resource.key
+    fields = {} if settings.get(name) is None else settings[name]
     if not isinstance(fields, dict):
-        raise InvalidSettingsError(f"{place}: {_LLM} must map names of fields to values, not {fields!r}")
+        raise InvalidSettingsError(f"{place}: {name} must map names of fields to values, not {fields!r}")
     if isinstance(fields.get("api_key"), str):
         raise InvalidSettingsError(
-            f"{place}: {_LLM}: api_key must not be written here; name the variable that holds it, "
-            f'such as {{"env": "{KEYS_FOR_RUNS}_{place.rpartition(" ")[2]}"}}'
+            f"{place}: {name}: api_key must not be written here; name the variable that holds it, "
+            f'such as {{"env": "{KEY_VARIABLES[name]}_{place.rpartition(" ")[2]}"}}'
         )
     try:
-        LLM().resolve(fields)
+        resource().resolve(fields)
     except InvalidSettingsError as error:
         raise InvalidSettingsError(f"{place}: {error}") from None
     return fields

@@ -26,14 +26,17 @@ def add_tools(
     """
     tools = [span.tool for span in spans if span.tool is not None]
     told = [_read_result(message) for message in whole if message.role == "tool" and message.call_id]
-    if not tools and not told:
-        return turns
     if tools and not any(turn.tool_calls for turn in turns):
         position = len(turns) - 1 if turns and turns[-1].role == "assistant" else len(turns)
         return (*turns[:position], Turn("assistant", "", tuple(tools)), *turns[position:])
-    recorded = _Tools([*tools, *told])
+    for found in (tools, told):
+        turns = _complete_turns(turns, _Tools(found)) if found else turns
+    return turns
+
+
+def _complete_turns(turns: Sequence[Turn], tools: "_Tools") -> tuple[Turn, ...]:
     return tuple(
-        replace(turn, tool_calls=tuple(recorded.complete(call) for call in turn.tool_calls)) for turn in turns
+        replace(turn, tool_calls=tuple(tools.complete(call) for call in turn.tool_calls)) for turn in turns
     )
 
 

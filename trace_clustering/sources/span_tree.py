@@ -77,10 +77,10 @@ def _choose_newest(rows: Sequence[Span]) -> Span:
     return rows[0] if len(rows) == 1 else max(rows, key=_rank_version)
 
 
-def _rank_version(span: Span) -> tuple[datetime, bool, int, str]:
+def _rank_version(span: Span) -> tuple[datetime, datetime, int, str]:
     # An export of a trace that still ran has spans without an end; the last makes the choice independent of
     # the order of rows.
-    return span.version or _EARLIEST, span.call.end is not None, len(span.messages), repr(span)
+    return span.version or _EARLIEST, span.call.end or _EARLIEST, len(span.messages), repr(span)
 
 
 def _rank_time(span: Span) -> tuple[datetime, datetime, int, str]:

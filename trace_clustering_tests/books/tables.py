@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.documents.embedder import Embedder
 from trace_clustering.launchpad import describe_field
 from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.declaration import describe_bounds
@@ -21,7 +22,12 @@ PAGES = (
     *sorted((PROJECT / "trace_clustering").rglob("README.md")),
 )
 
-_MODELS: dict[str, type[BaseModel]] = {"settings": ClusteringSettings, "llm": LLM, "clickhouse": ClickHouse}
+_MODELS: dict[str, type[BaseModel]] = {
+    "settings": ClusteringSettings,
+    "llm": LLM,
+    "embedder": Embedder,
+    "clickhouse": ClickHouse,
+}
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 

@@ -12,6 +12,7 @@ from trace_clustering import environment
 from trace_clustering.cli import main
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.definitions import defs
+from trace_clustering.documents.embedder import Embedder
 from trace_clustering.llm.access import API_KEY, BASE_URL
 from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings, HDBSCANParams
@@ -48,6 +49,7 @@ COMMANDS = re.compile(r"^(?:\.venv/bin/)?trace-clustering (.+)$", re.MULTILINE)
         *ClusteringSettings.model_fields,
         *HDBSCANParams.model_fields,
         *LLM.model_fields,
+        *Embedder.model_fields,
         *ClickHouse.model_fields,
         environment.CLICKHOUSE_DSN,
         environment.TEAM_IDS,
@@ -68,7 +70,7 @@ def test_the_tables_of_a_page_are_those_of_the_models(page: str) -> None:
     assert TEXTS[page] == fill_tables(TEXTS[page]), "run python -m trace_clustering_tests.books"
 
 
-@pytest.mark.parametrize("table", ["settings", "llm", "clickhouse"])
+@pytest.mark.parametrize("table", ["settings", "llm", "embedder", "clickhouse"])
 def test_every_table_stands_on_exactly_one_page(table: str) -> None:
     assert EVERYTHING.count(f"<!-- table: {table} -->") == 1
 

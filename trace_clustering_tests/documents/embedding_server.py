@@ -1,6 +1,7 @@
 """A small OpenAI-compatible endpoint for vectors on loopback, whose answers a test scripts."""
 
 import base64
+import contextlib
 import hashlib
 import http.server
 import json
@@ -108,7 +109,8 @@ class EmbeddingServer:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
-                self.wfile.write(text.encode())
+                with contextlib.suppress(ConnectionError):  # a client that waited long enough is gone
+                    self.wfile.write(text.encode())
 
             def log_message(self, *args: object) -> None:
                 """Say nothing."""

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from trace_clustering.documents.embedder import Embedder
@@ -38,6 +39,11 @@ def test_a_key_that_lies_around_sends_nothing_away(monkeypatch: pytest.MonkeyPat
         ({"api_key": {"env": "TRACE_CLUSTERING_LLM_API_KEY"}}, KEYS_OF_EMBEDDER),
         ({"api_key": f"{KEY} {KEY}"}, "cannot have"),
         ({"apikey": KEY}, "apikey: "),
+        # The value of a variable would be sent to the endpoint.
+        ({"prefix": {"env": "HOME"}}, "must be a text"),
+        ({"prefix": dg.EnvVar("HOME")}, "must be a text"),
+        ({"model": {"env": "HOME"}}, "must be a text"),
+        ({"base_url": {"env": "HOME"}}, "must be a text"),
     ],
 )
 def test_a_wrong_field_is_named_without_the_key(fields: dict[str, Any], said: str) -> None:
@@ -54,7 +60,8 @@ def test_an_endpoint_that_is_nowhere_is_refused() -> None:
 
 
 def test_the_run_wins_then_the_team_then_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"KIND": "endpoint", "MODEL": "1", "MAX_REQUESTS": "1", "DIMENSIONS": "1"}.items():
+    monkeypatch.setenv("TRACE_CLUSTERING_EMBEDDER_KIND", "endpoint")
+    for name, value in {"MODEL": "1", "MAX_REQUESTS": "1", "DIMENSIONS": "1"}.items():
         monkeypatch.setenv(PREFIX_OF_EMBEDDER + name, value)
     found = Embedder(model="3").resolve({"model": "2", "max_requests": 2})
     assert (found.kind, found.model, found.max_requests, found.dimensions) == ("endpoint", "3", 2, 1)

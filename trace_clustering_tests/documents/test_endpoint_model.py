@@ -285,6 +285,14 @@ def test_use_is_counted(start: Start) -> None:
     assert embedder.usage is not None
     assert (embedder.usage.requests, embedder.usage.prompt_tokens) == (2, 30)
     assert embedder.usage.cost_usd == pytest.approx(60e-6)
+    assert embedder.list_figures() == {
+        "without_vector": 0,
+        "texts_cut": 0,
+        "requests": 2,
+        "prompt_tokens": 30,
+        "tokens_estimated": False,
+        "cost_usd": embedder.usage.cost_usd,
+    }
 
 
 def test_a_server_that_hangs_is_given_up(start: Start) -> None:

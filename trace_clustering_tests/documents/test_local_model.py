@@ -1,5 +1,8 @@
 """The local model: real weights, on this machine, and nothing is downloaded."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -67,3 +70,23 @@ def test_the_name_tells_model_dimension_and_version(embedder: TextEmbedder) -> N
 def test_what_is_no_character_or_very_long_is_embedded_too(embedder: TextEmbedder) -> None:
     hostile = ["\ud800", "\x00\x1b[31m", "a" * 300_000, "🙂" * 500, "字" * 500]
     assert np.isfinite(embedder.embed(hostile)).all()
+
+
+def test_nothing_is_connected_to() -> None:
+    code = """
+import sys
+def refuse(event, arguments):
+    if event.startswith("socket."):
+        raise SystemExit(f"{event}{arguments}")
+sys.addaudithook(refuse)
+from trace_clustering.documents.embedder import Embedder
+print(Embedder().load().embed(["a text"]).shape)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("(1, 384)", "")
+
+
+def test_what_is_counted_is_told() -> None:
+    fresh = Embedder().load()
+    fresh.embed(["x " * 20_000, "short"])
+    assert fresh.list_figures() == {"without_vector": 0, "texts_cut": 1}

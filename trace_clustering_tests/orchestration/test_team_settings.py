@@ -16,6 +16,7 @@ from trace_clustering.environment import TEAM_IDS, TEAM_SETTINGS
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.orchestration import schedules
 from trace_clustering.orchestration.team_settings import (
+    load_embedder_of_team,
     load_llm_of_team,
     load_source_of_team,
     load_team_settings,
@@ -80,6 +81,36 @@ def test_a_team_may_have_fields_of_the_model(load: Load) -> None:
     assert load_llm_of_team(1) == {"model": "qwen3:8b", "max_requests": 9, "api_key": key}
     assert load_llm_of_team(2) == {"labeler": "keywords"}
     assert load_llm_of_team(112495) == load_llm_of_team(5) == {}
+
+
+WITH_EMBEDDER = """
+1: {max_samples: 500, embedder: {kind: endpoint, api_key: {env: TRACE_CLUSTERING_EMBEDDER_API_KEY_1}}}
+2: {embedder: }
+"""
+
+
+def test_a_team_may_have_fields_of_the_embedder(load: Load) -> None:
+    assert load(WITH_EMBEDDER) == {1: {"max_samples": 500}, 2: {}}
+    key = {"env": "TRACE_CLUSTERING_EMBEDDER_API_KEY_1"}
+    assert load_embedder_of_team(1) == {"kind": "endpoint", "api_key": key}
+    assert load_embedder_of_team(2) == load_embedder_of_team(5) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ("{batch_size: 0}", "team 2: embedder: batch_size = 0"),
+        ("{api_key: sk-0123456789abcdef}", "embedder: api_key must not be written here"),
+        ("{api_key: {env: TRACE_CLUSTERING_LLM_API_KEY}}", "which is not meant for it"),
+        ("{prefix: {env: HOME}}", "must be a text"),
+        ("[model]", "embedder must map names of fields"),
+    ],
+)
+def test_a_wrong_field_of_the_embedder_is_named_with_its_team(load: Load, fields: str, named: str) -> None:
+    with pytest.raises(InvalidSettingsError) as error:
+        load(f"2: {{embedder: {fields}}}")
+    assert named in str(error.value)
+    assert "sk-0123456789abcdef" not in str(error.value)
 
 
 WITH_SOURCE = """

@@ -15,6 +15,7 @@ from trace_clustering.traces.window import Window
 MAX_TRACES_PER_PAGE: Final = 100_000
 MAX_TRACES_PER_BATCH: Final = 100
 MAX_ROWS_PER_BATCH: Final = 2000
+MAX_ROWS_PER_BLOCK: Final = 256  # rows are long
 _BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # A trace that began long before the day may have gone on, so the rows of many days are looked at, but only
@@ -116,6 +117,7 @@ def _stream_rows(
 ) -> Iterator[dict[str, Any]]:
     blocks = session.stream(
         statement,
+        max_block_rows=MAX_ROWS_PER_BLOCK,
         in_utc=any(columns.has_json() for columns in session.columns.values()),
         trace_ids=[trace.trace_id for trace in traces],
         first=min(trace.first for trace in traces),

@@ -61,8 +61,13 @@ def _write_attribute(spans: TableColumns, name: str) -> str:
     return f"JSONExtractString(toJSONString(ResourceAttributes), {path})"
 
 
+def _has_events(spans: TableColumns) -> bool:
+    return spans.has("Events.Name") or spans.has("Events")
+
+
 def _are_maps(spans: TableColumns, name: str) -> bool:
-    return "Map(" in spans.types.get(name, "Map(")
+    # Nested columns are several columns, or one if the server was told so.
+    return "JSON" not in spans.types.get(name, spans.types.get(name.partition(".")[0], ""))
 
 
 def _write_statements(source: OtelSource, columns: Columns) -> Statements:
@@ -95,7 +100,7 @@ def _write_values(spans: TableColumns) -> dict[str, str]:
         "resource": _write_attributes(spans, "ResourceAttributes"),
         "attributes": _write_attributes(spans, "SpanAttributes"),
     }
-    if spans.has("Events.Name"):
+    if _has_events(spans):
         values |= {
             "event_times": f"arrayMap(t -> {_write_nanoseconds('t')}, `Events.Timestamp`)",
             "event_names": "arrayMap(name -> toValidUTF8(name), `Events.Name`)",
@@ -126,7 +131,7 @@ def _write_is_of_llm(spans: TableColumns) -> str:
     keys = "mapKeys(SpanAttributes)" if is_map else "JSONAllPaths(SpanAttributes)"
     known = " OR ".join(f"startsWith(key, '{prefix}')" for prefix in LLM_ATTRIBUTE_PREFIXES)
     found = f"arrayExists(key -> {known}, {keys})"
-    if spans.has("Events.Name"):
+    if _has_events(spans):
         found += " OR arrayExists(name -> startsWith(name, 'gen_ai.'), `Events.Name`)"
     return f"({found})"
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _SETTINGS: Final = {
-    "max_block_size": 256,  # rows of traces are long
     "max_bytes_before_external_group_by": 1024**3,
     "max_bytes_before_external_sort": 1024**3,
     "readonly": 2,  # nothing may be written, but the other settings may be set

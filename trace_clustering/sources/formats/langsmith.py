@@ -6,7 +6,7 @@ from typing import Any, Final
 from trace_clustering.sources.formats.contract import Format, Record, list_rows
 from trace_clustering.sources.formats.langsmith_usage import read_cost, read_tokens
 from trace_clustering.sources.history import read_exchange
-from trace_clustering.sources.messages import Message, parse_json_text, to_text
+from trace_clustering.sources.messages import Message, MessageReader, parse_json_text, to_text
 from trace_clustering.sources.span import Span
 from trace_clustering.sources.spans import build_traces
 from trace_clustering.sources.values import make_json, read_mapping, read_name, read_time
@@ -55,7 +55,8 @@ def build_from_runs(trace_id: str, runs: Sequence[Record]) -> list[Trace]:
     BadValueError
         If a time or a number of a run is none.
     """
-    return build_traces(trace_id, map(_read_run, runs), "langsmith")
+    reader = MessageReader()
+    return build_traces(trace_id, (_read_run(run, reader) for run in runs), "langsmith")
 
 
 def _find_trace(run: Record) -> str:
@@ -65,7 +66,7 @@ def _find_trace(run: Record) -> str:
     return read_name(run.get("trace_id")) or first or (read_name(run.get("id")) if is_root else "")
 
 
-def _read_run(run: Record) -> Span:
+def _read_run(run: Record, reader: MessageReader) -> Span:
     kind = read_name(run.get("run_type"))
     metadata = read_mapping(run.get("metadata"))
     parent = read_name(run.get("parent_run_id"))
@@ -76,7 +77,7 @@ def _read_run(run: Record) -> Span:
         kind="model" if kind == "llm" else "tool" if kind == "tool" else "other",
         name=read_name(run.get("name")),
         call=_read_call(run, metadata),
-        messages=[] if kind == "tool" or kind in _NOT_SAID else _read_messages(run),
+        messages=[] if kind == "tool" or kind in _NOT_SAID else _read_messages(run, reader),
         session_id=_find_text(metadata, _SESSION),
         user_id=_find_text(metadata, _USER),
         environment=_find_text(metadata, ("environment", "env")),
@@ -127,8 +128,8 @@ def _is_error(run: Record) -> bool | None:
     return False if status == "success" or run.get("end_time") else None
 
 
-def _read_messages(run: Record) -> list[Message]:
-    return read_exchange(run.get("inputs"), run.get("outputs"))
+def _read_messages(run: Record, reader: MessageReader) -> list[Message]:
+    return read_exchange(run.get("inputs"), run.get("outputs"), reader)
 
 
 def _read_tool(run: Record) -> ToolCall:

@@ -12,7 +12,7 @@ from trace_clustering.errors import BadValueError
 from trace_clustering.posthog.stored_traces import DIGEST, parse_trace
 from trace_clustering.sources.formats.contract import Format, Record, list_rows
 from trace_clustering.sources.history import read_exchange
-from trace_clustering.sources.messages import Message, parse_json_text, to_text
+from trace_clustering.sources.messages import Message, MessageReader, parse_json_text, to_text
 from trace_clustering.sources.span import Span
 from trace_clustering.sources.spans import build_traces
 from trace_clustering.sources.values import (
@@ -54,7 +54,8 @@ def build_from_events(trace_id: str, events: Sequence[Record], source: str = "po
     BadValueError
         If a time or a number of an event is none.
     """
-    traces = build_traces(trace_id, map(read_event, events), source)
+    reader = MessageReader()
+    traces = build_traces(trace_id, (read_event(event, reader) for event in events), source)
     stored = [event for event in events if DIGEST in event["properties"]]
     if not stored:
         return traces
@@ -81,7 +82,7 @@ def _restore(properties: dict[str, Any], calls: tuple[ModelCall, ...]) -> Trace:
     return replace(trace, calls=calls)
 
 
-def read_event(record: Record) -> Span:
+def read_event(record: Record, reader: MessageReader | None = None) -> Span:
     """Return the row that an event stands for.
 
     Raises
@@ -100,7 +101,7 @@ def read_event(record: Record) -> Span:
         kind="model" if event == "$ai_generation" else "tool" if tool else "other",
         name=read_name(properties.get("$ai_span_name")) or read_name(properties.get("$ai_trace_name")),
         call=_read_call(record, properties),
-        messages=[] if tool or event == "$ai_embedding" else _read_messages(properties),
+        messages=[] if tool or event == "$ai_embedding" else _read_messages(properties, reader),
         tool=tool,
         session_id=read_name(properties.get("$ai_session_id")),
         user_id=_read_user(record, trace_id),
@@ -159,10 +160,10 @@ def _count_input(properties: Mapping[str, Any]) -> int | None:
     return tokens + sum(read_count(properties.get(name), name) or 0 for name in names)
 
 
-def _read_messages(properties: Mapping[str, Any]) -> list[Message]:
+def _read_messages(properties: Mapping[str, Any], reader: MessageReader | None) -> list[Message]:
     given = _get_first(properties, "$ai_input", "$ai_input_state")
     made = _get_first(properties, "$ai_output_choices", "$ai_output", "$ai_output_state")
-    return read_exchange(given, made)
+    return read_exchange(given, made, reader)
 
 
 def _get_first(properties: Mapping[str, Any], *names: str) -> object:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from trace_clustering.sources.messages import Message, parse_json_text, read_messages
+from trace_clustering.sources.messages import Message, MessageReader, parse_json_text, read_messages
 from trace_clustering.sources.otel.attributes import Attributes, collect_list, find_first
 from trace_clustering.sources.otel.cut_json import parse_cut_json
 from trace_clustering.sources.values import read_name
@@ -18,34 +18,34 @@ _EVENT_ROLES: Final = {
 }
 
 
-def read_attribute_messages(attributes: Attributes) -> list[Message]:
+def read_attribute_messages(attributes: Attributes, reader: MessageReader) -> list[Message]:
     """Return the messages that stand on a span, or on the event that tells the details of a call."""
     given = [
-        *read_messages(_parse(attributes, *_INSTRUCTIONS), "system"),
-        *read_messages(_parse(attributes, "gen_ai.input.messages"), "user"),
+        *reader.read(_parse(attributes, *_INSTRUCTIONS), "system"),
+        *reader.read(_parse(attributes, "gen_ai.input.messages"), "user"),
     ]
-    made = read_messages(_parse(attributes, "gen_ai.output.messages"), "assistant")
+    made = reader.read(_parse(attributes, "gen_ai.output.messages"), "assistant")
     if given or made:
         return [*given, *made]
     if whole := _parse(attributes, "gen_ai.all_messages", "pydantic_ai.all_messages"):
-        return read_messages(whole, "user")
+        return reader.read(whole, "user")
     if events := _parse(attributes, "events", "all_messages_events"):  # Logfire
         named = [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
-        return read_event_messages((read_name(event.get("event.name")), event) for event in named)
+        return read_event_messages(((read_name(event.get("event.name")), event) for event in named), reader)
     return [
         *_read_list(attributes, "gen_ai.prompt", "user"),
         *_read_list(attributes, "gen_ai.completion", "assistant"),
     ]
 
 
-def read_event_messages(events: Iterable[tuple[str, Attributes]]) -> list[Message]:
+def read_event_messages(events: Iterable[tuple[str, Attributes]], reader: MessageReader) -> list[Message]:
     """Return the messages of a span that has an event for each, in their order."""
     messages: list[Message] = []
     for name, attributes in events:
         if role := _EVENT_ROLES.get(name):
             messages += read_messages(_build_message(role, attributes), "user")
         elif name.startswith("gen_ai."):  # gen_ai.client.inference.operation.details, gen_ai.content.prompt
-            messages += read_attribute_messages(attributes)
+            messages += read_attribute_messages(attributes, reader)
     return messages
 
 

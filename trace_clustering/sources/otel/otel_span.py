@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from trace_clustering.constants import LLM_ATTRIBUTE_PREFIXES
 from trace_clustering.sources.history import read_exchange
-from trace_clustering.sources.messages import Message, parse_json_text, to_text
+from trace_clustering.sources.messages import Message, MessageReader, parse_json_text, to_text
 from trace_clustering.sources.otel import names
 from trace_clustering.sources.otel.attributes import Attributes, find_first, parse_literal
 from trace_clustering.sources.otel.cut_json import parse_cut_json
@@ -58,7 +58,7 @@ def is_of_llm(span: OtelSpan) -> bool:
     )
 
 
-def read_span(span: OtelSpan) -> Span:
+def read_span(span: OtelSpan, reader: MessageReader) -> Span:
     """Return the row for a span.
 
     Raises
@@ -75,7 +75,7 @@ def read_span(span: OtelSpan) -> Span:
         kind=kind,
         name=span.name,
         call=_read_call(span),
-        messages=_read_messages(span, kind),
+        messages=_read_messages(span, kind, reader),
         session_id=read_name(find_first(everywhere, *names.SESSION)),
         user_id=read_name(find_first(everywhere, *names.USER)),
         environment=read_name(find_first(everywhere, *names.ENVIRONMENT)),
@@ -156,14 +156,14 @@ def _read_error(span: OtelSpan) -> str:
     return next((to_text(choice) for choice in choices if choice is not None), "")
 
 
-def _read_messages(span: OtelSpan, kind: str) -> list[Message]:
+def _read_messages(span: OtelSpan, kind: str, reader: MessageReader) -> list[Message]:
     attributes = span.attributes
     if kind == "tool":
         return []
     messages = (
-        read_attribute_messages(attributes)
+        read_attribute_messages(attributes, reader)
         or read_openinference_messages(attributes)
-        or read_event_messages(span.events)
+        or read_event_messages(span.events, reader)
     )
     if messages or _is_about_vectors(span):
         return messages
@@ -175,7 +175,7 @@ def _read_messages(span: OtelSpan, kind: str) -> list[Message]:
             "content": made,
             "tool_calls": [_read_vercel_call(call) for call in calls],
         }
-    return read_exchange(parse_cut_json(parse_literal(given)), parse_cut_json(parse_literal(made)))
+    return read_exchange(parse_cut_json(parse_literal(given)), parse_cut_json(parse_literal(made)), reader)
 
 
 def _read_vercel_call(call: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from trace_clustering.sources.formats.contract import Record
+from trace_clustering.sources.messages import MessageReader
 from trace_clustering.sources.otel.otel_span import OtelSpan, is_of_llm, read_span
 from trace_clustering.sources.spans import build_traces
 from trace_clustering.sources.values import read_mapping, read_name, read_time
@@ -49,7 +50,10 @@ def build_from_rows(trace_id: str, rows: Sequence[Record], source: str) -> list[
         if _is_addition(row):
             added.setdefault(row["span_id"], []).extend(row["events"])
     spans = [_read_row(row, added.get(row["span_id"], [])) for row in rows if not _is_addition(row)]
-    return build_traces(trace_id, map(read_span, spans), source) if any(map(is_of_llm, spans)) else []
+    if not any(map(is_of_llm, spans)):
+        return []
+    reader = MessageReader()
+    return build_traces(trace_id, (read_span(span, reader) for span in spans), source)
 
 
 def _is_addition(row: Record) -> bool:

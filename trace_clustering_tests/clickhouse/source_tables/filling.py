@@ -31,10 +31,18 @@ def open_client(place: ClickHouse, database: str = "") -> Iterator["Client"]:
         yield client
 
 
-def create_table(place: ClickHouse, schema: str, table: str, rows: Rows = (), *, database: str = "") -> None:
+def create_table(
+    place: ClickHouse,
+    schema: str,
+    table: str,
+    rows: Rows = (),
+    *,
+    database: str = "",
+    settings: dict[str, Any] | None = None,
+) -> None:
     """Create a table, and insert rows."""
     with open_client(place, database) as client:
-        client.command(schema, {"table": table})
+        client.command(schema, {"table": table}, settings=settings)
     insert_rows(place, table, rows, database=database)
 
 

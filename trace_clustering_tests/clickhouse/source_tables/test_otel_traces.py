@@ -61,6 +61,18 @@ def test_an_error_is_told_by_the_status(clickhouse: ClickHouse, code: str) -> No
     assert (trace.is_error, trace.error) == (True, "overloaded")
 
 
+def test_events_may_be_one_column(clickhouse: ClickHouse) -> None:
+    for number, schema in enumerate((OTEL_TRACES, OTEL_TRACES_JSON)):
+        table = f"spans_{number}"
+        create_table(clickhouse, schema, table, settings={"flatten_nested": 0})
+        span = make_span("01", SpanAttributes={"http.method": "POST"})
+        content = {"content": "Where is it?"}
+        event = {"Timestamp": NOON, "Name": "gen_ai.user.message", "Attributes": content}
+        insert_rows(clickhouse, table, [span | {"Events": [event]}])
+        (trace,) = read_day(clickhouse, SOURCE | {"spans_table": table}, DAY)
+        assert trace.list_texts("user") == ["Where is it?"]
+
+
 @pytest.mark.parametrize("schema", [OTEL_TRACES, OTEL_TRACES_JSON], ids=["maps", "json"])
 def test_messages_may_be_events_of_a_span(clickhouse: ClickHouse, schema: str) -> None:
     span = make_span("01", SpanAttributes={"http.method": "POST"})
