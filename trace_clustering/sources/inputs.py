@@ -26,7 +26,7 @@ TRACE_SUFFIXES: Final = (*RECORD_SUFFIXES, *CSV_SUFFIXES)
 _BLOCK_BYTES: Final = 1024**2
 _PARQUET_MARK: Final = b"PAR1"
 # A name, perhaps in quotes, and what separates it from the next.
-_CSV: Final = re.compile(rb'(?:\xef\xbb\xbf)?(?:sep=.|[\w .$-]+[,;\t|]|"[^"\n]+"[,;\t|])')
+_CSV: Final = re.compile(rb'(?:\xef\xbb\xbf)?(?:sep=.|[\w .$-]*[,;\t|]|"[^"\n]+"[,;\t|])')
 _KINDS: Final = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFCHR: "a device",
