@@ -26,6 +26,7 @@ InternalError                        raised and caught inside one package; no ca
 ├── BadValueError
 ├── ToolCallRefusedError
 ├── LimitReachedError
+├── UnreadableAnswerError
 └── EndpointDownError
     ├── RequestTooLongError
     └── TextsRefusedError
@@ -147,6 +148,10 @@ class ToolCallRefusedError(InternalError):
 
 class LimitReachedError(InternalError):
     """A limit does not allow another request to the language model; the message names it (in `llm/`)."""
+
+
+class UnreadableAnswerError(InternalError):
+    """The answer of a language model holds no summary (in `documents/`)."""
 
 
 class EndpointDownError(InternalError):

@@ -1,12 +1,11 @@
 """Summarizes a trace without a language model, from what stands in it."""
 
-import re
-from collections.abc import Iterator
 from typing import Final
 
-from trace_clustering.documents.fillers import is_filler, strip_greeting
+from trace_clustering.documents.fillers import is_closing, is_filler, strip_greeting
 from trace_clustering.documents.flow import write_flow
 from trace_clustering.documents.notes import list_notes
+from trace_clustering.documents.sentences import list_sentences
 from trace_clustering.documents.wrappers import unwrap_text
 from trace_clustering.text import MAX_TITLE_LENGTH, clean_line
 from trace_clustering.traces.summary import TraceSummary
@@ -17,7 +16,6 @@ MAX_BULLETS: Final = 8
 MAX_BULLET_LENGTH: Final = 240
 NO_TEXT_TITLE: Final = "Trace without text"
 _MAX_TOOLS_IN_TITLE = 3
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|(?<=[。！？])|\n+")
 
 
 def extract_summary(trace: Trace) -> TraceSummary:
@@ -45,6 +43,8 @@ def _list_requests(trace: Trace) -> list[str]:
     asked = [text for text in texts if text and not is_filler(text)] or [text for text in texts if text]
     if not asked:
         return []
+    if len(asked) > 1 and is_closing(asked[-1]):
+        asked.pop()
     title, rest = _split_title(asked[0])
     bullets = (clean_line(text, MAX_BULLET_LENGTH) for text in (rest, *asked[1:]) if not is_filler(text))
     lines = (line for line in (title, *bullets) if line)
@@ -53,19 +53,16 @@ def _list_requests(trace: Trace) -> list[str]:
 
 def _split_title(text: str) -> tuple[str, str]:
     """Return the sentences that make the title, and the sentences that have no room in it."""
-    sentences = [s for s in _list_sentences(text) if not is_filler(s)] or [clean_line(text, len(text))]
+    sentences = [s for s in list_sentences(text) if not is_filler(s)] or [clean_line(text, len(text))]
     title = strip_greeting(sentences[0]) or sentences[0]
     count = 1
     while count < len(sentences) and len(title) + 1 + len(sentences[count]) <= MAX_TITLE_LENGTH:
         title += f" {sentences[count]}"
         count += 1
-    return cut_line(title[:1].upper() + title[1:]), " ".join(sentences[count:])
-
-
-def _list_sentences(text: str) -> Iterator[str]:
-    for sentence in _SENTENCE_END.split(text):
-        if line := clean_line(sentence, len(sentence)):
-            yield line
+    whole = title[:1].upper() + title[1:]
+    shown = cut_line(whole)
+    # Of a sentence that is cut, the bullet says the whole.
+    return shown, " ".join([*([whole] if shown.endswith("…") else []), *sentences[count:]])
 
 
 def cut_line(text: str, max_length: int = MAX_TITLE_LENGTH) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from trace_clustering.documents import words
+from trace_clustering.documents.sentences import list_sentences
 
 # A longer text of fillers alone is unlikely, and only so much is looked at.
 MAX_FILLER_LENGTH: Final = 300
+_MAX_WORDS_OF_THANKS = 12
 
 _PUNCTUATION: Final = " \t\r\n,.!?:;…-–—~()\"'“”«»¡¿、，。！？：；،؟"
 _HAS_WORD: Final = re.compile(r"[^\W_]")
@@ -68,5 +70,10 @@ def is_filler(text: str) -> bool:
 
 
 def is_closing(text: str) -> bool:
-    """Return whether a text may end a conversation: it asks for nothing, or it thanks and has no question."""
-    return is_filler(text) or bool(_CLOSING.search(text) and not _QUESTION.search(text))
+    """Return whether a text may end a conversation: nothing but short thanks, and no question."""
+    return not _QUESTION.search(text) and all(_is_thanks(sentence) for sentence in list_sentences(text))
+
+
+def _is_thanks(sentence: str) -> bool:
+    is_short = len(sentence.split()) <= _MAX_WORDS_OF_THANKS and len(sentence) <= MAX_FILLER_LENGTH
+    return is_filler(sentence) or bool(is_short and _CLOSING.search(sentence))

@@ -1,4 +1,4 @@
-"""The text of a summary that is stored as the trace's document and that is embedded."""
+"""The texts of a summary: that of the stored document, and that which is embedded."""
 
 from collections.abc import Sequence
 
@@ -23,3 +23,14 @@ def join_blocks(
         "Interesting Notes": "\n".join(f"- {text}" for text in interesting_notes),
     }
     return "\n".join(f"{name}: {text}" for name, text in blocks.items() if text)
+
+
+def write_embedded_text(
+    title: str, flow_diagram: str, bullets: Sequence[str], interesting_notes: Sequence[str]
+) -> str:
+    """Return the four texts of a summary as one, without the names of the blocks.
+
+    The names are the same in all documents and make short ones more alike: without them, intents that are a
+    single sentence are told apart better, and conversations no worse.
+    """
+    return "\n".join(text for text in (title, flow_diagram, *bullets, *interesting_notes) if text)

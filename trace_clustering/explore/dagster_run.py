@@ -81,7 +81,6 @@ class DagsterRun:
 
 def _open_instance() -> "dg.DagsterInstance":
     """Open Dagster's storage in its home."""
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")  # it would also print two screens of text
     import dagster as dg
 
     try:

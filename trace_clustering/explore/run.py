@@ -97,6 +97,8 @@ class Exploration:
                 f"{HOME} cannot be used ({error}); name a folder that you may write to"
             ) from error
         os.environ[HOME] = str(home)  # Dagster insists on an absolute folder that exists
+        # Dagster reads it when it is imported; else it would print two screens of text.
+        os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
         with self._progress.doing("Looking at the folders"):
             from trace_clustering.artifacts.place import require_usable_storage
 

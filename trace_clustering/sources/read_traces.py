@@ -19,7 +19,11 @@ from trace_clustering.traces.trace import Trace
 
 TrackProgress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
+<<<<<<< HEAD
 _OTHER_KINDS: Final = "files that are no JSON, CSV or Parquet"
+=======
+_NO_LLM: Final = "traces of programs without a language model"
+>>>>>>> main
 _REPEATED: Final = "records whose trace comes again later"
 
 
@@ -108,6 +112,8 @@ def _build_group(group: Group, reader: PartReader, report: ReadReport) -> list[T
     except RecursionError:
         reader.add_bad_record(last.place, TOO_DEEP)
         return []
+    if not traces:
+        report.left_out[_NO_LLM] += 1
     report.traces += len(traces)
     report.automation += sum(trace.is_automation for trace in traces)
     report.formats[known.title] += len(traces)

@@ -16,13 +16,14 @@ class Span:
     Attributes
     ----------
     kind : {"model", "tool", "other"}
-        Embeddings, retrievals and agents are other rows.
+        Embeddings, retrievals and agents are other rows. A guardrail and a judge are tools: what models say
+        below a tool is no part of the conversation.
     call : ModelCall
         With times, model, tokens and cost, as far as the row has them; of every kind of row.
     messages : list of Message
         What went in and what came out.
     tool : ToolCall or None
-        Of a tool: its name, arguments, and result or error.
+        Of a tool that the model called: its name, arguments, and result or error.
     is_automation : bool
         Whether no person asked for the trace.
     properties : mapping

@@ -8,6 +8,7 @@ from typing import TypeVar
 from trace_clustering.sources.history import build_turns, merge_histories
 from trace_clustering.sources.merged_history import MergedHistory
 from trace_clustering.sources.messages import Message
+from trace_clustering.sources.same_message import get_key
 from trace_clustering.sources.span import Span
 from trace_clustering.sources.span_tools import add_tools
 from trace_clustering.sources.span_tree import LATEST, SpanTree
@@ -29,7 +30,8 @@ def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trac
     by_owner: dict[str, list[Span]] = {}
     for span in tree.spans:
         by_owner.setdefault(owners[span.span_id], []).append(span)
-    agents = sorted(owner for owner, group in by_owner.items() if owner and _has_conversation(group))
+    said = _list_answers(by_owner.get("", []))
+    agents = sorted(owner for owner, group in by_owner.items() if owner and _is_started(group, said))
     if not agents or not _has_conversation(by_owner.get("", [])):
         return [_build(trace_id, tree, source)]
     own = [span for owner, group in by_owner.items() if owner not in agents for span in group]
@@ -91,6 +93,21 @@ def add_known(values: Iterable[N | None]) -> N | None:
 
 def _has_conversation(spans: Sequence[Span]) -> bool:
     return any(span.kind == "model" and span.messages for span in spans)
+
+
+def _list_answers(spans: Sequence[Span]) -> set[object]:
+    """Return what is the same in the answers of these model calls and in what repeats them."""
+    models = (span for span in spans if span.kind == "model")
+    return {get_key(m) for span in models for m in span.messages if m.role == "assistant"}
+
+
+def _is_started(spans: Sequence[Span], said: set[object]) -> bool:
+    """Return whether these are the spans of an agent with a conversation of its own.
+
+    An agent to which the conversation was handed over is told what was answered before.
+    """
+    first = next((span.messages for span in spans if span.kind == "model" and span.messages), [])
+    return bool(first) and not any(m.role == "assistant" and get_key(m) in said for m in first[:-1])
 
 
 def _hand_down(main: Trace, agent: Trace) -> Trace:

@@ -14,14 +14,14 @@ pytestmark = pytest.mark.slow
 
 COMMAND = Path(sys.executable).with_name("trace-clustering")
 FINISHED = re.compile(r"✓ \w+ \[\d+\.\d s\]")
-GOODBYE = "Interrupted: the demo has ended, and nothing of it runs on."
+GOODBYE = "Interrupted: nothing of it runs on; the same command goes on from here."
 
 
 @pytest.mark.parametrize(
     ("columns", "phase", "finished"),
     [
         (80, "Starting Dagster", 0),
-        (120, "Loading traces", 0),
+        (120, "Storing the vectors", 0),
         (200, "Starting the run", 0),
         (80, "Reducing 726 embeddings", 1),
         (200, "✓ projection_2d", 4),

@@ -43,6 +43,19 @@ def test_a_greeting_alone_leaves_the_title_to_the_next_message() -> None:
     assert summary["bullets"] == []
 
 
+@pytest.mark.parametrize(
+    ("last", "bullets"),
+    [
+        ("Great, thanks for confirming that!", []),
+        ("Thank you so much for your help! That's all I needed for today.", []),
+        ("Thanks. Please cancel the other one too.", ["Thanks. Please cancel the other one too."]),
+        ("Thanks, but is it late?", ["Thanks, but is it late?"]),
+    ],
+)
+def test_thanks_at_the_end_ask_for_nothing(last: str, bullets: list[str]) -> None:
+    assert extract_summary(make_trace("Where is it?", "Here.", last))["bullets"] == bullets
+
+
 def test_what_the_title_has_no_room_for_is_the_first_bullet() -> None:
     first, second = (
         f"Please find a hotel {'near the old harbour ' * 4}today.",
@@ -59,6 +72,9 @@ def test_a_long_title_is_cut_at_a_word() -> None:
     title = extract_summary(make_trace("please translate " + "wonderful " * 40))["title"]
     assert len(title) <= MAX_TITLE_LENGTH
     assert title.endswith("wonderful…")
+    assert extract_summary(make_trace("please translate " + "wonderful " * 15))["bullets"] == [
+        "Please translate" + " wonderful" * 15
+    ]
 
 
 def test_texts_are_one_clean_line() -> None:

@@ -48,6 +48,28 @@ def test_a_call_above_another_agent_counts_beside_it() -> None:
     assert (trace.input_tokens, [call.span_id for call in trace.calls]) == (15, ["call", "inner"])
 
 
+def test_an_agent_that_goes_on_with_the_conversation_is_no_other_one() -> None:
+    transfer = Message("assistant", "", (ToolCall("transfer", "{}", call_id="c"),))
+    told = (ASK, transfer, Message("tool", "transferred", call_id="c"), ANSWER)
+    spans = [
+        make_span("call", messages=(ASK, transfer), input_tokens=10),
+        make_span("tool", "call", "tool", second=1),
+        make_span("next", "tool", messages=told, second=2, input_tokens=5),
+    ]
+    (trace,) = build_traces("t", spans, "made up")
+    assert (trace.list_texts("assistant"), trace.input_tokens) == (["Here."], 15)
+
+
+def test_an_agent_that_is_asked_the_same_is_another_one() -> None:
+    spans = [
+        make_span("call", messages=(ASK, Message("assistant", "", (ToolCall("ask", "{}"),)))),
+        make_span("tool", "call", "tool", second=1),
+        make_span("inner", "tool", messages=(ASK, ANSWER), second=2),
+        make_span("last", messages=(ASK, ANSWER), second=3),
+    ]
+    assert [trace.is_automation for trace in build_traces("t", spans, "made up")] == [False, True]
+
+
 def test_what_only_a_wrapper_tells_is_told() -> None:
     spans = [make_span("wrapper", messages=(ASK, ANSWER)), make_span("call", "wrapper", input_tokens=5)]
     trace = build_trace("t", spans, "made up")

@@ -1,6 +1,9 @@
 """What the agent may use up, and what it has used: requests, tokens, money and time."""
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from trace_clustering.errors import LimitReachedError
@@ -78,7 +81,7 @@ class Usage:
 
 
 class Budget:
-    """The limits of one run and what is left of them.
+    """The limits of one run and what is left of them; several threads may use it at once.
 
     Parameters
     ----------
@@ -94,6 +97,55 @@ class Budget:
         self.usage = spent
         self._seconds = min(limits.timeout_seconds, seconds)
         self._deadline = time.monotonic() + self._seconds
+        # What requests that are under way may still use; their number is counted at once.
+        self._reserved: list[Usage] = []
+        self._changed = threading.Condition()
+        self._stopped = ""
+
+    def stop(self, reason: str) -> None:
+        """Allow no further request, for this reason."""
+        with self._changed:
+            self._stopped = self._stopped or reason
+            self._changed.notify_all()
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long, or until the budget is stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._stopped), seconds)
+
+    @contextmanager
+    def reserve(self, prompt_tokens: int, price: Price | None) -> Iterator[int]:
+        """Count a request, and keep what it may use from others until the context ends.
+
+        It waits while only what others have reserved keeps the request from being allowed. The context gives
+        the number of tokens that the answer may have.
+
+        Raises
+        ------
+        LimitReachedError
+            If the request would go beyond a limit.
+        """
+        with self._changed:
+            allowed = self._wait_for_room(prompt_tokens, price)
+            cost = price.calculate_cost(prompt_tokens, allowed) if price else 0.0
+            reserved = Usage(0, prompt_tokens, allowed, cost)
+            self._reserved.append(reserved)
+            self.count_request()
+        try:
+            yield allowed
+        finally:
+            with self._changed:
+                self._reserved.remove(reserved)
+                self._changed.notify_all()
+
+    def _wait_for_room(self, prompt_tokens: int, price: Price | None) -> int:
+        while True:
+            try:
+                return self.allow(prompt_tokens, price)
+            except LimitReachedError:
+                if not self._reserved or self._stopped or self.seconds_left() <= 0:
+                    raise
+            self._changed.wait(self.seconds_left())
 
     def seconds_left(self) -> float:
         """Return the time until the run must have ended, in seconds."""
@@ -107,7 +159,11 @@ class Budget:
         LimitReachedError
             If the request would go beyond a limit.
         """
-        limits, usage = self.limits, self.usage
+        with self._changed:
+            usage = sum(self._reserved, start=self.usage)
+        limits = self.limits
+        if self._stopped:
+            raise LimitReachedError(self._stopped)
         if self.seconds_left() <= 0:
             raise LimitReachedError(f"its time was over ({self.explain_time()})")
         if usage.requests >= limits.max_requests:
@@ -119,21 +175,26 @@ class Budget:
             raise LimitReachedError(
                 f"it used its completion tokens ({limits.describe('max_completion_tokens')})"
             )
-        affordable = self._count_affordable_tokens(prompt_tokens, price)
+        affordable = self._count_affordable_tokens(prompt_tokens, price, usage)
         if affordable < MIN_ANSWER_TOKENS:
             raise LimitReachedError(f"it spent its money ({limits.describe('max_cost_usd')})")
         return int(min(limits.max_answer_tokens, allowed, affordable))
 
-    def count_request(self) -> None:
-        """Count a request, whether or not it succeeds."""
-        self.usage += Usage(requests=1)
+    def count_request(self) -> Usage:
+        """Count a request, whether or not it succeeds, and return what was counted."""
+        return self._add(Usage(requests=1))
 
     def count_tokens(
         self, prompt_tokens: int, completion_tokens: int, price: Price | None, *, estimated: bool
-    ) -> None:
-        """Count the tokens of a request on which the model has, or may have, worked."""
+    ) -> Usage:
+        """Count the tokens of a request on which the model has, or may have, worked; return them."""
         cost = price.calculate_cost(prompt_tokens, completion_tokens) if price else None
-        self.usage += Usage(0, prompt_tokens, completion_tokens, cost, estimated)
+        return self._add(Usage(0, prompt_tokens, completion_tokens, cost, estimated))
+
+    def _add(self, usage: Usage) -> Usage:
+        with self._changed:
+            self.usage += usage
+        return usage
 
     def explain_time(self) -> str:
         """Return which time limit was reached: the setting, or the rest of the step's time."""
@@ -142,11 +203,11 @@ class Budget:
             return setting
         return f"{self._seconds:.0f} s were left of the step's time; {setting}"
 
-    def _count_affordable_tokens(self, prompt_tokens: int, price: Price | None) -> float:
+    def _count_affordable_tokens(self, prompt_tokens: int, price: Price | None, usage: Usage) -> float:
         """Return the tokens that an answer may have for the rest of the money."""
         if self.limits.max_cost_usd is None or price is None:
             return float("inf")
-        left = self.limits.max_cost_usd - (self.usage.cost_usd or 0) - price.calculate_cost(prompt_tokens, 0)
+        left = self.limits.max_cost_usd - (usage.cost_usd or 0) - price.calculate_cost(prompt_tokens, 0)
         if left <= 0 or price.completion == 0:
             return float("inf") if left > 0 else 0
         return left * _TOKENS_OF_PRICE / price.completion

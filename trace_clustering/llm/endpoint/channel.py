@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Coroutine
 from typing import Any, Self
 
@@ -42,6 +41,7 @@ class Channel:
         self._log = log
         self._task = task
         self._client: openai.AsyncOpenAI | None = None
+        self._is_cancelled = False  # so that a request that is just about to begin ends too
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
@@ -52,7 +52,7 @@ class Channel:
     def __exit__(self, *_: object) -> None:
         if self._client:
             with contextlib.suppress(TimeoutError):  # connections that are still open end with the loop
-                self._run_on_loop(self._client.close(), _SECONDS_TO_CLOSE)
+                self._run_on_loop(self._client.close(), _SECONDS_TO_CLOSE, even_cancelled=True)
             self._client = None  # it is bound to this loop
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -74,8 +74,24 @@ class Channel:
                 refused=True,
             ) from None
 
-    def _run_on_loop(self, work: Coroutine[Any, Any, Any], seconds: float) -> Any:  # noqa: ANN401 - any result
+    def cancel(self) -> None:
+        """End the request that is under way in another thread, and any later one; they fail there."""
+
+        def cancel_all() -> None:
+            self._is_cancelled = True
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+
+        with contextlib.suppress(RuntimeError):  # the context has ended
+            self._loop.call_soon_threadsafe(cancel_all)
+
+    def _run_on_loop(
+        self, work: Coroutine[Any, Any, Any], seconds: float, *, even_cancelled: bool = False
+    ) -> Any:  # noqa: ANN401 - any result
         async def run_in_time() -> Any:  # noqa: ANN401 - any result
+            if self._is_cancelled and not even_cancelled:
+                work.close()
+                raise asyncio.CancelledError
             async with asyncio.timeout(seconds):
                 return await work
 
@@ -100,4 +116,4 @@ class Channel:
             f"{self._task}: {fault.reason}; trying again in {delay:g} s "
             f"({attempt + 1} of {connection.max_retries})"
         )
-        time.sleep(delay)
+        self.budget.pause(delay)

@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 
 from trace_clustering.errors import RequestTooLongError
 from trace_clustering.llm.endpoint.answers import Answer, read_answer
-from trace_clustering.llm.endpoint.budget import CHARACTERS_PER_TOKEN, Budget
+from trace_clustering.llm.endpoint.budget import CHARACTERS_PER_TOKEN, Budget, Usage
 from trace_clustering.llm.endpoint.channel import Channel
 from trace_clustering.llm.endpoint.connection import Connection
 from trace_clustering.llm.endpoint.dialect import Dialect
@@ -48,6 +48,7 @@ class Endpoint(Channel):
     ) -> None:
         super().__init__(connection, budget, log, task)
         self.dialect = dialect or Dialect()
+        self.usage = Usage()  # of this endpoint alone; the budget may have others
         self._warned = False
 
     @property
@@ -75,18 +76,19 @@ class Endpoint(Channel):
         price = self._connection.price
         attempt = 0
         while True:
-            allowed = self.dialect.limit_answer(self.budget.allow(estimate, price), characters)
-            body = write_request(messages, tools, allowed, self._connection, self.dialect)
-            self.budget.count_request()
-            try:
-                answer = self._send(client, body)
-            except Exception as error:  # any error on a malformed answer, or of a library below
-                fault = explain_fault(error, self._key)
-            else:
-                self._count_tokens(answer, estimate)
-                return answer
-            if fault.may_be_billed:
-                self.budget.count_tokens(estimate, 0, price, estimated=True)
+            with self.budget.reserve(estimate, price) as affordable:
+                self.usage += Usage(requests=1)
+                allowed = self.dialect.limit_answer(affordable, characters)
+                body = write_request(messages, tools, allowed, self._connection, self.dialect)
+                try:
+                    answer = self._send(client, body)
+                except Exception as error:  # any error on a malformed answer, or of a library below
+                    fault = explain_fault(error, self._key)
+                else:
+                    self._count_tokens(answer, estimate)
+                    return answer
+                if fault.may_be_billed:
+                    self.usage += self.budget.count_tokens(estimate, 0, price, estimated=True)
             if not self._adapt(fault, body, messages, characters):
                 self._wait_or_give_up(fault, attempt)
                 attempt += 1
@@ -122,10 +124,11 @@ class Endpoint(Channel):
         price = self._connection.price
         if answer.tokens is None:
             characters = len(answer.text) + sum(len(str(call.arguments)) for call in answer.calls)
-            self.budget.count_tokens(estimate, characters // CHARACTERS_PER_TOKEN, price, estimated=True)
+            completion = characters // CHARACTERS_PER_TOKEN
+            self.usage += self.budget.count_tokens(estimate, completion, price, estimated=True)
             return
         prompt, completion = answer.tokens
-        self.budget.count_tokens(prompt, completion, price, estimated=False)
+        self.usage += self.budget.count_tokens(prompt, completion, price, estimated=False)
         if estimate > _MIN_TOKENS_TO_COMPARE and prompt < _MIN_SHARE_COUNTED * estimate and not self._warned:
             self._warned = True
             self._log.warning(

@@ -29,12 +29,16 @@ def write_request(
         }
         if effort := parameters.pop("reasoning_effort", None):
             parameters["reasoning"] = {"effort": effort}
-        content = {"input": write_items(messages), "tools": write_tools_of_responses(tools)}
+        content: dict[str, Any] = {"input": write_items(messages)}
+        offered = write_tools_of_responses(tools)
     else:
         if dialect.tokens_parameter:
             parameters[dialect.tokens_parameter] = allowed
-        content = {"messages": _write_messages(messages, dialect), "tools": list(tools)}
+        content = {"messages": _write_messages(messages, dialect)}
+        offered = list(tools)
     sent = {name: value for name, value in parameters.items() if name not in dialect.left_out}
+    if offered:  # some endpoints refuse an empty list
+        content["tools"] = offered
     return {"model": connection.model, **content, **sent}
 
 

@@ -10,12 +10,6 @@ from trace_clustering.traces.trace import Trace
 Record = Mapping[str, Any]
 
 
-def list_rows(record: Record, name: str) -> list[Record]:
-    """Return the rows of a page, as an API gives it; the record itself if it is none."""
-    rows = record.get(name)
-    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else [record]
-
-
 @dataclass(frozen=True)
 class Format:
     """One shape in which people keep traces.

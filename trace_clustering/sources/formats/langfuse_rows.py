@@ -146,7 +146,8 @@ def _read_tool(row: Row, call: ModelCall) -> ToolCall:
     return ToolCall(
         name=read_name(row.get("name")),
         arguments=to_text(arguments),
-        result=answer.text if answer and not error else None,
+        # An empty list is no text of its own, but says that nothing was found.
+        result=(answer.text or to_text(row.get("output"))) if answer and not error else None,
         error=error or ("failed" if call.is_error else None),
         call_id=answer.call_id if answer else "",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from trace_clustering.sources.formats.contract import Format, Record, list_rows
+from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langsmith_usage import read_cost, read_tokens
 from trace_clustering.sources.history import read_exchange
 from trace_clustering.sources.messages import Message, MessageReader, parse_json_text, to_text
@@ -27,14 +27,13 @@ _NOT_SAID: Final = ("retriever", "embedding", "prompt", "parser")
 
 
 def recognize_run(record: Record) -> bool:
-    """Return whether a record has the keys of a run, or is a page of them."""
-    rows = list_rows(record, "runs")[:1]
-    return any("run_type" in row and not _KEYS.isdisjoint(row) for row in rows)
+    """Return whether a record has the keys of a run."""
+    return "run_type" in record and not _KEYS.isdisjoint(record)
 
 
 def split_run(record: Record) -> Iterator[tuple[str, Record]]:
     """Yield the run, and the runs within it, with the id of their trace."""
-    waiting = [("", run) for run in reversed(list_rows(record, "runs"))]
+    waiting: list[tuple[str, Record]] = [("", record)]
     while waiting:
         trace_id, run = waiting.pop()
         trace_id = _find_trace(run) or trace_id

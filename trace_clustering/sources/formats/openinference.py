@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from trace_clustering.sources.formats.contract import Format, Record, list_rows
+from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.otel.attributes import flatten_attributes, parse_literal
 from trace_clustering.sources.otel.rows import build_from_rows, read_id
 from trace_clustering.sources.values import make_json, read_name
@@ -13,42 +13,16 @@ _ATTRIBUTES: Final = "attributes."
 
 
 def recognize_openinference(record: Record) -> bool:
-    """Return whether a record has the context of a span, flat or nested, or is a page of such."""
-    return any(_is_span(row) for row in list_rows(record, "data")[:1])
+    """Return whether a record has the context of a span, flat or nested."""
+    if "context.trace_id" in record:
+        return True
+    context = record.get("context")  # In CSV it is a text.
+    return isinstance(context, Mapping | str) and "trace_id" in context and "attributes" in record
 
 
 def split_openinference(record: Record) -> Iterator[tuple[str, Record]]:
-    """Yield the span with the id of its trace.
-
-    Raises
-    ------
-    BadValueError
-        If a value is nested too deeply.
-    """
-    for row in list_rows(record, "data"):
-        if _is_span(row):
-            yield from _split_span(make_json(row))
-
-
-def build_from_openinference(trace_id: str, parts: Sequence[Record]) -> list[Trace]:
-    """Return the traces of which these are the spans.
-
-    Raises
-    ------
-    BadValueError
-        If a time or a number of a span is none.
-    """
-    return build_from_rows(trace_id, parts, "openinference")
-
-
-def _is_span(row: Record) -> bool:
-    if "context.trace_id" in row:
-        return True
-    context = row.get("context")  # In CSV it is a text.
-    return isinstance(context, Mapping | str) and "trace_id" in context and "attributes" in row
-
-
-def _split_span(record: Record) -> Iterator[tuple[str, Record]]:
+    """Yield the span with the id of its trace."""
+    record = make_json(record)
     context = _get_mapping(record, "context")
     trace_id = read_id(record.get("context.trace_id") or context.get("trace_id"))
     if not trace_id:
@@ -70,6 +44,17 @@ def _split_span(record: Record) -> Iterator[tuple[str, Record]]:
             "events": _read_events(record.get("events")),
         },
     )
+
+
+def build_from_openinference(trace_id: str, parts: Sequence[Record]) -> list[Trace]:
+    """Return the traces of which these are the spans.
+
+    Raises
+    ------
+    BadValueError
+        If a time or a number of a span is none.
+    """
+    return build_from_rows(trace_id, parts, "openinference")
 
 
 def _get_mapping(record: Record, name: str) -> Mapping[str, Any]:

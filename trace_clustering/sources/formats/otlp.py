@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from trace_clustering.errors import BadValueError
 from trace_clustering.sources.formats.contract import Format, Record
-from trace_clustering.sources.otel.names import RESOURCE
+from trace_clustering.sources.otel.names import COMMON, RESOURCE
+from trace_clustering.sources.otel.otel_span import is_of_llm
 from trace_clustering.sources.otel.rows import build_from_rows, read_id
 from trace_clustering.sources.values import read_name
 from trace_clustering.traces.trace import Trace
@@ -74,6 +75,10 @@ def read_attributes(value: object) -> dict[str, Any]:
 
 def _read_span(span: Record, resource: dict[str, Any]) -> Record:
     status = _get(span, "status")
+    attributes = read_attributes(_get(span, "attributes"))
+    events = [_read_event(event) for event in _list_objects(span, ("events",))]
+    if not is_of_llm(attributes, (read_name(event["name"]) for event in events)):
+        attributes = {name: attributes[name] for name in COMMON if name in attributes}
     return {
         "span_id": read_id(_get(span, "spanId", "span_id")),
         "parent_id": read_id(_get(span, "parentSpanId", "parent_span_id")),
@@ -82,16 +87,17 @@ def _read_span(span: Record, resource: dict[str, Any]) -> Record:
         "end": _get_time(span, "endTimeUnixNano", "end_time_unix_nano"),
         "status": _get(status, "code"),
         "message": _get(status, "message"),
-        "attributes": read_attributes(_get(span, "attributes")),
+        "attributes": attributes,
         "resource": resource,
-        "events": [
-            {
-                "time": _get_time(event, "timeUnixNano", "time_unix_nano"),
-                "name": _get(event, "name"),
-                "attributes": read_attributes(_get(event, "attributes")),
-            }
-            for event in _list_objects(span, ("events",))
-        ],
+        "events": events,
+    }
+
+
+def _read_event(event: Record) -> dict[str, Any]:
+    return {
+        "time": _get_time(event, "timeUnixNano", "time_unix_nano"),
+        "name": _get(event, "name"),
+        "attributes": read_attributes(_get(event, "attributes")),
     }
 
 

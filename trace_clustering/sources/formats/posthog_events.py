@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trace_clustering.errors import BadValueError
 from trace_clustering.posthog.stored_traces import DIGEST, parse_trace
-from trace_clustering.sources.formats.contract import Format, Record, list_rows
+from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.history import read_exchange
 from trace_clustering.sources.messages import Message, MessageReader, parse_json_text, to_text
 from trace_clustering.sources.span import Span
@@ -33,17 +33,17 @@ _FIELDS: Final = ("uuid", "event", "distinct_id", "timestamp")
 
 
 def recognize_event(record: Record) -> bool:
-    """Return whether these are the keys of an exported event, or of a page of them."""
-    return any(_is_event(row) for row in list_rows(record, "results")[:1])
+    """Return whether these are the keys of an exported event."""
+    event = record.get("event")
+    return isinstance(event, str) and event.startswith("$ai_") and "properties" in record
 
 
 def split_event(record: Record) -> Iterator[tuple[str, Record]]:
     """Yield the event with the id of its trace, unless it is of another kind or of no trace."""
-    for row in list_rows(record, "results"):
-        if _is_event(row) and row["event"] in _EVENTS:
-            properties = make_json(read_mapping(row["properties"]))
-            if trace_id := read_name(properties.get("$ai_trace_id")):
-                yield trace_id, {**{n: make_json(row.get(n)) for n in _FIELDS}, "properties": properties}
+    if record.get("event") in _EVENTS:
+        properties = make_json(read_mapping(record.get("properties")))
+        if trace_id := read_name(properties.get("$ai_trace_id")):
+            yield trace_id, {**{n: make_json(record.get(n)) for n in _FIELDS}, "properties": properties}
 
 
 def build_from_events(trace_id: str, events: Sequence[Record], source: str = "posthog") -> list[Trace]:
@@ -63,11 +63,6 @@ def build_from_events(trace_id: str, events: Sequence[Record], source: str = "po
         stored, key=lambda event: (to_text(event["timestamp"]), to_text(event["properties"][DIGEST]))
     )
     return [_restore(newest["properties"], traces[0].calls)]
-
-
-def _is_event(row: Record) -> bool:
-    event = row.get("event")
-    return isinstance(event, str) and event.startswith("$ai_") and "properties" in row
 
 
 def _restore(properties: dict[str, Any], calls: tuple[ModelCall, ...]) -> Trace:

@@ -13,7 +13,7 @@ from trace_clustering.sources.messages.calls import (
 )
 from trace_clustering.sources.messages.histories import KnownHistories
 from trace_clustering.sources.messages.items import is_message, read_item
-from trace_clustering.sources.messages.message import Message
+from trace_clustering.sources.messages.message import Message, get_role
 from trace_clustering.sources.messages.parts import Content, is_part
 from trace_clustering.sources.messages.texts import mark_media, parse_json_text, to_text
 from trace_clustering.sources.messages.written import read_written
@@ -77,6 +77,7 @@ class MessageReader:
         return [Message(role, to_text(value), is_guess=True)]
 
     def _read_list(self, items: list[Any], role: Role, depth: int) -> list[Message]:
+        items = [_open_pair(item) for item in items]
         if any(is_message(item) for item in items):
             return self._read_history(items, role, depth)
         if all(is_call(item) for item in items):
@@ -159,6 +160,14 @@ def _read_systems(value: Item) -> list[Message]:
     content = Content()
     content.read(text)
     return [Message("system", content.text)] if content.text else []
+
+
+def _open_pair(item: object) -> object:
+    """Return the message that a pair of a role and a text is for LangChain; any other value as it is."""
+    is_pair = isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(i, str) for i in item)
+    if not isinstance(item, list | tuple) or not is_pair or get_role(item[0]) is None:
+        return item
+    return {"role": item[0], "content": item[1]}
 
 
 def _is_holder(item: object) -> bool:

@@ -36,7 +36,7 @@ def parse_python(text: str) -> object:
     """Return the value that a text is in Python's notation; None if it is none."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 
 

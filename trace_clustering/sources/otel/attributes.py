@@ -1,10 +1,10 @@
 """Attributes of OpenTelemetry: their names are paths, and lists may be spread over numbered names."""
 
-import ast
 from collections.abc import Mapping
 from typing import Any, Final
 
 from trace_clustering.sources.messages import parse_json_text
+from trace_clustering.sources.messages.written import parse_python
 
 Attributes = Mapping[str, Any]
 # Of pandas, a list in a CSV file is a Python literal.
@@ -69,10 +69,8 @@ def parse_literal(value: object) -> object:
     """Return what a text holds that is JSON or a Python literal; any other value as it is."""
     parsed = parse_json_text(value)
     if isinstance(parsed, str) and parsed[:1] in ("[", "{") and len(parsed) <= MAX_LITERAL_CHARACTERS:
-        try:
-            return ast.literal_eval(parsed)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            return parsed
+        written = parse_python(parsed)
+        return parsed if written is None else written
     return parsed
 
 

@@ -69,9 +69,11 @@ def _read_numbered(item: object, role: str) -> object:
 def _build_message(role: str, attributes: Attributes) -> dict[str, Any]:
     body = parse_json_text(attributes.get("gen_ai.event.content"))
     content: Attributes = body if isinstance(body, dict) else attributes
-    inner = parse_json_text(content.get("message"))
-    if isinstance(inner, dict):
-        content = inner
+    message = parse_json_text(content.get("message"))
+    if isinstance(message, dict):
+        content = message
+    elif message:  # Strands has the parts there.
+        content = {**content, "content": message}
     calls = parse_json_text(content.get("tool_calls"))
     return {
         "role": role,

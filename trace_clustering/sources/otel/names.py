@@ -31,6 +31,8 @@ VECTOR_KINDS: Final = frozenset(
         *("ai.embed", "ai.embed.doembed", "ai.embedmany", "ai.embedmany.doembed"),
     }
 )
+# These ask models about the conversation, and are no part of it.
+JUDGE_KINDS: Final = frozenset({"guardrail", "evaluator"})
 TOOL_KINDS: Final = frozenset({"tool", "execute_tool", "ai.toolcall"})
 
 CHAT_MODEL: Final = (
@@ -120,7 +122,15 @@ PROPERTIES: Final = ("service.name", "service.version")
 # What is read of the resource, which is repeated for each span.
 RESOURCE: Final = (*SESSION, *USER, *ENVIRONMENT, *PROPERTIES)
 TAGS: Final = ("tag.tags", "langfuse.trace.tags", "ai.telemetry.metadata.tags")
-ERROR: Final = ("exception.message", "error.message", "error.type", "exception.type")
+ERROR: Final = (
+    "exception.message",
+    "error.message",
+    "langfuse.observation.status_message",
+    "error.type",
+    "exception.type",
+)
+# What is read of a span that is none of an LLM application, such as that of a web server around all.
+COMMON: Final = (*RESOURCE, *METADATA, *TAGS, *ERROR)
 
 INPUT: Final = (
     "input.value",

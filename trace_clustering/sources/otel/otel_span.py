@@ -1,6 +1,6 @@
 """A span of OpenTelemetry, wherever it was kept, as a row in the words of all tools."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -13,8 +13,9 @@ from trace_clustering.sources.otel.attributes import Attributes, find_first, par
 from trace_clustering.sources.otel.cut_json import parse_cut_json
 from trace_clustering.sources.otel.genai import read_attribute_messages, read_event_messages
 from trace_clustering.sources.otel.openinference import read_openinference_messages
+from trace_clustering.sources.otel.usage import read_usage
 from trace_clustering.sources.span import Span
-from trace_clustering.sources.values import read_count, read_name, read_number
+from trace_clustering.sources.values import read_name
 from trace_clustering.traces.trace import ModelCall, ToolCall
 
 
@@ -51,11 +52,17 @@ class OtelSpan:
     kind: str = ""
 
 
-def is_of_llm(span: OtelSpan) -> bool:
-    """Return whether a span is one of an LLM application, unlike those of web servers and databases."""
-    return any(key.startswith(LLM_ATTRIBUTE_PREFIXES) for key in span.attributes) or any(
-        name.startswith("gen_ai.") for name, _ in span.events
-    )
+def is_of_llm(attributes: Attributes, events: Iterable[str]) -> bool:
+    """Return whether a span is one of an LLM application, unlike those of web servers and databases.
+
+    Parameters
+    ----------
+    attributes : mapping
+    events : iterable of str
+        Names of the events of the span.
+    """
+    is_told = any(key.startswith(LLM_ATTRIBUTE_PREFIXES) for key in attributes)
+    return is_told or any(name.startswith("gen_ai.") for name in events)
 
 
 def read_span(span: OtelSpan, reader: MessageReader) -> Span:
@@ -73,14 +80,14 @@ def read_span(span: OtelSpan, reader: MessageReader) -> Span:
         span_id=span.span_id,
         parent_id=span.parent_id,
         kind=kind,
-        name=span.name,
+        name=read_name(attributes.get("langfuse.trace.name")) or span.name,
         call=_read_call(span),
         messages=_read_messages(span, kind, reader),
         session_id=read_name(find_first(everywhere, *names.SESSION)),
         user_id=read_name(find_first(everywhere, *names.USER)),
         environment=read_name(find_first(everywhere, *names.ENVIRONMENT)),
         tags=_read_tags(find_first(attributes, *names.TAGS)),
-        tool=_read_tool(span) if kind == "tool" else None,
+        tool=_read_tool(span) if kind == "tool" and not _is_judge(span) else None,
         properties=_read_properties(everywhere),
     )
 
@@ -99,7 +106,7 @@ def _read_properties(attributes: Attributes) -> dict[str, Any]:
 
 def _find_kind(span: OtelSpan) -> Literal["model", "tool", "other"]:
     kinds = _list_kinds(span)
-    if any(kind in names.TOOL_KINDS for kind in kinds):
+    if any(kind in names.TOOL_KINDS or kind in names.JUDGE_KINDS for kind in kinds):
         return "tool"
     if any(kind in names.MODEL_KINDS for kind in kinds):
         return "model"
@@ -120,7 +127,7 @@ def _list_kinds(span: OtelSpan) -> list[str]:
 
 def _read_call(span: OtelSpan) -> ModelCall:
     attributes = span.attributes
-    is_error = span.is_error or bool(attributes.get("error.type"))
+    is_error, usage = _has_failed(span), read_usage(attributes)
     latency = (span.end - span.start).total_seconds() if span.start and span.end else None
     return ModelCall(
         span_id=span.span_id,
@@ -128,9 +135,9 @@ def _read_call(span: OtelSpan) -> ModelCall:
         provider=read_name(find_first(attributes, *names.PROVIDER)),
         start=span.start,
         end=span.end,
-        input_tokens=_count_input(attributes),
-        output_tokens=read_count(find_first(attributes, *names.OUTPUT_TOKENS), "the number of output tokens"),
-        cost=read_number(find_first(attributes, *names.COST), "the cost"),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost=usage.cost,
         latency=latency,
         is_error=is_error,
         error=_read_error(span) if is_error else "",
@@ -139,13 +146,9 @@ def _read_call(span: OtelSpan) -> ModelCall:
     )
 
 
-def _count_input(attributes: Attributes) -> int | None:
-    """Return all input tokens; some libraries leave out what was read from and written to a cache."""
-    tokens = read_count(find_first(attributes, *names.INPUT_TOKENS), "the number of input tokens")
-    kinds = (names.CACHE_READ_TOKENS, names.CACHE_WRITE_TOKENS)
-    counts = (read_count(find_first(attributes, *kind), "the number of cached tokens") for kind in kinds)
-    cached = sum(count or 0 for count in counts)
-    return tokens + cached if tokens is not None and cached > tokens else tokens
+def _has_failed(span: OtelSpan) -> bool:
+    level = read_name(span.attributes.get("langfuse.observation.level"))
+    return span.is_error or bool(span.attributes.get("error.type")) or level == "ERROR"
 
 
 def _read_error(span: OtelSpan) -> str:
@@ -190,11 +193,15 @@ def _is_about_vectors(span: OtelSpan) -> bool:
     return any(kind in names.VECTOR_KINDS for kind in _list_kinds(span))
 
 
+def _is_judge(span: OtelSpan) -> bool:
+    return any(kind in names.JUDGE_KINDS for kind in _list_kinds(span))
+
+
 def _read_tool(span: OtelSpan) -> ToolCall:
     attributes = span.attributes
     result = find_first(attributes, *names.TOOL_RESULT)
     error = _read_error(span) or to_text(result)
-    is_error = span.is_error or bool(attributes.get("error.type"))
+    is_error = _has_failed(span)
     return ToolCall(
         name=read_name(find_first(attributes, *names.TOOL_NAME)) or span.name.removeprefix("execute_tool "),
         arguments=to_text(find_first(attributes, *names.TOOL_ARGUMENTS)),

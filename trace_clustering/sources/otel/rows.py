@@ -50,7 +50,7 @@ def build_from_rows(trace_id: str, rows: Sequence[Record], source: str) -> list[
         if _is_addition(row):
             added.setdefault(row["span_id"], []).extend(row["events"])
     spans = [_read_row(row, added.get(row["span_id"], [])) for row in rows if not _is_addition(row)]
-    if not any(map(is_of_llm, spans)):
+    if not any(is_of_llm(span.attributes, (name for name, _ in span.events)) for span in spans):
         return []
     reader = MessageReader()
     return build_traces(trace_id, (read_span(span, reader) for span in spans), source)

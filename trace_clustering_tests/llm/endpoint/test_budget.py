@@ -1,5 +1,6 @@
 """At every limit the agent ends: its labels stay, other clusters get a fallback, and the report names it."""
 
+import threading
 import time
 from typing import Any
 
@@ -164,3 +165,35 @@ class TestBudget:
         before = running.seconds_left()
         time.sleep(0.01)
         assert running.seconds_left() < before <= 30
+
+    def test_what_is_under_way_is_kept_from_others_until_it_is_counted(self) -> None:
+        shared = budget(max_completion_tokens=1000, max_answer_tokens=600)
+        with shared.reserve(100, None) as first, shared.reserve(100, None) as second:
+            assert (first, second) == (600, 400)
+            with pytest.raises(LimitReachedError, match="max_completion_tokens"):
+                shared.allow(100, None)
+            shared.count_tokens(100, 50, None, estimated=False)
+        assert shared.allow(100, None) == 600
+        assert shared.usage.requests == 2
+
+    def test_a_request_waits_for_what_others_may_give_back(self) -> None:
+        shared = budget(max_completion_tokens=700, max_answer_tokens=600)
+        allowed: list[int] = []
+
+        def ask() -> None:
+            with shared.reserve(0, None) as tokens:
+                allowed.append(tokens)
+
+        waiting = threading.Thread(target=ask)
+        with shared.reserve(0, None):
+            waiting.start()
+            assert allowed == []
+        waiting.join()
+        assert allowed == [600]
+
+    def test_a_stopped_budget_allows_nothing_and_wakes_who_waits(self) -> None:
+        shared = budget()
+        shared.stop("it was stopped")
+        shared.pause(10_000)
+        with pytest.raises(LimitReachedError, match="it was stopped"), shared.reserve(0, None):
+            pass

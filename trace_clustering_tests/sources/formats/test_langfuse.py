@@ -202,6 +202,11 @@ def test_scores_are_langfuses_but_no_traces() -> None:
     assert build_all([score]) == []
 
 
+def test_a_tool_that_found_nothing_has_a_result() -> None:
+    tool = make_observation(id="o2", type="TOOL", name="find", input="{}", output="[]")
+    assert [call.result for call in build_one(make_observation(), tool).tool_calls] == ["[]"]
+
+
 def test_a_bad_time_says_which_field_and_what_it_holds() -> None:
     with pytest.raises(BadValueError, match=r"start_time must be a time, not 'yesterday'"):
         build_one(make_observation(start_time="yesterday"))

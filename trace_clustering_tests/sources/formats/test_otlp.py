@@ -9,6 +9,8 @@ import pytest
 
 from trace_clustering.errors import BadValueError
 from trace_clustering.sources.formats.otlp import OTLP
+from trace_clustering.sources.read_report import ReadReport
+from trace_clustering.sources.read_traces import read_traces
 from trace_clustering.traces.trace import ToolCall, Trace
 from trace_clustering_tests.sources.formats.building import build_one, build_traces
 from trace_clustering_tests.sources.formats.conversations import (
@@ -333,6 +335,14 @@ def test_spans_of_a_web_server_alone_are_no_trace() -> None:
     assert build_traces(OTLP, [make_request(span)]) == []
 
 
+def test_traces_without_a_language_model_are_counted(tmp_path: Path) -> None:
+    server = make_span(attributes={"http.method": "GET"}, traceId="ab" * 16)
+    (tmp_path / "spans.jsonl").write_text(json.dumps(make_request(make_chat(), server)))
+    report = ReadReport()
+    assert len(list(read_traces([tmp_path / "spans.jsonl"], report))) == 1
+    assert report.left_out == {"traces of programs without a language model": 1}
+
+
 def test_a_web_server_may_be_the_root() -> None:
     server = make_span("1a", attributes={"http.method": "POST", "user.id": "ann"}, name="POST /chat")
     trace = build(server, make_chat("2b", "1a"))
@@ -494,3 +504,51 @@ def test_content_that_was_cut_is_read_as_far_as_it_goes() -> None:
 def test_cached_tokens_are_input(tokens: int, total: int) -> None:
     cached = {"usage__cache_read__input_tokens": 100, "usage__cache_creation__input_tokens": 5}
     assert build(make_chat(usage__input_tokens=tokens, **cached)).input_tokens == total
+
+
+def test_content_of_strands_is_on_the_message_of_the_choice() -> None:
+    events = [
+        ("gen_ai.user.message", {"content": json.dumps([{"text": "Where is my parcel?"}])}),
+        ("gen_ai.choice", {"message": json.dumps([{"text": "It is here."}]), "finish_reason": "end_turn"}),
+    ]
+    assert list_said(build(make_span(events=events))) == SAID
+
+
+@pytest.mark.parametrize("kind", ["GUARDRAIL", "EVALUATOR"])
+def test_what_a_judge_asks_a_model_is_no_part_of_the_conversation(kind: str) -> None:
+    asked = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Is this polite?"}]}])
+    agent = make_span("1a", attributes={"gen_ai.operation.name": "invoke_agent"})
+    judge = make_span("3c", "1a", attributes={"openinference.span.kind": kind})
+    spans = [agent, make_chat("2b", "1a"), judge, make_chat("4d", "3c", input__messages=asked)]
+    main, judged = build_traces(OTLP, [make_request(*spans)])
+    assert (list_said(main), main.tool_calls, main.is_automation) == (SAID, (), False)
+    assert (judged.list_texts("user"), judged.is_automation) == (["Is this polite?"], True)
+
+
+def test_spans_of_langfuses_own_library_are_read() -> None:
+    attributes = {
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.model.name": "small",
+        "langfuse.observation.input": json.dumps([{"role": "user", "content": "Where is my parcel?"}]),
+        "langfuse.observation.output": json.dumps({"role": "assistant", "content": "It is here."}),
+        "langfuse.observation.usage_details": json.dumps({"input": 12, "output": 6, "total": 18}),
+        "langfuse.observation.cost_details": json.dumps({"total": 0.25}),
+        "langfuse.observation.level": "ERROR",
+        "langfuse.observation.status_message": "too slow",
+        "langfuse.trace.name": "shop",
+        "langfuse.trace.tags": ["vip"],
+        "langfuse.trace.metadata.plan": "pro",
+        "langfuse.environment": "test",
+        "session.id": "s1",
+    }
+    trace = build(make_span(attributes=attributes))
+    assert (list_said(trace), trace.models, trace.name) == (SAID, ("small",), "shop")
+    assert (trace.input_tokens, trace.output_tokens, trace.cost) == (12, 6, 0.25)
+    assert (trace.is_error, trace.error, trace.environment) == (True, "too slow", "test")
+    assert (trace.session_id, trace.tags, trace.properties) == ("s1", ("vip",), {"plan": "pro"})
+
+
+def test_tokens_of_mlflow_are_read() -> None:
+    usage = json.dumps({"input_tokens": 12, "output_tokens": 6, "total_tokens": 18})
+    trace = build(make_span(attributes={"mlflow.spanType": '"LLM"', "mlflow.chat.tokenUsage": usage}))
+    assert (trace.input_tokens, trace.output_tokens) == (12, 6)

@@ -135,12 +135,6 @@ def test_own_properties_are_kept() -> None:
     assert build_one(POSTHOG, event).properties == {"plan": "pro"}
 
 
-def test_a_page_of_the_api_holds_events() -> None:
-    page = {"results": [make_event(span_id="1"), make_event(span_id="2")], "next": None}
-    assert POSTHOG.recognizes(page)
-    assert len(build_one(POSTHOG, page).calls) == 2
-
-
 def test_other_events_hold_nothing_of_a_trace() -> None:
     assert build_traces(POSTHOG, [make_event("$ai_metric"), make_event("$ai_feedback")]) == []
 

@@ -331,9 +331,16 @@ def test_nothing_is_no_message(value: object) -> None:
     assert read_messages(value) == []
 
 
+def test_pairs_of_a_role_and_a_text_are_messages() -> None:
+    pairs = {"messages": [["system", "Be kind."], ("human", "Is it sunny?")]}
+    assert read_messages(pairs) == [Message("system", "Be kind."), Message("user", "Is it sunny?")]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
+        (["user", "lamp"], "user\nlamp"),
+        ("{'role': {[]: 1}}", "{'role': {[]: 1}}"),
         ("Is it {sunny}?", "Is it {sunny}?"),
         ("[not JSON]", "[not JSON]"),
         ("user: that is my name", "user: that is my name"),
