@@ -19,11 +19,8 @@ from trace_clustering.traces.trace import Trace
 
 TrackProgress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
-<<<<<<< HEAD
 _OTHER_KINDS: Final = "files that are no JSON, CSV or Parquet"
-=======
 _NO_LLM: Final = "traces of programs without a language model"
->>>>>>> main
 _REPEATED: Final = "records whose trace comes again later"
 
 
