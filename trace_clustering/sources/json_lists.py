@@ -10,6 +10,8 @@ from trace_clustering.sources.json_values import CUT, TEXT_PATTERN, Splitter
 
 # What stands around the list is read again with each item.
 _MAX_CONTEXT_BYTES: Final = 1024**2
+# How many beginnings of a text, each longer than the next, are searched for a list that is open there.
+_LOOKS: Final = 16
 _TO_BRACKET: Final = re.compile(
     rb'[^"{}\[\]]*+(?:"' + TEXT_PATTERN + rb'"[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL
 )
@@ -107,10 +109,11 @@ def _split_list(
 
 def _find_long_list(text: bytearray, max_bytes: int) -> _LongList | None:
     """Return the outermost list that fills most of a text with items that are not too long."""
-    for length in (len(text), len(text) // 2):  # the list may end shortly before the end of what was read
+    # The list may end before the end of what was read, and others may stand before it.
+    for length in (len(text) * part // _LOOKS for part in range(_LOOKS, 0, -1)):
         found = _find_open_brackets(text[:length])
         for index, bracket in enumerate(found):
-            is_long = length - bracket.position > max_bytes // 4
+            is_long = length - bracket.position > max_bytes // 8
             if bracket.bracket == _LIST and is_long and length - bracket.item <= max_bytes // 4:
                 return _take_long_list(text, found[: index + 1])
     return None
