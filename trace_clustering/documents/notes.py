@@ -11,6 +11,7 @@ from trace_clustering.traces.trace import Trace
 
 MAX_NOTES: Final = 8
 MAX_NOTE_LENGTH: Final = 240
+_MAX_READ_CHARACTERS = 4_000  # of an error, which can be a whole page
 
 
 def list_notes(trace: Trace) -> list[str]:
@@ -18,7 +19,7 @@ def list_notes(trace: Trace) -> list[str]:
     notes = [*_list_trace_errors(trace), *_list_call_errors(trace), *_list_tool_errors(trace)]
     if is_unanswered(trace):
         notes.append("The last message of the user was not answered")
-    lines = (clean_line(note, MAX_NOTE_LENGTH) for note in notes)
+    lines = (clean_line(note[:_MAX_READ_CHARACTERS], MAX_NOTE_LENGTH) for note in notes)
     return list(dict.fromkeys(lines))[:MAX_NOTES]
 
 
