@@ -16,6 +16,8 @@ MAX_BULLETS: Final = 8
 MAX_BULLET_LENGTH: Final = 240
 NO_TEXT_TITLE: Final = "Trace without text"
 _MAX_TOOLS_IN_TITLE = 3
+# Of a message, title and bullets show a few hundred characters; the rest need not be cleaned.
+_MAX_READ_CHARACTERS = 4_000
 
 
 def extract_summary(trace: Trace) -> TraceSummary:
@@ -26,29 +28,36 @@ def extract_summary(trace: Trace) -> TraceSummary:
     """
     if trace.summary is not None:
         return trace.summary
-    title, *bullets = _list_requests(trace) or [_name_trace(trace)]
+    title, bullets = _list_requests(trace)
     return TraceSummary(
-        title=title,
+        title=title or _name_trace(trace),
         flow_diagram=write_flow(trace),
-        bullets=bullets[:MAX_BULLETS],
+        bullets=bullets,
         interesting_notes=list_notes(trace),
         trace_timestamp=format_time(trace.start) if trace.start else "",
         trace_id=trace.trace_id,
     )
 
 
-def _list_requests(trace: Trace) -> list[str]:
-    """Return what the person asked, each once, as lines; the first is the title."""
-    texts = [unwrap_text(text) for text in trace.list_texts("user")]
-    asked = [text for text in texts if text and not is_filler(text)] or [text for text in texts if text]
-    if not asked:
-        return []
-    if len(asked) > 1 and is_closing(asked[-1]):
-        asked.pop()
-    title, rest = _split_title(asked[0])
-    bullets = (clean_line(text, MAX_BULLET_LENGTH) for text in (rest, *asked[1:]) if not is_filler(text))
-    lines = (line for line in (title, *bullets) if line)
-    return list(dict.fromkeys(lines))
+def _list_requests(trace: Trace) -> tuple[str, list[str]]:
+    """Return what the person first asked, and what else, each once; both are empty if nothing was asked."""
+    texts = trace.list_texts("user")
+    title, bullets = "", list[str]()
+    for number, text in enumerate(texts, start=1):
+        asked = unwrap_text(text)[:_MAX_READ_CHARACTERS]
+        if is_filler(asked) or (title and number == len(texts) and is_closing(asked)):
+            continue
+        if not title:
+            title, asked = _split_title(asked)
+        line = clean_line(asked, MAX_BULLET_LENGTH)
+        if not is_filler(line) and line not in (title, *bullets):
+            bullets.append(line)
+        if len(bullets) == MAX_BULLETS:
+            break
+    if not title:  # greetings alone
+        first = next((asked for text in texts if (asked := unwrap_text(text))), "")
+        title = _capitalize(cut_line(first[:_MAX_READ_CHARACTERS]))
+    return title, bullets
 
 
 def _split_title(text: str) -> tuple[str, str]:
@@ -87,4 +96,4 @@ def _name_trace(trace: Trace) -> str:
     calls = f"Calls {', '.join(tools[:_MAX_TOOLS_IN_TITLE])}" if tools else ""
     answers = trace.list_texts("assistant") + trace.list_texts("tool")
     candidates = (trace.name, calls, answers[0] if answers else "", NO_TEXT_TITLE)
-    return next(line for text in candidates if (line := cut_line(text)))
+    return next(line for text in candidates if (line := cut_line(text[:_MAX_READ_CHARACTERS])))

@@ -75,12 +75,12 @@ class Summarizer:
 
     def tell_start(self, traces: Iterable[Trace]) -> SummaryEstimate | None:
         """Log what a model would take for these traces, and the limits; None if none is asked."""
-        if self._connection is None:
+        if self._connection is None or self._shared is None:
             return None
         told = len(write_rules(self._options.instructions)) + len(str(SUMMARY_TOOL))
         estimate = estimate_usage(traces, self._options, told, self._connection.price)
         names = ("max_requests", "max_prompt_tokens", "max_completion_tokens", "max_cost_usd")
-        limits = ", ".join(f"{name} = {getattr(self._options, name)}" for name in names)
+        limits = ", ".join(f"{name} = {getattr(self._shared.limits, name)}" for name in names)
         self._log.info(
             f"Summaries: {self._connection.model} is asked for {estimate.describe()}; limits: {limits}"
         )

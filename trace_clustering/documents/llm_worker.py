@@ -15,7 +15,7 @@ from trace_clustering.errors import (
     RequestTooLongError,
     UnreadableAnswerError,
 )
-from trace_clustering.llm.endpoint.budget import Budget, Usage
+from trace_clustering.llm.endpoint.budget import Budget, Limits, Usage
 from trace_clustering.llm.endpoint.connection import Connection
 from trace_clustering.llm.endpoint.dialect import Dialect
 from trace_clustering.traces.summary import TraceSummary
@@ -46,6 +46,11 @@ class Shared:
         self._endpoints: list[Endpoint] = []
         self._failures = 0
         self._lock = threading.Lock()
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that hold for all threads together."""
+        return self._budget.limits
 
     def open_endpoint(self) -> "Endpoint":
         """Return an endpoint for one thread, open until `close_endpoints`."""

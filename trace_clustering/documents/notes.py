@@ -11,14 +11,19 @@ from trace_clustering.traces.trace import Trace
 
 MAX_NOTES: Final = 8
 MAX_NOTE_LENGTH: Final = 240
+# What Claude Code writes in the place of a message.
+_INTERRUPTION: Final = "[Request interrupted by user"
+_MAX_READ_CHARACTERS = 4_000  # of an error, which can be a whole page
 
 
 def list_notes(trace: Trace) -> list[str]:
-    """Return errors of the trace, its calls and its tools, and whether the task was left unfinished."""
+    """Return errors of the trace, its calls and its tools, and whether its end was left open."""
     notes = [*_list_trace_errors(trace), *_list_call_errors(trace), *_list_tool_errors(trace)]
     if is_unanswered(trace):
         notes.append("The last message of the user was not answered")
-    lines = (clean_line(note, MAX_NOTE_LENGTH) for note in notes)
+    if any(text.startswith(_INTERRUPTION) for text in trace.list_texts("user")):
+        notes.append("The user interrupted the assistant")
+    lines = (clean_line(note[:_MAX_READ_CHARACTERS], MAX_NOTE_LENGTH) for note in notes)
     return list(dict.fromkeys(lines))[:MAX_NOTES]
 
 

@@ -30,7 +30,7 @@ from trace_clustering_tests.documents.conversations import call_tools, make_trac
         ("こんにちは。返品したいです。", "返品したいです。"),
         ("안녕하세요. 환불하고 싶어요.", "환불하고 싶어요."),
         ("مرحبا، أين طلبي؟", "أين طلبي؟"),
-        ("Thanks", "Thanks"),
+        ("hi", "Hi"),
         ("Hey 👋", "Hey 👋"),
         ("https://example.com/x summarize it", "https://example.com/x summarize it"),
         ("iPhone is broken", "iPhone is broken"),

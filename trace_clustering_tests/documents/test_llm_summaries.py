@@ -292,7 +292,10 @@ def test_the_start_tells_what_it_would_take(
     serve: Callable[[Model], LLMServer], caplog: pytest.LogCaptureFixture
 ) -> None:
     server = serve(lambda _: WRITES)
-    llm, options = make_llm(server, prices=PRICES), SummaryOptions(method="llm", max_requests=2, parallel=1)
+    llm, options = (
+        make_llm(server, prices=PRICES, max_cost_usd=3),
+        SummaryOptions(method="llm", max_requests=2, parallel=1),
+    )
     estimate = Summarizer(options, llm).tell_start(make_traces(3))
     assert estimate is not None
     assert estimate.traces == 3
@@ -300,6 +303,7 @@ def test_the_start_tells_what_it_would_take(
         found = list(summarize_traces(make_traces(3), options, llm))
     assert caplog.messages[0].startswith("Summaries: gpt-5.1 is asked for 3 traces, about")
     assert "max_requests = 2" in caplog.messages[0]
+    assert caplog.messages[0].endswith("max_cost_usd = 3.0")
     assert all("parcel" not in message for message in caplog.messages)
     counted = sum(one.usage.prompt_tokens for one in found) / 2 * 3
     assert 0.7 * counted < estimate.prompt_tokens < 1.3 * counted

@@ -63,6 +63,11 @@ def test_a_single_message_without_any_answer_is_no_abandoned_task() -> None:
     assert list_notes(make_trace("Where?")) == []
 
 
+def test_an_interruption_is_noted() -> None:
+    notes = list_notes(make_trace("Mend it.", "I begin.", "[Request interrupted by user for tool use]"))
+    assert notes == ["The user interrupted the assistant"]
+
+
 def test_notes_are_limited() -> None:
     tools = tuple(ToolCall(f"tool_{i}", error="x" * 10_000) for i in range(30))
     notes = list_notes(make_trace("Where?", "Here.", tools=tools))

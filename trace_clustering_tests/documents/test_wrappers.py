@@ -40,6 +40,22 @@ LOG = "2025-01-01 00:00:01,123 [17] 0x7f {a=1} <500>\n" * 30
             "<command-args>PR 12</command-args>",
             "/review \n\nPR 12",
         ),
+        (
+            "Below is it.\n\n### Instruction:\nSort the list.\n\n### Input:\n3, 1\n\n### Response:",
+            "Sort the list.",
+        ),
+        (
+            "Write a program that doubles.\nInput:\n3\nOutput:\n6",
+            "Write a program that doubles.\nInput:\n3\nOutput:\n6",
+        ),
+        ("# Context from my IDE:\n\n## Open file: a.py\n\n## My request for Codex:\nfix it", "fix it"),
+        ("# AGENTS.md instructions for /x\n\n<INSTRUCTIONS>\nBe brief.\n</INSTRUCTIONS>", ""),
+        ("<attachments>\na\n</attachments>\n<userRequest>\nrename it\n</userRequest>", "rename it"),
+        (
+            "Context is below.\n---\nParis is big.\n---\nAnswer the query.\nQuery: How big?\nAnswer: ",
+            "How big?",
+        ),
+        ("<@U02ABCDEF> where is it?", "where is it?"),
         ("I have this question: why is the sky blue?", "I have this question: why is the sky blue?"),
         ("Why does this fail?\n```python\nprint(1\n```", "Why does this fail?"),
         ("```python\nprint(1)\n```", "```python\nprint(1)\n```"),
