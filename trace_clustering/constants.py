@@ -46,7 +46,7 @@ MAX_GROUPING_BYTES: Final = 64 * 1024**2
 # A longer text of a record is no property to filter by.
 MAX_PROPERTY_LENGTH: Final = 200
 # A larger trace is left out.
-MAX_TRACE_BYTES: Final = 256 * 1024**2
+MAX_TRACE_BYTES: Final = 128 * 1024**2
 MAX_STDIN_BYTES: Final = 8 * 1024**3
 MAX_PARTS: Final = 10_000
 # Traces shrink to a fifth, equal bytes to a thousandth.

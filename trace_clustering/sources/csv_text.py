@@ -50,15 +50,15 @@ def read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
                 yield number, {name: cell or None for name, cell in zip(names, cells, strict=False)}
     except (csv.Error, OverflowError) as error:
         raise InvalidRecordError(
-            f"{path} is no CSV that can be read, what comes after row {number} has no end within "
-            f"{MAX_RECORD_BYTES // 1024**2} MiB: {error}; is a quote not closed?"
+            f"{path} cannot be read as CSV after row {number}: {error or 'a line without end'}; look for a "
+            "quote that is not closed, or for lines that end in a carriage return alone"
         ) from error
 
 
 def _decode_lines(path: Path) -> Iterator[str]:
     for _, line in split_lines(read_text_blocks(path)):
         if isinstance(line, str):
-            raise csv.Error(f"a line {line}")
+            raise csv.Error(f"the next line {line}")
         yield line.decode(errors="surrogateescape") + "\n"
 
 

@@ -59,9 +59,14 @@ class PartStore:
     ----------
     max_bytes : int
         In memory, of all parts together.
+
+    Attributes
+    ----------
+    part_count : int
     """
 
     def __init__(self, max_bytes: int = MAX_GROUPING_BYTES) -> None:
+        self.part_count = 0
         self._open = ExitStack()
         limit = max(max_bytes // _BUCKETS, 1)
         buckets = (tempfile.SpooledTemporaryFile(limit) for _ in range(_BUCKETS))  # noqa: SIM115
@@ -85,6 +90,7 @@ class PartStore:
         RecursionError
             If the part is nested too deeply.
         """
+        self.part_count += 1
         digest = _digest_id(part.trace_id)
         content = pickle.dumps(tuple(part), protocol=5)
         try:

@@ -1,6 +1,7 @@
 """Finds the files that a path stands for, and refuses what is no file before it is opened."""
 
 import os
+import re
 import shutil
 import stat
 import sys
@@ -24,6 +25,8 @@ RECORD_SUFFIXES: Final = (*JSON_SUFFIXES, *PARQUET_SUFFIXES)
 TRACE_SUFFIXES: Final = (*RECORD_SUFFIXES, *CSV_SUFFIXES)
 _BLOCK_BYTES: Final = 1024**2
 _PARQUET_MARK: Final = b"PAR1"
+# A name, perhaps in quotes, and what separates it from the next.
+_CSV: Final = re.compile(rb'(?:\xef\xbb\xbf)?(?:sep=.|[\w .$-]*[,;\t|]|"[^"\n]+"[,;\t|])')
 _KINDS: Final = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFCHR: "a device",
@@ -33,8 +36,10 @@ _KINDS: Final = {
 
 
 @contextmanager
-def open_input(path: Path) -> Iterator[Path]:
+def open_input(path: Path, suffixes: Sequence[str] = RECORD_SUFFIXES) -> Iterator[Path]:
     """Give the file or folder to read; `-` is standard input, which is kept in a file for the time being.
+
+    What begins as neither JSON nor Parquet does is taken for CSV, if that is among the suffixes.
 
     Raises
     ------
@@ -48,15 +53,18 @@ def open_input(path: Path) -> Iterator[Path]:
         raise InvalidRecordError("Nothing is piped to standard input, which - stands for; name a file")
     folder = Path(tempfile.mkdtemp(prefix="trace_clustering_"))
     try:
-        yield _keep_standard_input(sys.stdin.buffer, folder)
+        yield _keep_standard_input(sys.stdin.buffer, folder, suffixes)
     finally:
         shutil.rmtree(folder)
 
 
-def list_parts(path: Path, suffixes: Sequence[str] = RECORD_SUFFIXES) -> list[Path]:
+def list_parts(
+    path: Path, suffixes: Sequence[str] = RECORD_SUFFIXES, others: list[Path] | None = None
+) -> list[Path]:
     """Return the files that a file or folder stands for, in the order of their names.
 
-    In a folder, files with other endings than these and those whose names begin with `.` or `_` are left out.
+    In a folder, files whose names begin with `.` or `_` are left out, and so are those with other endings
+    than these; `others` is given the latter.
 
     Raises
     ------
@@ -69,8 +77,10 @@ def list_parts(path: Path, suffixes: Sequence[str] = RECORD_SUFFIXES) -> list[Pa
     parts: list[Path] = []
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        visible = (Path(folder, name) for name in names if not name.startswith((".", "_")))
+        visible = [Path(folder, name) for name in names if not name.startswith((".", "_"))]
         parts += [file for file in visible if find_suffix(file) in suffixes]
+        if others is not None:
+            others += [file for file in visible if find_suffix(file) not in suffixes]
         if len(parts) > MAX_PARTS:
             raise InvalidRecordError(f"The folder {path} holds more than {MAX_PARTS} files; load parts of it")
     if not parts:
@@ -117,8 +127,13 @@ def _stat(path: Path) -> os.stat_result:
         raise InvalidRecordError(f"{path} cannot be read: {error}") from error
 
 
-def _keep_standard_input(source: BinaryIO, folder: Path) -> Path:
+def _keep_standard_input(source: BinaryIO, folder: Path, suffixes: Sequence[str]) -> Path:
     first = source.read(_BLOCK_BYTES)
-    path = folder / ("standard_input" + (".parquet" if first.startswith(_PARQUET_MARK) else ".json"))
+    suffix = ".json"
+    if first.startswith(_PARQUET_MARK):
+        suffix = ".parquet"
+    elif _CSV.match(first) and ".csv" in suffixes:
+        suffix = ".csv"
+    path = folder / f"standard_input{suffix}"
     write_blocks(chain([first], iter(lambda: source.read(_BLOCK_BYTES), b"")), path, "Standard input")
     return path

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from trace_clustering.constants import MAX_RECORD_BYTES, MAX_SKIPPED_BYTES
 from trace_clustering.errors import InvalidRecordError
 from trace_clustering.sources.inputs import find_suffix
+from trace_clustering.sources.json_arrays import read_sound_objects
 from trace_clustering.sources.json_lists import JsonText, split_objects
 from trace_clustering.sources.json_values import TOO_LONG, split_values
 from trace_clustering.sources.packed import USUAL_PACKING_RATIO, is_packed, read_text_blocks
@@ -66,12 +67,14 @@ def read_json(path: Path, *, in_pieces: bool = False) -> Iterator[tuple[int, dic
     form, blocks = _open_text(path)
     number = 0
     try:
-        for number, (text, is_piece) in _split_text(form, blocks, in_pieces=in_pieces):
-            if isinstance(text, str):
-                yield number, text
-            elif text.strip():
-                row = _parse(text)
-                yield number, Piece(row) if is_piece and isinstance(row, dict) else row
+        for number, value in _split_text(form, blocks, in_pieces=in_pieces):
+            if isinstance(value, dict):
+                yield number, value
+            elif isinstance(value.content, str):
+                yield number, value.content
+            elif value.content.strip():
+                row = _parse(value.content)
+                yield number, Piece(row) if value.is_piece and isinstance(row, dict) else row
     except OverflowError:
         raise InvalidRecordError(
             f"{path} is no file of records: what begins after number {number} is far longer than "
@@ -79,15 +82,37 @@ def read_json(path: Path, *, in_pieces: bool = False) -> Iterator[tuple[int, dic
         ) from None
 
 
-def _split_text(form: Form, blocks: Iterator[bytes], *, in_pieces: bool) -> Iterator[tuple[int, JsonText]]:
+def _split_text(
+    form: Form, blocks: Iterator[bytes], *, in_pieces: bool
+) -> Iterator[tuple[int, dict[str, Any] | JsonText]]:
+    """Yield each value with its number: its text, or the value itself where it was parsed on the way."""
     if form == "lines":
         for number, line in split_lines(blocks):
             yield number, JsonText(line, is_piece=False)
-    elif form == "objects" and in_pieces:
+    elif form == "array":
+        yield from _split_array(blocks)
+    elif in_pieces:
         yield from enumerate(split_objects(blocks), start=1)
     else:
-        for number, value in enumerate(split_values(blocks, in_array=form == "array"), start=1):
+        for number, value in enumerate(split_values(blocks, in_array=False), start=1):
             yield number, JsonText(value, is_piece=False)
+
+
+def _split_array(blocks: Iterator[bytes]) -> Iterator[tuple[int, dict[str, Any] | JsonText]]:
+    sound = read_sound_objects(blocks)
+    number, rest = 0, b""
+    while True:
+        try:
+            row = next(sound)
+        except StopIteration as ended:
+            rest = ended.value
+            break
+        number += 1
+        yield number, row
+    # What is damaged or long is found by its brackets.
+    values = split_values(chain([b"[" + rest], blocks), in_array=True)
+    for place, value in enumerate(values, start=number + 1):
+        yield place, JsonText(value, is_piece=False)
 
 
 def find_unit(path: Path) -> str:

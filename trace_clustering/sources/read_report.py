@@ -2,9 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from trace_clustering.sources.bad_records import BadRecordCount
 from trace_clustering.text import escape_controls
+
+_MAX_FILES_SHOWN: Final = 5
 
 
 @dataclass
@@ -48,7 +51,11 @@ class ReadReport(BadRecordCount):
             lines.append(f"{self.automation:,} of them no person started (sub-agents and the like).")
         if self.repaired:
             lines.append(f"{self.repaired:,} records held what is no character; \ufffd stands for it now.")
-        lines += [f"Left out: {count:,} {reason}." for reason, count in sorted(self.left_out.items())]
+        lines += [f"Left out {reason}: {count:,}." for reason, count in sorted(self.left_out.items())]
+        if self.unknown_files:
+            names = ", ".join(map(escape_controls, self.unknown_files[:_MAX_FILES_SHOWN]))
+            more = len(self.unknown_files) - _MAX_FILES_SHOWN
+            lines.append(f"No known format was found in {names}{f' and {more:,} more' if more > 0 else ''}.")
         if self.bad_count:
             lines.append(f"Left out {self.describe_bad_records()}")
         return lines

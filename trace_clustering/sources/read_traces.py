@@ -1,7 +1,8 @@
 """Reads traces from files and folders, in whatever known format they are."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from trace_clustering.traces.trace import Trace
 
 TrackProgress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
+_OTHER_KINDS: Final = "files that are no JSON, CSV or Parquet"
 _NO_LLM: Final = "traces of programs without a language model"
 _REPEATED: Final = "records whose trace comes again later"
 
@@ -56,14 +58,19 @@ def read_traces(
     with PartStore() as store:
         reader = PartReader(store, report, named)
         for path in paths:
-            with open_input(path) as root:
-                files = [file for file in list_parts(root, TRACE_SUFFIXES) if file.resolve() not in seen]
+            with open_input(path, TRACE_SUFFIXES) as root:
+                others: list[Path] = []
+                files = [f for f in list_parts(root, TRACE_SUFFIXES, others) if f.resolve() not in seen]
+                report.left_out.update({_OTHER_KINDS: len(others)} if others else {})
                 seen |= {file.resolve() for file in files}
                 rows = chain.from_iterable(reader.read_file(file, root) for file in files)
                 for _ in track(rows, sum(map(_estimate_rows, files)), "Reading"):
                     pass
-        for group in store.take_groups():
-            yield from _build_group(group, reader, report)
+        built: deque[Trace] = deque()
+        parts = _build_groups(store, reader, report, built)
+        for _ in track(parts, store.part_count, "Building traces"):
+            while built:
+                yield built.popleft()
 
 
 def _estimate_rows(file: Path) -> int:
@@ -71,6 +78,15 @@ def _estimate_rows(file: Path) -> int:
         return count_rows(file)
     except InvalidRecordError:  # whoever reads the file says so
         return 0
+
+
+def _build_groups(
+    store: PartStore, reader: PartReader, report: ReadReport, built: deque[Trace]
+) -> Iterator[None]:
+    """Add the traces of what was read to `built`, and yield once for each part of them."""
+    for group in store.take_groups():
+        built.extend(_build_group(group, reader, report))
+        yield from repeat(None, len(group.parts))
 
 
 def _build_group(group: Group, reader: PartReader, report: ReadReport) -> list[Trace]:

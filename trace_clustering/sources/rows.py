@@ -1,5 +1,6 @@
 """Makes records that a format can take apart out of the rows of a file."""
 
+import ast
 import pickle
 import re
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ Recognize = Callable[[Record], Format | None]
 NO_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 # Halves of surrogate pairs as `pickle` writes them.
 _HALF_PAIR: Final = re.compile(rb"\xed[\xa0-\xbf]")
+# How objects with texts for names begin in Python; taking them apart takes a hundred times their memory.
+_PYTHON: Final = ("[{'", "{'")
+_MAX_PYTHON_LENGTH: Final = 1024**2
 # Lists of records may lie in an object in an object: {"data": {"traces": [...]}}.
 _MAX_WRAPPERS: Final = 2
 
@@ -49,7 +53,7 @@ def repair_row(row: dict[str, Any]) -> bool:
 def find_records(row: dict[str, Any], recognize: Recognize) -> tuple[Format | None, list[Record]]:
     """Return the records that a row holds, and their format, or None if it is of none.
 
-    A row is a record itself; or one of CSV or Parquet with JSON in its texts; or an object around a list of
+    A row is a record itself; or one of CSV or Parquet whose texts hold JSON; or an object around a list of
     records.
 
     Raises
@@ -61,12 +65,22 @@ def find_records(row: dict[str, Any], recognize: Recognize) -> tuple[Format | No
         if isinstance(row, Piece) and not found.is_spread:
             raise BadValueError(TOO_LONG)
         return found, [row]
-    decoded = {name: parse_json_text(value) for name, value in row.items()}
+    decoded = {name: _decode_text(value) for name, value in row.items()}
     if found := recognize(decoded):
         return found, [decoded]
     items = list(_list_items(row, _MAX_WRAPPERS))
     found = next((known for item in items if (known := recognize(item))), None)
     return (found, items) if found else (None, [])
+
+
+def _decode_text(value: object) -> object:
+    """Return the list or object that a text holds, as JSON or as Python, in which pandas writes it to CSV."""
+    if isinstance(value, str) and value.startswith(_PYTHON) and len(value) <= _MAX_PYTHON_LENGTH:
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return value
+    return parse_json_text(value)
 
 
 def _list_items(wrapper: dict[str, Any], depth: int) -> Iterator[Record]:

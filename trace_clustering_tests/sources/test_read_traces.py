@@ -3,7 +3,11 @@
 import gzip
 import itertools
 import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,9 +75,14 @@ def test_a_folder_may_hold_files_of_several_formats_and_others(tmp_path: Path) -
     assert len(traces) == 6
     assert report.files == 3
     assert report.formats.total() == 6
-    assert report.left_out == {"files of no known format": 1}
+    assert report.left_out == {
+        "files of no known format": 1,
+        "files that are no JSON, CSV or Parquet": 1,
+    }
     assert report.unknown_files == ["-home-dev-shop/scores.jsonl"]
-    assert any("6 traces" in line for line in report.describe())
+    described = "\n".join(report.describe())
+    assert "6 traces" in described
+    assert "in -home-dev-shop/scores.jsonl." in described
 
 
 def test_a_file_is_read_once_however_often_it_is_named(tmp_path: Path) -> None:
@@ -155,3 +164,29 @@ def test_what_is_no_character_is_repaired_but_not_in_an_id(tmp_path: Path) -> No
     assert sorted(traces) == ["1", "3"]
     assert [trace.turns[0].text for trace in traces.values() if trace.trace_id == "1"] == ["a\ufffdb"]
     assert (report.repaired, [record.line for record in report.first_bad]) == (2, [2])
+
+
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if name != "lines.ndjson"])
+def test_standard_input_is_read_whatever_it_holds(name: str) -> None:
+    program = f"""
+from pathlib import Path
+from {read_all.__module__} import read_all
+print(*sorted(read_all(Path("-"))[0]))
+"""
+    content = CONTAINERS[name](CHATS)
+    result = subprocess.run([sys.executable, "-c", program], input=content, capture_output=True, check=False)
+    assert result.stdout.split() == [b"chat-0", b"chat-1", b"chat-2"], result.stderr
+
+
+def test_progress_is_shown_of_rows_and_of_what_is_built(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(write_lines(OBSERVATIONS))
+    (tmp_path / "b.json").write_text(json.dumps(CHATS))
+    shown: list[tuple[str, int, int]] = []
+
+    def track(items: Iterable[Any], total: int, description: str) -> Iterator[Any]:
+        kept = list(items)
+        shown.append((description, len(kept), total))
+        yield from kept
+
+    assert len(list(read_traces([tmp_path], ReadReport(), track=track))) == 6
+    assert shown == [("Reading", 9, 9), ("Building traces", 9, 9)]

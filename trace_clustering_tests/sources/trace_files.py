@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -80,13 +81,16 @@ CONTAINERS: dict[str, Callable[[Sequence[Row]], bytes]] = {
     "table.csv": write_csv,
     "semicolons.csv": lambda rows: b"\xef\xbb\xbf" + write_csv(rows, ";"),
     "excel.csv": lambda rows: b"sep=;\r\n" + write_csv(rows, ";"),
+    "pandas.csv": lambda rows: pd.DataFrame(rows).to_csv().encode(),
     "tabs.tsv": lambda rows: write_csv(rows, "\t"),
     "table.parquet": write_parquet,
 }
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda content: content,
     ".gz": gzip.compress,
-    ".zst": lambda content: pa.compress(content, codec="zstd", asbytes=True),
+    ".zst": lambda content: b"".join(  # files that were put together have several frames
+        pa.compress(part, codec="zstd", asbytes=True) for part in (content[:100], content[100:])
+    ),
 }
 
 

@@ -6,6 +6,7 @@ import warnings
 from typing import Final
 
 from trace_clustering.sources.messages.message import get_role
+from trace_clustering.sources.values import make_json
 
 # Longer ones are not parsed as Python: its parser needs a hundred times their size.
 _MAX_PYTHON: Final = 200_000
@@ -36,11 +37,11 @@ def read_written(text: str) -> list[dict[str, object]] | None:
 
 
 def parse_python(text: str) -> object:
-    """Return the value that a text is in Python's notation; None if it is none."""
+    """Return the value that a text is in Python's notation, as JSON; None if it is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about escapes, which are not ours
-            return ast.literal_eval(text)
+            return make_json(ast.literal_eval(text))
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return None
 

@@ -356,6 +356,11 @@ def test_nothing_is_no_message(value: object) -> None:
     assert read_messages(value) == []
 
 
+def test_what_python_wrote_down_is_read_as_json() -> None:
+    written = "[{'role': 'user', 'content': {(1, 2): {3}}}]"
+    assert [message.text for message in read_messages(written)] == ['{"(1, 2)": ["3"]}']
+
+
 def test_pairs_of_a_role_and_a_text_are_messages() -> None:
     pairs = {"messages": [["system", "Be kind."], ("human", "Is it sunny?")]}
     assert read_messages(pairs) == [Message("system", "Be kind."), Message("user", "Is it sunny?")]
@@ -366,6 +371,7 @@ def test_pairs_of_a_role_and_a_text_are_messages() -> None:
     [
         (["user", "lamp"], "user\nlamp"),
         ("{'role': {[]: 1}}", "{'role': {[]: 1}}"),
+        ("{'role': {(1, 2): {3}}}", "{'role': {(1, 2): {3}}}"),
         ("Is it {sunny}?", "Is it {sunny}?"),
         ("[not JSON]", "[not JSON]"),
         ("user: that is my name", "user: that is my name"),

@@ -47,6 +47,14 @@ def test_a_name_that_is_both_a_value_and_a_path_keeps_what_comes_first() -> None
     assert nest_names({"a.b": 1, "a": {"c": 2}}) == {"a": {"b": 1, "c": 2}}
 
 
+def test_a_literal_becomes_json() -> None:
+    assert parse_literal("{1: (2, b'x'), 'a': {'c', 'b'}, 'd': 1j}") == {
+        "1": [2, "x"],
+        "a": ["b", "c"],
+        "d": "1j",
+    }
+
+
 @pytest.mark.parametrize(
     "value", ["{not a literal", "[", "{[]: 1}", "text", "", None, 3, "[" * 5000, "{\x00}"]
 )
