@@ -17,6 +17,8 @@ from trace_clustering.sources.same_message import get_key, is_same, is_telling
 # How many of the last places are tried at which a call may begin, and how many messages after its first.
 _MAX_PLACES: Final = 8
 _MAX_FIRSTS: Final = 8
+# How many messages a call mostly adds to a history.
+_MAX_NEW: Final = 4
 # How many messages a call may leave out before one that was cut.
 _MAX_LEFT_OUT: Final = 3
 # So many messages in a row are not said twice.
@@ -64,6 +66,7 @@ class MergedHistory:
         self._positions: defaultdict[object, list[int]] = defaultdict(list)
         self._found_within: set[object] = set()
         self._starts: set[int] = set()
+        self._starts_of: defaultdict[object, list[int]] = defaultdict(list)
         self._last_user = -1
         self._tool_runs: list[int | None] = []
         self._ends_of_runs: list[int] = []
@@ -77,6 +80,8 @@ class MergedHistory:
         match = self._find_match(said)
         if match is None:
             self._starts.add(len(self._said))
+            if said:
+                self._starts_of[get_key(said[0])].append(len(self._said))
             places = list(range(len(self._said), len(self._said) + len(said)))
             self._append(messages)
         else:
@@ -149,13 +154,14 @@ class MergedHistory:
 
     def _find_match(self, said: Sequence[Message]) -> _Match | None:
         """Return how a call continues what is known; None if it begins something new."""
-        anchors = range(min(len(said), _MAX_FIRSTS))
-        rare = [i for i in anchors if len(self._find_positions(said[i])) <= _MAX_PLACES]
-        for anchor in [*rare, *(i for i in anchors if i not in rare)]:
+        positions = [self._positions.get(get_key(message), []) for message in said[:_MAX_FIRSTS]]
+        # A message that was seldom said tells best where a call begins.
+        for anchor in sorted(range(len(positions)), key=lambda i: len(positions[i]) > _MAX_PLACES):
             found: list[_Match] = []
-            for place in self._list_places(said[anchor]):
+            for place in self._list_places(said, anchor, positions[anchor]):
                 match = self._lay(said, anchor, place)
-                if match.first == 0 and match.places[0] == 0 and match.last == len(self._said) - 1:
+                is_whole = match.first == 0 and match.end >= len(said) - _MAX_NEW
+                if match.last == len(self._said) - 1 and (is_whole or match.places[0] == 0):
                     return match
                 found.append(match)
             convincing = [match for match in found if self._is_convincing(said, match)]
@@ -163,15 +169,20 @@ class MergedHistory:
                 return max(convincing, key=lambda match: (match.last == len(self._said) - 1, match.run))
         return None
 
-    def _find_positions(self, message: Message) -> list[int]:
-        return self._positions.get(get_key(message), [])
+    def _list_places(self, said: Sequence[Message], anchor: int, positions: list[int]) -> Iterator[int]:
+        """Yield beside which known messages one of a call may lie, the likely ones first.
 
-    def _list_places(self, message: Message) -> Iterator[int]:
-        """Yield where a message may be known from: where conversations begin, and its last places."""
-        positions = self._find_positions(message)
-        starts = [position for position in positions if position in self._starts][-_MAX_PLACES:]
-        yield from starts
-        yield from (p for p in positions[-_MAX_PLACES:] if p not in starts)
+        These are where conversations begin; where a call lies of which only the last messages are new; and
+        where the message was said last.
+        """
+        starts = self._starts_of.get(get_key(said[anchor]), [])
+        for place in dict.fromkeys([*starts[:1], *starts[-_MAX_PLACES:]]):
+            yield place
+        for new in range(1, _MAX_NEW + 1):
+            place = len(self._said) - (len(said) - new) + anchor
+            if 0 <= place < len(self._said) and is_same(said[anchor], self._said[place]):
+                yield place
+        yield from positions[-_MAX_PLACES:]
 
     def _is_convincing(self, said: Sequence[Message], match: _Match) -> bool:
         """Return whether a match is a repetition, rather than the same words said again."""
@@ -221,7 +232,7 @@ class MergedHistory:
         near = [self._skip_tools(place), *range(place + 1, place + 1 + _MAX_LEFT_OUT)]
         found = next((p for p in near if p < len(self._said) and is_same(message, self._said[p])), None)
         if found is None and place < len(self._said):
-            positions = self._find_positions(message)
+            positions = self._positions.get(get_key(message), [])
             later = bisect_left(positions, place)
             found = positions[later] if later < len(positions) else None
         if found is None:

@@ -56,6 +56,17 @@ def test_a_history_of_which_only_the_last_messages_are_kept(size: int) -> None:
     assert merge_histories(calls) == [system("Be kind."), *said]
 
 
+@pytest.mark.parametrize("window", [6, 40, 10_000])
+def test_a_tool_that_is_asked_again_and_again_is_asked_so_often(window: int) -> None:
+    said = [
+        user("Wait for it"),
+        *[m for _ in range(100) for m in (model("", ToolCall("poll")), result("no"))],
+    ]
+    calls = [said[max(0, end - window) : end] for end in range(2, 200, 2)]
+
+    assert merge_histories(calls) == said[:198]
+
+
 def test_a_system_prompt_that_changes_is_kept_once_and_hides_nothing() -> None:
     calls = [[system(f"It is {9 + n} o'clock."), *call] for n, call in enumerate(list_calls(HELLO))]
 

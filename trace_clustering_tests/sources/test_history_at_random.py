@@ -1,4 +1,4 @@
-"""Conversations drawn at random, as calls that repeat them whole, trimmed, or without their tools."""
+"""Conversations drawn at random, in calls that repeat them whole, trimmed, without tools, or in part."""
 
 import random
 
@@ -49,6 +49,7 @@ def write_calls(said: list[Message], kind: str) -> list[list[Message]]:
         if answer.role == "assistant":
             history = said[:index]
             history = leave_out_tools(history) if "without tools" in kind else history
+            history = history[-4:] if "window" in kind else history
             history = [trim(message) for message in history] if "trimmed" in kind else history
             system = [Message("system", f"Call {index}")] if "system" in kind else []
             calls.append([*system, *history, answer])
@@ -57,7 +58,11 @@ def write_calls(said: list[Message], kind: str) -> list[list[Message]]:
 
 @pytest.mark.parametrize("has_ids", [True, False])
 @pytest.mark.parametrize(
-    "kind", ["whole", "system", "trimmed", "without tools", "system, trimmed, without tools"]
+    "kind",
+    [
+        *("whole", "system", "trimmed", "without tools", "system, trimmed, without tools"),
+        *("window", "system, window, trimmed"),
+    ],
 )
 def test_every_conversation_is_found_again(kind: str, has_ids: bool) -> None:
     for seed in range(100):

@@ -36,7 +36,7 @@ _ASKED: Final = (
 )
 _ANSWERED: Final = (
     *("choices", "candidates", "generations", "output_text", "output", "outputs", "answer", "result"),
-    *("response", "completion", "reply", "final_output", "generation", "delta"),
+    *("response", "completion", "reply", "final_output", "generation", "delta", "generated_text"),
 )
 _EITHER: Final = ("content", "text", "update", "kwargs")
 _CALL_LISTS: Final = ("tool_calls", "toolCalls")
@@ -126,11 +126,11 @@ class MessageReader:
         if calls and not (found and found[-1].tool_calls):
             last = found.pop() if found and found[-1].role == "assistant" else Message("assistant")
             found.append(replace(last, tool_calls=calls))
-        is_known = bool(found) or not _KNOWN.isdisjoint(value)
-        return found if is_known else [Message(role, to_text(value), is_guess=True)]
+        is_told = bool(found) or not any(value[name] for name in value if name not in _KNOWN)
+        return found if is_told else [Message(role, to_text(value), is_guess=True)]
 
     def _read_held(self, value: Item, role: Role, depth: int) -> list[Message]:
-        lists = [value[name] for name in _LISTS if isinstance(value.get(name), list | tuple)]
+        lists = [value[name] for name in _LISTS if isinstance(value.get(name), list | tuple | str)]
         found = [message for held in lists for message in self._read(held, role, depth + 1)]
         if isinstance(value.get("parts"), list):  # Gemini
             found += read_item(value, role)
@@ -140,7 +140,9 @@ class MessageReader:
         others = (*_ASKED, *_EITHER, *_ANSWERED)  # An answer often holds the question, too.
         held = find_filled(value, names) or (None if found else find_filled(value, others))
         told = self._read(held, role, depth + 1) if held else []
-        return found + [message for message in told if message.text not in {one.text for one in found[-1:]}]
+        if found and told and replace(told[-1], is_guess=found[-1].is_guess) == found[-1]:
+            return found
+        return found + told
 
 
 def _read_text(text: str, role: Role) -> list[Message]:
@@ -178,7 +180,7 @@ def _open_pair(item: object) -> object:
 
 
 def _is_holder(item: object) -> bool:
-    names = (*_LISTS, "message", "content", "parts")
+    names = (*_LISTS, "message", "content", "parts", "generated_text")
     if not isinstance(item, Mapping):
         return False
     return any(name in item for name in names) or ("text" in item and "finish_reason" in item)

@@ -125,7 +125,9 @@ class Content:
             if isinstance(transcript := find(part, ("transcript",)), str):
                 self._texts.append(transcript)
         elif (text := find(part, _TEXT_KEYS if kind else _UNTOLD_TEXT_KEYS)) is not None:
-            if isinstance(text, list | Mapping) and kind != "json":
+            if isinstance(text, Mapping) and isinstance(text.get("value"), str):  # OpenAI's assistants
+                self.add_text(text["value"])
+            elif isinstance(text, list | Mapping) and kind != "json":
                 self.read(text)
             else:
                 self.add_text(text)

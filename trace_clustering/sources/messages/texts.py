@@ -9,7 +9,7 @@ _MAX_LEVELS: Final = 3  # of JSON in a text in JSON
 _MEDIA: Final = ("image", "audio", "video")
 # Langfuse's reference to a medium that it keeps elsewhere, and a medium within the text.
 _EMBEDDED: Final = re.compile(
-    r"@@@langfuseMedia:type=(?P<reference>[^|@]*)[^@]*@@@"
+    r"@@@langfuseMedia:type=(?P<reference>[^|@]*)(?:\|[^@]*)?@@@"
     r"|data:(?P<mime>[\w.+-]+/[\w.+-]+)(?:;[\w.+=-]+)*;base64,[A-Za-z0-9+/=_-]*"
 )
 

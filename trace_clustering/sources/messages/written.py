@@ -14,10 +14,11 @@ _MAX_PYTHON: Final = 200_000
 _STRING: Final = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 # role='user' content='...' as pydantic writes it, and HumanMessage(content='...') as LangChain does.
 _WRITTEN: Final = re.compile(
-    rf"(?:(?P<class>\w+)\()?(?:role='(?P<role>\w+)',? )?content=(?P<content>{_STRING}|None)", re.DOTALL
+    rf"\b(?:(?P<class>\w{{1,60}})\()?(?:role='(?P<role>\w+)',? )?content=(?P<content>{_STRING}|None)",
+    re.DOTALL,
 )
 _BEGINS: Final = re.compile(
-    r"(?:messages=)?\[?(?:role='\w+',? content=|content=['\"]|\w*Message(?:Chunk)?\()"
+    r"(?:messages=)?\[?(?:role='\w+',? content=|content=['\"]|\w{0,60}Message(?:Chunk)?\()"
 )
 _CALLS: Final = re.compile(r" tool_calls=(?=\[\{)")
 _LINE: Final = re.compile(

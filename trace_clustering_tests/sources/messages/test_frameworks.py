@@ -304,6 +304,16 @@ SHAPES: dict[str, tuple[Any, list[Message]]] = {
         {"choices": [{"text": "Yes, it is.", "index": 0, "finish_reason": "stop"}]},
         guess(ANSWER),
     ),
+    "a list in a text in an object": (
+        {"messages": '[{"role": "user", "content": "Is it sunny in Lima?"}]', "model": "m-small"},
+        [ASK],
+    ),
+    "a text in the place of a list": ({"contents": "Is it sunny in Lima?"}, guess(ASK)),
+    "an answer of a pipeline": ([{"generated_text": "Yes, it is."}], guess(ANSWER)),
+    "OpenAI's assistants": (
+        [{"role": "user", "content": [{"type": "text", "text": {"value": "Is it sunny in Lima?"}}]}],
+        [ASK],
+    ),
     "prompts of LangChain": ({"prompts": ["Human: Is it sunny in Lima?"]}, guess(ASK)),
     "a result that is no text": (
         [{"role": "tool", "tool_call_id": "c1", "content": [{"text": "sun", "value": 3}]}],
@@ -378,6 +388,7 @@ def test_pairs_of_a_role_and_a_text_are_messages() -> None:
         ({"city": "Lima", "days": 3}, '{"city": "Lima", "days": 3}'),
         ([{"title": "Lima", "body": "A city."}], '[{"title": "Lima", "body": "A city."}]'),
         ({"question": "Is it sunny?", "k": 4}, "Is it sunny?"),
+        ({"result": None, "found": {"city": "Lima"}}, '{"result": null, "found": {"city": "Lima"}}'),
         (42, "42"),
     ],
 )

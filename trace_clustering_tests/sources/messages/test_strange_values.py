@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,3 +46,21 @@ def test_a_conversation_of_few_words_is_found_again(words: list[str], seed: int)
     system = [Message("system", "Be kind.")] if seed > 1 else []
 
     assert merge_histories([*system, *call] for call in calls) == [*system, *(calls[-1] if calls else [])]
+
+
+LENGTH = 200_000
+LONG = (
+    *("content='" + "a" * LENGTH, "HumanMessage(" + "a" * LENGTH, "content='x' " + "a" * LENGTH),
+    *("@@@langfuseMedia:type=" + "a" * LENGTH, "data:" + "a" * LENGTH + ";base64,"),
+    *("role='user' content='x' tool_calls=[{" + "'[" * LENGTH, "[{" + "'a':" * LENGTH),
+)
+
+
+@pytest.mark.parametrize("text", LONG, ids=[text[:12] for text in LONG])
+def test_long_texts_that_begin_like_messages_are_read_from_left_to_right(text: str) -> None:
+    """Work that grew with the square of their length would not end in this test."""
+    [guess] = read_messages(text)
+    [said] = read_messages([{"role": "user", "content": text}])
+
+    assert guess.role == said.role == "user"
+    assert said.text == text
