@@ -40,5 +40,6 @@ def explore_files(
         raise InvalidSettingsError(f"--since {since} is after --until {until}; exchange them")
     choice = Choice(since, until, tuple(map(parse_condition, conditions)), max_samples)
     options = SummaryOptions(method=summaries, redact=tuple(redact))
-    use_own_home(paths)
-    Exploration(Request(paths, read_team_ids()[0], format_name, choice, labeler, summaries=options)).run()
+    unset = use_own_home(paths)
+    team_id = read_team_ids()[0]
+    Exploration(Request(paths, team_id, format_name, choice, labeler, summaries=options, unset=unset)).run()

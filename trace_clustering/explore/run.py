@@ -37,6 +37,8 @@ class Request:
     model_name : str
         Model of the vectors that the files hold; empty if unknown.
     summaries : SummaryOptions
+    unset : sequence of str
+        Variables that do not count here, and must not count for the commands that are shown.
     """
 
     paths: Sequence[Path]
@@ -46,6 +48,7 @@ class Request:
     labeler: str = "keywords"
     model_name: str = ""
     summaries: SummaryOptions = field(default_factory=SummaryOptions)
+    unset: Sequence[str] = ()
 
 
 class Exploration:
@@ -221,10 +224,12 @@ class Exploration:
         self._progress.say(build_clustering_table(clustering))
         self._progress.say(build_counts_table(read, selection, sample, clustering))
         self._progress.say("Where to look next:", "bold")
+        unset = "".join(f"{name}= " for name in self._request.unset)
+        show = unset + write_show_command(team_id)
         for line in (
-            f"the map and all figures:  {write_web_command([FIRST_DAY, INCLUDE_TODAY])}",
-            f"this table again:         {write_show_command(team_id)}",
-            f"the event as JSON:        {write_show_command(team_id)} --json",
+            f"the map and all figures:  {unset}{write_web_command([FIRST_DAY, INCLUDE_TODAY])}",
+            f"this table again:         {show}",
+            f"the event as JSON:        {show} --json",
             f"the artifacts (Parquet):  {read_storage_base()}",
         ):
             self._progress.say(f"  {line}", is_command=True)
