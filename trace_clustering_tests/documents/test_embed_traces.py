@@ -9,11 +9,14 @@ import pytest
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.documents.embedder import Embedder
+from trace_clustering.documents.llm_summaries import Summarizer
+from trace_clustering.documents.summary_options import SummaryOptions
 from trace_clustering.documents.text_embedder import TextEmbedder
 from trace_clustering.errors import EmbeddingFailedError
 from trace_clustering.ingestion.embed import MAX_TRACES_PER_BATCH, embed_traces
 from trace_clustering.ingestion.ingest import IngestedTrace, ingest_traces
 from trace_clustering.ingestion.summarize import summarize_traces
+from trace_clustering.llm.resource import LLM
 from trace_clustering.traces.trace import Trace, Turn
 from trace_clustering_tests.documents.embedding_server import (
     EmbeddingServer,
@@ -48,7 +51,7 @@ def ingest(clickhouse: ClickHouse, number: int) -> list[IngestedTrace]:
         for row in range(number)
     ]
     stored = ingest_traces(clickhouse, 1, traces, START).traces
-    summarize_traces(clickhouse, 1, stored)
+    summarize_traces(clickhouse, 1, stored, Summarizer(SummaryOptions(), LLM()))
     return stored
 
 
@@ -76,7 +79,7 @@ def test_the_next_run_goes_on_where_a_fault_ended_the_last(
     assert len({text for request in server.requests for text in request.texts}) == len(traces)
 
 
-def test_a_text_that_is_refused_is_stored_without_a_usable_vector(
+def test_a_text_that_is_refused_stops_no_other_and_is_asked_for_again(
     clickhouse: ClickHouse, server: EmbeddingServer
 ) -> None:
     def script(request: Request) -> Reply:
@@ -85,10 +88,10 @@ def test_a_text_that_is_refused_is_stored_without_a_usable_vector(
 
     server.script = script
     traces, embedder = ingest(clickhouse, 8), load(server)
-    embed_traces(clickhouse, 1, traces, embedder)
-    usable = np.isfinite(read_vectors(clickhouse)).all(axis=1)
-    assert usable.tolist() == [row != 3 for row in range(8)]
-    assert embedder.without_vector == 1
-    asked = len(server.requests)
-    assert embed_traces(clickhouse, 1, traces, load(server)).unchanged == 8
-    assert len(server.requests) == asked
+    report = embed_traces(clickhouse, 1, traces, embedder)
+    assert (report.embedded, report.without_vector, embedder.without_vector) == (7, 1, 1)
+    assert np.isfinite(read_vectors(clickhouse)).all()
+    server.script = answer
+    again = embed_traces(clickhouse, 1, traces, load(server))
+    assert (again.embedded, again.without_vector, again.unchanged) == (1, 0, 7)
+    assert len(read_vectors(clickhouse)) == 8
