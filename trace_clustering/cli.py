@@ -90,6 +90,19 @@ def demo(team_id: int | None, agent: bool) -> None:
     help="Most traces to cluster; of more, a random sample.",
 )
 @click.option(
+    "--redact",
+    multiple=True,
+    type=click.Choice(["email", "phone", "card", "key"]),
+    help="Replace these before anything is stored or sent; may be given several times.",
+)
+@click.option(
+    "--summaries",
+    type=click.Choice(["extract", "llm"]),
+    default="extract",
+    show_default=True,
+    help="What summarizes the traces: their own words, or a language model, which costs money.",
+)
+@click.option(
     "--agent",
     is_flag=True,
     help="Let a language model name the groups; it needs OPENAI_API_KEY or OPENAI_BASE_URL.",
@@ -101,6 +114,8 @@ def explore(
     until: datetime | None,
     conditions: tuple[str, ...],
     max_samples: int,
+    redact: tuple[Literal["email", "phone", "card", "key"], ...],
+    summaries: Literal["extract", "llm"],
     agent: bool,
 ) -> None:
     """Cluster the traces in files: chats, Langfuse, OpenTelemetry, LangSmith, Claude Code, PostHog, ...
@@ -117,6 +132,8 @@ def explore(
         conditions=conditions,
         max_samples=max_samples,
         labeler="agent" if agent else "keywords",
+        summaries=summaries,
+        redact=redact,
     )
 
 

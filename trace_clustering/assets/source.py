@@ -41,7 +41,7 @@ class SourceOfDay:
     def is_own_table(self) -> bool:
         """Whether the traces are in the very table in which they would be stored."""
         place = self._clickhouse
-        return is_own_table(self.source, self._team_id, place.database, place.events_table)
+        return is_own_table(self.source, self._team_id, place.find_database(), place.events_table)
 
     def read(self) -> Iterator[Trace]:
         """Yield the traces, redacted."""

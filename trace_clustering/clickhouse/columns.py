@@ -30,10 +30,13 @@ class TableColumns:
         Name of the table, for messages.
     types : mapping
         ClickHouse type of each column by its name.
+    setting : str
+        What names the table, for messages.
     """
 
     table: str
     types: Mapping[str, str]
+    setting: str = "events_table or embeddings_table of the clickhouse resource"
 
     def has(self, name: str) -> bool:
         """Return whether the table has a column."""
@@ -135,7 +138,7 @@ class TableColumns:
         if name not in self.types:
             raise ClickHouseSetupError(
                 f"The table {self.table} has no column {name}, which must be {wanted}; add it, or name "
-                "another table with events_table or embeddings_table of the clickhouse resource"
+                f"another table with {self.setting}"
             )
         kind = self.types[name]
         while inner := _WRAPPER.match(kind):

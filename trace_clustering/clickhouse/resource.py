@@ -92,6 +92,12 @@ class ClickHouse(LaunchpadResource):
         """Return where the tables are, in words and without a password."""
         return self._parse_address().name
 
+    def find_database(self) -> str:
+        """Return the name of the database of both tables."""
+        address = self._parse_address()
+        named = "" if address.folder else urlsplit(address.dsn).path.strip("/")
+        return self.database or named or "default"
+
     def is_missing(self) -> bool:
         """Return whether the embedded engine has no folder yet; a session would create it."""
         folder = self._parse_address().folder

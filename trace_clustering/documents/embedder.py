@@ -69,7 +69,7 @@ class Embedder(EndpointResource):
         default="",
     )
     batch_size: int | None = optional(
-        "Texts that are embedded together. None: 32 on this machine, 256 by an endpoint, "
+        "Texts that are embedded together. None: 64 on this machine, 256 by an endpoint, "
         "which gets fewer if it takes fewer.",
         default=None,
         ge=1,
@@ -158,18 +158,22 @@ class Embedder(EndpointResource):
         embedder = self.resolve(of_team)
         embedder._require_agreement()
         if embedder.kind == "local":
-            return TextEmbedder(LocalModel(embedder.batch_size or 32))
+            return TextEmbedder(LocalModel(embedder.batch_size or 64))
         from trace_clustering.documents.endpoint_model import EndpointModel
 
+        limits = embedder._limit()
         model = EndpointModel(
             embedder._connect(),
-            Budget(embedder._limit(), Usage(), seconds),
+            Budget(limits, Usage(), seconds),
             log,
             dimensions=embedder.dimensions,
             prefix=embedder.prefix,
             batch_size=embedder.batch_size or 256,
             max_request_characters=embedder.max_request_characters,
         )
+        named = ("max_requests", "max_prompt_tokens", "timeout_seconds", "max_cost_usd")
+        told = [limits.describe(name) for name in named if getattr(limits, name) is not None]
+        log.info(f"Embedding: texts go to {model.name}, with {', '.join(told)}")
         return TextEmbedder(model)
 
     def _require_agreement(self) -> None:

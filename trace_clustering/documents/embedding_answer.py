@@ -55,7 +55,7 @@ def _read_vector(value: Any) -> FloatArray:  # noqa: ANN401 - any JSON
             return np.frombuffer(base64.b64decode(value, validate=True), dtype="<f4").astype(np.float32)
         with np.errstate(over="ignore"):  # an infinite component is found by whoever uses the vector
             vector = np.array(value, dtype=np.float64).astype(np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("one of its vectors is no list of numbers") from None
     if vector.ndim != 1:
         raise ValueError("one of its vectors is no list of numbers")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from trace_clustering.documents.fillers import is_closing, is_filler, strip_greeting
+from trace_clustering.documents.fillers import has_word, is_closing, is_filler, strip_greeting
 from trace_clustering.documents.flow import write_flow
 from trace_clustering.documents.notes import list_notes
 from trace_clustering.documents.sentences import list_sentences
@@ -54,15 +54,23 @@ def _list_requests(trace: Trace) -> list[str]:
 def _split_title(text: str) -> tuple[str, str]:
     """Return the sentences that make the title, and the sentences that have no room in it."""
     sentences = [s for s in list_sentences(text) if not is_filler(s)] or [clean_line(text, len(text))]
-    title = strip_greeting(sentences[0]) or sentences[0]
+    title = strip_greeting(sentences[0])
+    if not has_word(title):
+        title = sentences[0]
     count = 1
     while count < len(sentences) and len(title) + 1 + len(sentences[count]) <= MAX_TITLE_LENGTH:
         title += f" {sentences[count]}"
         count += 1
-    whole = title[:1].upper() + title[1:]
+    whole = _capitalize(title)
     shown = cut_line(whole)
     # Of a sentence that is cut, the bullet says the whole.
     return shown, " ".join([*([whole] if shown.endswith("…") else []), *sentences[count:]])
+
+
+def _capitalize(text: str) -> str:
+    """Return a text with a capital at its beginning, unless its first word is a name such as an address."""
+    first = text.partition(" ")[0].strip(".,:;!?'\"’")
+    return text[:1].upper() + text[1:] if first.replace("'", "").isalpha() and first.islower() else text
 
 
 def cut_line(text: str, max_length: int = MAX_TITLE_LENGTH) -> str:

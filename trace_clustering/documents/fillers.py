@@ -32,6 +32,12 @@ _UNSPACED_FILLER: Final = re.compile(_join(words.UNSPACED_FILLERS))
 _CLOSING: Final = re.compile(
     rf"\b(?:{_join(words.CLOSINGS)})\b|{_join(words.UNSPACED_CLOSINGS)}", re.IGNORECASE
 )
+# Commands to the program itself, such as /clear, and how letters begin.
+_PLEASANTRY: Final = re.compile(
+    r"/[\w:-]+$|(?:i )?(?:really )?hope (?:this (?:e-?mail|message|note)|you|all|everything)\b.{0,60}"
+    r"\b(?:well|good|great|fine|day|week)\W*$",
+    re.IGNORECASE,
+)
 # Whom a person greets, if a comma or the end of the sentence follows: "Hi Dr. Ada Lovelace, ...".
 _ADDRESSEE: Final = re.compile(r"\s+\w[\w.'-]{0,30}(?:\s+\w[\w.'-]{0,30}){0,2}(?=\s*[,!.:;，！。—–-])")
 
@@ -60,10 +66,17 @@ def _is_apart(rest: str, following: str) -> bool:
     return is_marked or not following[:1].isupper() or following[:2] in ("I ", "I'", "I’")
 
 
+def has_word(text: str) -> bool:
+    """Return whether a text has a letter or a digit, in any script."""
+    return bool(_HAS_WORD.search(text))
+
+
 def is_filler(text: str) -> bool:
     """Return whether a text asks for nothing: it greets, thanks or agrees, in few words."""
     if len(text) > MAX_FILLER_LENGTH:
         return False
+    if _PLEASANTRY.match(text.strip()):
+        return True
     rest = _UNSPACED_FILLER.sub(" ", strip_greeting(unicodedata.normalize("NFC", text)))
     found = (word.strip(_PUNCTUATION).casefold().replace("’", "'") for word in rest.split())
     return all(word in words.FILLERS or not _HAS_WORD.search(word) for word in found)
@@ -72,6 +85,14 @@ def is_filler(text: str) -> bool:
 def is_closing(text: str) -> bool:
     """Return whether a text may end a conversation: nothing but short thanks, and no question."""
     return not _QUESTION.search(text) and all(_is_thanks(sentence) for sentence in list_sentences(text))
+
+
+def may_close(text: str) -> bool:
+    """Return whether a text may end a conversation: a filler, or thanks and no question.
+
+    Whoever says thanks may still want something; but nobody can say for sure that it was left undone.
+    """
+    return is_filler(text) or bool(_CLOSING.search(text) and not _QUESTION.search(text))
 
 
 def _is_thanks(sentence: str) -> bool:

@@ -12,6 +12,7 @@ from trace_clustering.documents.llm_rules import SUMMARY_TOOL, write_rules
 from trace_clustering.documents.llm_worker import Shared, Worker
 from trace_clustering.documents.redaction import redact_trace
 from trace_clustering.documents.summary_options import (
+    EXTRACT,
     Summarized,
     SummaryEstimate,
     SummaryOptions,
@@ -67,6 +68,11 @@ class Summarizer:
             )
             log.warning(f"Summaries: {self._why_extracts}; all are extracts")
 
+    @property
+    def asks_model(self) -> bool:
+        """Whether a language model writes summaries."""
+        return self._shared is not None
+
     def tell_start(self, traces: Iterable[Trace]) -> SummaryEstimate | None:
         """Log what a model would take for these traces, and the limits; None if none is asked."""
         if self._connection is None:
@@ -119,7 +125,7 @@ def summarize_traces(
 def _extract(trace: Trace, fallback: str = "") -> Summarized:
     if trace.summary is not None:
         return Summarized(extract_summary(trace), "given")
-    return Summarized(extract_summary(trace), "extract", Usage(), fallback if trace.turns else "")
+    return Summarized(extract_summary(trace), EXTRACT, Usage(), fallback if trace.turns else "")
 
 
 def _make_budget(options: SummaryOptions, llm: "LLM", connection: Connection) -> Budget:

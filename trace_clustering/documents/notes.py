@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from trace_clustering.documents.fillers import is_closing
+from trace_clustering.documents.fillers import may_close
 from trace_clustering.documents.wrappers import unwrap_text
 from trace_clustering.text import clean_line
 from trace_clustering.traces.trace import Trace
@@ -28,7 +28,7 @@ def is_unanswered(trace: Trace) -> bool:
         return False
     has_answers = any(turn.role == "assistant" for turn in trace.turns)
     last = unwrap_text(trace.turns[-1].text)
-    return has_answers and bool(last) and not is_closing(last)
+    return has_answers and bool(last) and not may_close(last)
 
 
 def _list_trace_errors(trace: Trace) -> list[str]:

@@ -12,10 +12,10 @@ from typing import Final
 _AFTER_ESCAPE: Final = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
 # Digits that are a part of an id, a path or a decimal number are none of these.
 _START: Final = rf"(?:(?<![\w.+/\\@#=_-])|{_AFTER_ESCAPE})"
-_END: Final = r"(?![\w@-]|[.,]\d)"
+_END: Final = r"(?![\w@-]|\.\d|,\d{3}(?!\d))"
 
 _EMAIL: Final = re.compile(
-    rf"(?:(?<![\w.%+\\-])|{_AFTER_ESCAPE})[\w.%+-]++@"
+    rf"(?:(?<![\w.%+-])(?!(?<=\\)[nrtbfu])|{_AFTER_ESCAPE})[\w.%+-]++@"
     r"(?!\w+\.(?:png|jpe?g|gif|svg|webp|ico)\b)(?:[\w-]++\.){1,10}[^\W\d_]{2,}"
 )
 
@@ -30,7 +30,7 @@ _ISSUED: Final = re.compile(
 
 _PHONE: Final = re.compile(
     rf"{_START}(?:"
-    r"\+[1-9](?:[ ().-]{0,2}\d){7,14}|"  # international
+    r"\+[1-9](?:[ ().-]{0,2}\d){7,14}|00[1-9]\d{0,2}[ -](?:[ ().-]{0,2}\d){6,12}|"  # international
     r"(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[.-])\d{3}[ .-]\d{4}|"  # North America
     r"0[1-9](?:[ .-]\d\d){4}|"  # France
     r"\(?0[1-9]\d{1,3}\)?[ /]\d{3,4}(?:[ -]?\d{3,5})|"  # Britain, Germany, Italy and others
@@ -40,14 +40,14 @@ _PHONE: Final = re.compile(
 # Digits that might be anything else are a phone number where the words before say so.
 _NAMED_PHONE: Final = re.compile(
     r"((?:\b|_)(?:phone|telephone|tel|mobile|cell|cellphone|fax|whatsapp|sms|"
-    r"(?:call|text|reach) me (?:at|on)|"
+    r"(?:call|text|reach) me (?:at|on)|(?:my|our) number is|"
     r"telefon(?:nummer)?|handy(?:nummer)?|teléfono|móvil|celular|téléphone|telefone|telefono|cellulare|"
     r"telefoon|mobiel|телефон|номер телефона|telefonu)(?:[ _](?:number|no|nr))?\b|"
     r"电话|手机号?|電話(?:番号)?|携帯|전화번호?|휴대폰|هاتف|טלפון|फ़ोन)"
     r"([^\d\n+]{0,16})(\+?\(?\d(?:[ ().-]{0,2}\d){6,14})(?![\d-]|\.\d)",
     re.IGNORECASE,
 )
-_DATE: Final = re.compile(r"\d{4}([-/. ])\d{1,2}\1\d{1,2}|\d{1,2}([-/. ])\d{1,2}\2\d{4}")
+_DATE: Final = re.compile(r"(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}\b|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d\b")
 
 Replace = Callable[[re.Match[str], str], str]
 
@@ -59,7 +59,15 @@ def replace_emails(text: str, write: Replace) -> str:
 
 def replace_cards(text: str, write: Replace) -> str:
     """Return a text in which `write` stands for each card number that an issuer may have given."""
-    return _CARD.sub(lambda match: write(match, match[0]) if _is_card(match[0]) else match[0], text)
+    parts: list[str] = []
+    done = position = 0
+    while match := _CARD.search(text, position):
+        if _is_card(match[0]):
+            parts += [text[done : match.start()], write(match, match[0])]
+            done = position = match.end()
+        else:
+            position = match.start() + 1  # a card number may begin within these digits
+    return "".join([*parts, text[done:]])
 
 
 def replace_phones(text: str, write: Replace) -> str:

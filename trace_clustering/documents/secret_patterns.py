@@ -15,7 +15,7 @@ _ISSUED: Final = re.compile(
     r"AIza[\w-]{30,}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{16,}|"  # Google
     r"hf_[A-Za-z0-9]{20,}|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{40,}|dop_v1_\w{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|"
     r"ph[cx]_\w{20,}|lsv2_\w{20,}|gsk_\w{20,}|xai-\w{20,}|r8_\w{20,}|tvly-[\w-]{16,}|shp(?:at|ss|ca)_\w{20,}|"
-    r"eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*(?:\.[\w-]+){0,2}"  # JSON web tokens
+    r"eyJ[\w-]{8,}\.[\w-]{2,}\.[\w-]*(?:\.[\w-]+){0,2}"  # JSON web tokens
     r")"
 )
 _PRIVATE_KEY: Final = re.compile(
@@ -31,15 +31,15 @@ _NAMES: Final = (
 # The value of an assignment, in quotes or up to a space: `password=x`, `"api_key": "x"`, `token: x1`.
 _ASSIGNED: Final = re.compile(
     rf"((?:{_NAMES})(?:\\*[\"'])?\s{{0,3}}(:=|[:=：]|\bis\b|\bist\b|是)\s{{0,3}})"
-    r"(?:(\\*[\"'])([^\"'\\\n]{3,500})\3|([^\s\"'\\,;&<>(){}\[\]]{3,500})(?!\())",
+    r"(?:(\\*[\"'])([^\"'\\\n]{3,500})\3|([^\s\"'\\,;&<>(){}\[\]]{3,500}+)(?!\())",
     re.IGNORECASE,
 )
 _NO_SECRETS: Final = list_words(
     "true false none null undefined nil str string int bool bytes optional required any number text",
-    "your_password your_token your_api_key changeme yes not",
+    "your_password your_token your_api_key changeme yes not await new this",
 )
 _REFERENCE: Final = re.compile(
-    r"[$%*.•x]{3,}$|\$|os\.|process\.env|self\.|settings\.|config\.|env\.|[a-z_]+\."
+    r"[$%*.•x]{3,}$|\$|os\.|process\.env|/|\./|~/|self\.|settings\.|config\.|env\.|[a-z_]+\."
 )
 _HAS_DIGIT_OR_MARK: Final = re.compile(r"[\d!#$%^&*+/=@~]")
 _HAS_DIGIT: Final = re.compile(r"\d")

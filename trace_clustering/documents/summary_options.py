@@ -17,6 +17,7 @@ from trace_clustering.llm.endpoint.budget import (
 from trace_clustering.traces.summary import TraceSummary
 from trace_clustering.traces.trace import Trace
 
+EXTRACT: Final = "extract"
 MAX_PARALLEL: Final = 64
 MAX_INSTRUCTIONS: Final = 4_000
 MIN_TRANSCRIPT_CHARACTERS: Final = 500

@@ -1,5 +1,6 @@
 """Takes what a person wrote out of what a program put around it: XML blocks, templates, pasted material."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -9,12 +10,13 @@ from trace_clustering.documents.words import list_words
 # The beginning and the end of a message say what is asked; a message can be a whole book.
 MAX_READ_CHARACTERS: Final = 40_000
 _MAX_SHORT_PARAGRAPH = 400
+_MAX_DEPTH = 5  # of a request in a request
 # Text of which less than this share is letters and spaces is data: a log, a table, code.
 _MIN_SHARE_OF_LETTERS = 0.72
 
 _REQUEST_TAGS: Final = list_words(
     "question query user_query user_question user_input user_message user_request request task prompt",
-    "command-args human_message current_message user-query user-message",
+    "human_message current_message user-query user-message",
 )
 # What programs add for the model alone. None of it is what a person asked.
 _MACHINE_TAGS: Final = list_words(
@@ -58,6 +60,19 @@ _BOILERPLATE: Final = re.compile(
     r"This message was created at [^\n]{0,60})$",
     re.MULTILINE,
 )
+_COMMAND: Final = re.compile(r"<command-name>\s*(/?[^<\s]{1,100})\s*</command-name>")
+_COMMAND_ARGUMENTS: Final = re.compile(r"<command-args>([^<]{0,2000})</command-args>")
+_REQUEST_FIELDS: Final = (
+    *("question", "query", "user_query", "message"),
+    *("prompt", "request", "task", "input", "text"),
+)
+_SIGNATURE: Final = re.compile(
+    r"^[ \t]*(?:(?:best|kind|warm|many)\s+)?(?:regards|wishes|sincerely|yours sincerely|yours faithfully|"
+    r"cheers|"
+    r"mit freundlichen grüßen|viele grüße|liebe grüße|cordialement|bien à vous|saludos|atentamente|"
+    r"atenciosamente|cordiali saluti|met vriendelijke groet)\b[^\n]{0,60}$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _FENCE: Final = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
 
 
@@ -77,10 +92,23 @@ def unwrap_text(text: str) -> str:
     It takes out the blocks that programs add, finds the question of a template, and leaves out code and
     pasted material beside a request.
     """
-    text = _shorten(text.replace("\r\n", "\n"))
-    text = _BOILERPLATE.sub("", text)
+    text = _shorten(_find_field(text).replace("\r\n", "\n"))
+    text = _COMMAND.sub(r"\1 ", _BOILERPLATE.sub("", text))
+    text = _COMMAND_ARGUMENTS.sub(r"\1", text)
     text = _find_labelled(_take_out_blocks(text))
-    return _pick_paragraphs(_drop_fences(text)).strip()
+    return _pick_paragraphs(_drop_signature(_drop_fences(text))).strip()
+
+
+def _find_field(text: str) -> str:
+    """Return what an object of JSON holds under a name for what is asked; else the text."""
+    if not text.lstrip().startswith("{") or len(text) > MAX_READ_CHARACTERS:
+        return text
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    asked = (content.get(name) for name in _REQUEST_FIELDS) if isinstance(content, dict) else ()
+    return next((value for value in asked if isinstance(value, str) and value.strip()), text)
 
 
 def _shorten(text: str) -> str:
@@ -89,10 +117,17 @@ def _shorten(text: str) -> str:
 
 
 def _take_out_blocks(text: str) -> str:
-    blocks = _list_blocks(text)
-    asked = [block.content for block in blocks if block.tag in _REQUEST_TAGS and block.content.strip()]
-    if asked:
-        return _take_out_blocks(asked[-1])
+    for _ in range(_MAX_DEPTH):
+        blocks = _list_blocks(text)
+        asked = [block.content for block in blocks if block.tag in _REQUEST_TAGS and block.content.strip()]
+        if not asked:
+            return _join_outside(text, blocks)
+        text = asked[-1]
+    return text
+
+
+def _join_outside(text: str, blocks: list[_Block]) -> str:
+    """Return what stands outside of the blocks; if nothing does, what the last one holds for people."""
     outside, position = [], 0
     for block in blocks:
         outside.append(text[position : block.start])
@@ -146,6 +181,12 @@ def _drop_fences(text: str) -> str:
     parts = _FENCE.split(text)
     prose = "\n\n".join([parts[0], *(part.partition("\n")[2] for part in parts[2::2])])
     return prose if prose.strip() else text
+
+
+def _drop_signature(text: str) -> str:
+    signature = _SIGNATURE.search(text)
+    before = text[: signature.start()] if signature else ""
+    return before if before.strip() else text
 
 
 def _pick_paragraphs(text: str) -> str:

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
+from trace_clustering.documents.redaction import Kind
+from trace_clustering.documents.summary_options import SummaryOptions
 from trace_clustering.environment import read_team_ids
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.explore.conditions import parse_condition
@@ -21,6 +24,8 @@ def explore_files(
     conditions: Sequence[str] = (),
     max_samples: int,
     labeler: str = "keywords",
+    summaries: Literal["extract", "llm"] = "extract",
+    redact: Sequence[Kind] = (),
 ) -> None:
     """Explore files in a home that belongs to them.
 
@@ -34,5 +39,7 @@ def explore_files(
     if since and until and since > until:
         raise InvalidSettingsError(f"--since {since} is after --until {until}; exchange them")
     choice = Choice(since, until, tuple(map(parse_condition, conditions)), max_samples)
-    use_own_home(paths)
-    Exploration(Request(paths, read_team_ids()[0], format_name, choice, labeler)).run()
+    options = SummaryOptions(method=summaries, redact=tuple(redact))
+    unset = use_own_home(paths)
+    team_id = read_team_ids()[0]
+    Exploration(Request(paths, team_id, format_name, choice, labeler, summaries=options, unset=unset)).run()

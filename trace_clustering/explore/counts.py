@@ -23,7 +23,8 @@ def build_counts_table(
     table.add_column(justify="right")
     table.add_column()
     formats = ", ".join(f"{clean_line(name)} {count:,}" for name, count in read.formats.most_common())
-    _add(table, read.traces, f"traces read from {read.records:,} records of {read.files:,} files ({formats})")
+    files = f"{read.files:,} file{'s'[: read.files != 1]}"
+    _add(table, read.traces, f"traces read from {read.records:,} records of {files} ({formats})")
     if read.bad_count:
         _add(table, read.bad_count, "bad records left out, listed above")
     for reason, count in sorted(read.left_out.items()):

@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from trace_clustering.environment import CLICKHOUSE_DSN, HOME, STORAGE, find_data_folder
+from trace_clustering.environment import (
+    CLICKHOUSE_DSN,
+    HOME,
+    STORAGE,
+    TEAM_IDS,
+    TEAM_SETTINGS,
+    find_data_folder,
+)
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.folders import make_private_folder
 
@@ -17,10 +24,15 @@ _MAX_NAME: Final = 40
 _SETTINGS: Final = "telemetry:\n  enabled: false\n"
 
 
-def use_own_home(paths: Sequence[Path]) -> Path:
-    """Make this process use a home that belongs to the explored paths, and return it.
+def use_own_home(paths: Sequence[Path]) -> list[str]:
+    """Make this process use a home that belongs to the explored paths.
 
     The same paths have the same home, so that what was read and embedded is not done again.
+
+    Returns
+    -------
+    list of str
+        The variables that do not count here; whoever looks at the result must unset them.
 
     Raises
     ------
@@ -40,10 +52,8 @@ def use_own_home(paths: Sequence[Path]) -> Path:
             f"{home} cannot be used ({error.strerror}); set {HOME} to a folder that you may write to"
         ) from error
     os.environ[HOME] = str(home)
-    # Nothing of an exploration leaves the machine, or mixes with the traces of a team.
-    for name in (CLICKHOUSE_DSN, STORAGE):
-        os.environ.pop(name, None)
-    return home
+    # Nothing of an exploration leaves the machine, or mixes with the traces and the settings of a team.
+    return [n for n in (CLICKHOUSE_DSN, STORAGE, TEAM_IDS, TEAM_SETTINGS) if os.environ.pop(n, None)]
 
 
 def find_time_of_files(paths: Sequence[Path]) -> datetime:

@@ -67,11 +67,15 @@ class Progress:
         import dagster as dg
 
         def create(_: dg.InitLoggerContext) -> logging.Logger:
-            logger = logging.Logger("trace_clustering.explore")
-            logger.addHandler(_Handler(self))
-            return logger
+            return self.make_python_logger()
 
         return dg.LoggerDefinition(create)
+
+    def make_python_logger(self) -> logging.Logger:
+        """Return a logger that prints here."""
+        logger = logging.Logger("trace_clustering.explore")
+        logger.addHandler(_Handler(self))
+        return logger
 
     def tell(self, record: logging.LogRecord) -> None:
         """Print what a record of Dagster's log says, if it is of interest."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
+from trace_clustering.documents.summary_options import SummaryOptions
 from trace_clustering.environment import FIRST_DAY, HOME, INCLUDE_TODAY, find_home, read_storage_base
 from trace_clustering.errors import ExplorationFailedError
 from trace_clustering.explore.dagster_run import DagsterRun, open_partitions
@@ -16,6 +17,7 @@ from trace_clustering.explore.progress import Progress
 from trace_clustering.explore.selection import Choice, Sample, Selection
 
 if TYPE_CHECKING:
+    from trace_clustering.documents.llm_summaries import Summarizer
     from trace_clustering.sources.read_report import ReadReport
 
 
@@ -34,6 +36,9 @@ class Request:
     labeler : {"keywords", "agent"}
     model_name : str
         Model of the vectors that the files hold; empty if unknown.
+    summaries : SummaryOptions
+    unset : sequence of str
+        Variables that do not count here, and must not count for the commands that are shown.
     """
 
     paths: Sequence[Path]
@@ -42,6 +47,8 @@ class Request:
     choice: Choice = field(default_factory=Choice)
     labeler: str = "keywords"
     model_name: str = ""
+    summaries: SummaryOptions = field(default_factory=SummaryOptions)
+    unset: Sequence[str] = ()
 
 
 class Exploration:
@@ -106,6 +113,7 @@ class Exploration:
 
     def _ingest(self) -> "tuple[ReadReport, Selection, Sample]":
         from trace_clustering.clickhouse.resource import ClickHouse
+        from trace_clustering.documents.redaction import redact_trace
         from trace_clustering.explore.place import find_time_of_files
         from trace_clustering.ingestion.ingest import ingest_traces
         from trace_clustering.sources.read_report import ReadReport
@@ -114,9 +122,12 @@ class Exploration:
         request, read = self._request, ReadReport()
         selection = Selection(request.choice, datetime.now(UTC))
         with self._progress.doing("Reading traces"):
-            traces = selection.watch(
-                read_traces(request.paths, read, format_name=request.format_name, track=self._progress.track)
+            found = read_traces(
+                request.paths, read, format_name=request.format_name, track=self._progress.track
             )
+            kinds = request.summaries.redact
+            redacted = (redact_trace(trace, kinds) for trace in found) if kinds else found
+            traces = selection.watch(redacted)
             stored = ingest_traces(ClickHouse(), request.team_id, traces, find_time_of_files(request.paths))
         sample = selection.choose(stored.traces)
         for line in read.describe():
@@ -135,10 +146,13 @@ class Exploration:
 
         clickhouse, team_id = ClickHouse(), self._request.team_id
         with self._progress.doing("Summarizing"):
-            summaries = summarize_traces(clickhouse, team_id, sample.traces)
+            summarizer = self._open_summarizer()
+            summaries = summarize_traces(clickhouse, team_id, sample.traces, summarizer)
         self._progress.say(
             f"Summarized {sum(summaries.written.values()):,} traces; {summaries.unchanged:,} were there."
         )
+        for reason, count in summarizer.report.fallbacks.most_common():
+            self._progress.say(f"  {count:,} of them by extract: {reason}")
         given = {trace.trace_id: selection.vectors.get(trace.trace_id) for trace in sample.traces}
         vectors = {trace_id: vector for trace_id, vector in given.items() if vector is not None}
         # Vectors of two models are never mixed: either all are given, or all are computed.
@@ -155,6 +169,14 @@ class Exploration:
         self._progress.say(
             f"Embedded {made.embedded:,} summaries with {embedder.model_name}; {made.unchanged:,} were there."
         )
+
+    def _open_summarizer(self) -> "Summarizer":
+        from trace_clustering.documents.llm_summaries import Summarizer
+        from trace_clustering.llm.resource import LLM
+        from trace_clustering.orchestration.team_settings import load_llm_of_team
+
+        llm = LLM().resolve(load_llm_of_team(self._request.team_id))
+        return Summarizer(self._request.summaries, llm, self._progress.make_python_logger())
 
     def _materialize_assets(self, run: DagsterRun, sample: Sample) -> None:
         request = self._request
@@ -180,7 +202,7 @@ class Exploration:
         from trace_clustering.ingestion.summarize import fetch_titles, summarize_traces
 
         clickhouse, team_id = ClickHouse(), self._request.team_id
-        summarize_traces(clickhouse, team_id, sample.traces)
+        summarize_traces(clickhouse, team_id, sample.traces, self._open_summarizer())
         titles = fetch_titles(clickhouse, team_id, sample.traces)
         if titles:
             self._progress.say(build_titles_table(titles))
@@ -202,10 +224,12 @@ class Exploration:
         self._progress.say(build_clustering_table(clustering))
         self._progress.say(build_counts_table(read, selection, sample, clustering))
         self._progress.say("Where to look next:", "bold")
+        unset = "".join(f"{name}= " for name in self._request.unset)
+        show = unset + write_show_command(team_id)
         for line in (
-            f"the map and all figures:  {write_web_command([FIRST_DAY, INCLUDE_TODAY])}",
-            f"this table again:         {write_show_command(team_id)}",
-            f"the event as JSON:        {write_show_command(team_id)} --json",
+            f"the map and all figures:  {unset}{write_web_command([FIRST_DAY, INCLUDE_TODAY])}",
+            f"this table again:         {show}",
+            f"the event as JSON:        {show} --json",
             f"the artifacts (Parquet):  {read_storage_base()}",
         ):
             self._progress.say(f"  {line}", is_command=True)

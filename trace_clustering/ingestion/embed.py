@@ -1,6 +1,7 @@
 """Third step: summaries are embedded, those only that have no vector of this model and text."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +16,7 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.stored_records import find_documents
 from trace_clustering.constants import INGESTION_STATEMENT_TIMEOUT
-from trace_clustering.documents.text import join_blocks
+from trace_clustering.documents.text import write_embedded_text
 from trace_clustering.documents.text_embedder import TextEmbedder
 from trace_clustering.ingestion.ingest import IngestedTrace
 from trace_clustering.ingestion.summarize import find_span
@@ -36,8 +37,8 @@ class EmbedReport:
     ----------
     embedded, given, unchanged : int
         Number of vectors that were computed, that the source gave, and that were there.
-    unsummarized : int
-        Number of traces without a summary.
+    unsummarized, without_vector : int
+        Number of traces without a summary, and of those of which the model gave no vector.
     inserted : InsertReport
         What was written.
     """
@@ -46,6 +47,7 @@ class EmbedReport:
     given: int = 0
     unchanged: int = 0
     unsummarized: int = 0
+    without_vector: int = 0
     inserted: InsertReport = field(default_factory=InsertReport)
 
 
@@ -76,10 +78,30 @@ def embed_traces(
             missing = _find_missing(session, records, embedder.model_name)
         report.unsummarized += len(batch) - len(records)
         report.unchanged += len(records) - len(missing)
-        report.embedded += len(missing)
-        vectors = embedder.embed([_write_text(record) for record in missing])
-        _store(clickhouse, team_id, missing, vectors, embedder.model_name, report)
+        with _store_at_end(clickhouse, team_id, missing, embedder, report) as vectors:
+            for part in embedder.embed_batches([_write_text(record) for record in missing]):
+                vectors.update(zip(part.rows.tolist(), part.vectors, strict=True))
     return report
+
+
+@contextmanager
+def _store_at_end(
+    clickhouse: ClickHouse,
+    team_id: int,
+    records: Sequence[IngestedRecord],
+    embedder: TextEmbedder,
+    report: EmbedReport,
+) -> Iterator[dict[int, FloatArray]]:
+    """Store the vectors that the block has collected by position, also if a fault ended it."""
+    vectors: dict[int, FloatArray] = {}
+    try:
+        yield vectors
+    finally:
+        usable = [position for position in sorted(vectors) if np.isfinite(vectors[position]).all()]
+        report.embedded += len(usable)
+        report.without_vector += len(vectors) - len(usable)
+        found = np.array([vectors[position] for position in usable], dtype=np.float32)
+        _store(clickhouse, team_id, [records[n] for n in usable], found, embedder.model_name, report)
 
 
 def store_given_vectors(
@@ -145,7 +167,7 @@ def _round_to_milliseconds(record: IngestedRecord) -> datetime:
 
 
 def _write_text(record: IngestedRecord) -> str:
-    return join_blocks(record.title, record.flow_diagram, record.bullets, record.interesting_notes)
+    return write_embedded_text(record.title, record.flow_diagram, record.bullets, record.interesting_notes)
 
 
 def _store(

@@ -12,23 +12,18 @@ from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.stored_records import TimeSpan
 from trace_clustering.clickhouse.traces import fetch_traces
 from trace_clustering.constants import INGESTION_STATEMENT_TIMEOUT
-from trace_clustering.documents.extract import extract_summary
+from trace_clustering.documents.llm_summaries import Summarizer
+from trace_clustering.documents.summary_options import EXTRACT, Summarized
 from trace_clustering.ingestion.ingest import IngestedTrace
 from trace_clustering.posthog.stored_traces import StoredTrace
 from trace_clustering.traces.record import IngestedRecord
-from trace_clustering.traces.summary import TraceSummary
-from trace_clustering.traces.trace import Trace
 from trace_clustering.traces.window import format_time
 
 T = TypeVar("T")
-EXTRACT: Final = "extract"
-GIVEN: Final = "given"
 MAX_TRACES_PER_BATCH: Final = 500
 
 # Yields the traces that are given by what is known of them.
 FetchTraces = Callable[[Sequence[IngestedTrace]], Iterable[StoredTrace]]
-# Given traces, returns the summary of each and what wrote it, in any order.
-WriteSummaries = Callable[[Sequence[Trace]], Iterable[tuple[TraceSummary, str]]]
 
 
 @dataclass
@@ -53,41 +48,44 @@ class SummarizeReport:
     missing: int = 0
 
 
-def extract_summaries(traces: Sequence[Trace]) -> Iterator[tuple[TraceSummary, str]]:
-    """Yield the summaries of traces, written without a model."""
-    for trace in traces:
-        yield extract_summary(trace), GIVEN if trace.summary else EXTRACT
-
-
 def summarize_traces(
     clickhouse: ClickHouse,
     team_id: int,
     traces: Sequence[IngestedTrace],
-    write: WriteSummaries = extract_summaries,
+    summarizer: Summarizer,
     *,
-    is_wanted: Callable[[str], bool] = lambda method: True,  # noqa: ARG005
     fetch: FetchTraces | None = None,
 ) -> SummarizeReport:
     """Store a summary of each trace that has none, or has changed since.
+
+    An extract is written again if a model shall write it; what a model has written stays.
 
     Parameters
     ----------
     clickhouse : ClickHouse
     team_id : int
     traces : sequence of IngestedTrace
-    write : callable
-        Writes the summaries of a batch of traces.
-    is_wanted : callable
-        Given what wrote a stored summary, says whether it may stay.
+    summarizer : Summarizer
+        Its limits hold for all traces together, and its report tells what they took.
     fetch : callable
         Reads the traces that must be summarized, by default from where they were stored.
     """
     people = [trace for trace in traces if not trace.is_automation]
-    stale = _find_stale(clickhouse, team_id, people, is_wanted)
+    stale = _find_stale(clickhouse, team_id, people, summarizer)
     report = SummarizeReport(automation=len(traces) - len(people), unchanged=len(people) - len(stale))
-    found = fetch(stale) if fetch else fetch_stored(clickhouse, team_id, stale)
-    for batch in _split(found):
-        records = list(_write_records({item.trace.trace_id: item for item in batch}, write))
+
+    def read() -> Iterable[StoredTrace]:
+        return fetch(stale) if fetch else fetch_stored(clickhouse, team_id, stale)
+
+    if stale and summarizer.asks_model:
+        summarizer.tell_start(item.trace for item in read())
+    for batch in _split(read()):
+        records = [
+            _build_record(item, summarized)
+            for item, summarized in zip(
+                batch, summarizer.summarize(item.trace for item in batch), strict=True
+            )
+        ]
         with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             store_summaries(session, records)
         for record in records:
@@ -126,14 +124,18 @@ def _find_stale(
     clickhouse: ClickHouse,
     team_id: int,
     traces: Sequence[IngestedTrace],
-    is_wanted: Callable[[str], bool],
+    summarizer: Summarizer,
 ) -> list[IngestedTrace]:
     """Return the traces without a summary of what they are now."""
     stale: list[IngestedTrace] = []
     for batch in _split(traces):
         with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             found = fetch_ingested_summaries(session, (trace.trace_id for trace in batch), find_span(batch))
-            current = {record.trace_id: record.trace_digest for record in found if is_wanted(record.method)}
+            current = {
+                record.trace_id: record.trace_digest
+                for record in found
+                if _may_stay(record.method, summarizer)
+            }
         stale += [trace for trace in batch if current.get(trace.trace_id) != trace.digest]
     return stale
 
@@ -142,19 +144,22 @@ def _split(items: Iterable[T]) -> Iterator[list[T]]:
     return split_by_size(items, lambda _: 1, max_items=MAX_TRACES_PER_BATCH, max_bytes=MAX_TRACES_PER_BATCH)
 
 
-def _write_records(stored: dict[str, StoredTrace], write: WriteSummaries) -> Iterator[IngestedRecord]:
-    for summary, method in write([found.trace for found in stored.values()]):
-        found = stored[summary["trace_id"]]
-        yield IngestedRecord(
-            trace_id=found.trace.trace_id,
-            timestamp=found.moment,
-            title=summary["title"],
-            flow_diagram=summary["flow_diagram"],
-            bullets=summary["bullets"],
-            interesting_notes=summary["interesting_notes"],
-            properties=None,
-            embedding=np.empty(0, np.float32),
-            trace_digest=found.digest,
-            method=method,
-            start=format_time(found.trace.start) if found.trace.start else "",
-        )
+def _may_stay(method: str, summarizer: Summarizer) -> bool:
+    return method != EXTRACT or not summarizer.asks_model
+
+
+def _build_record(stored: StoredTrace, summarized: Summarized) -> IngestedRecord:
+    summary = summarized.summary
+    return IngestedRecord(
+        trace_id=stored.trace.trace_id,
+        timestamp=stored.moment,
+        title=summary["title"],
+        flow_diagram=summary["flow_diagram"],
+        bullets=summary["bullets"],
+        interesting_notes=summary["interesting_notes"],
+        properties=None,
+        embedding=np.empty(0, np.float32),
+        trace_digest=stored.digest,
+        method=summarized.method,
+        start=format_time(stored.trace.start) if stored.trace.start else "",
+    )

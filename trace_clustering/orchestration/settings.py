@@ -1,8 +1,7 @@
 """The settings of a run: one validated model that all assets share."""
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-import dagster as dg
 from pydantic import (
     ConfigDict,
     ModelWrapValidatorHandler,
@@ -13,9 +12,6 @@ from pydantic import (
 from trace_clustering import constants
 from trace_clustering.algorithms.map import VisualizationMethod
 from trace_clustering.algorithms.steps import ClusteringMethod, Normalization, ReductionMethod
-from trace_clustering.documents.redaction import KINDS as REDACTION_KINDS
-from trace_clustering.documents.redaction import Kind as RedactionKind
-from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.orchestration.declaration import (
     describe_fields,
     list_reported_settings,
@@ -23,6 +19,7 @@ from trace_clustering.orchestration.declaration import (
     list_stages,
     setting,
 )
+from trace_clustering.orchestration.ingestion_settings import IngestionSettings
 from trace_clustering.orchestration.method_params import (
     BOUNDS_OF_MAX_K,
     BOUNDS_OF_MIN_K,
@@ -33,7 +30,7 @@ from trace_clustering.orchestration.method_params import (
 from trace_clustering.posthog.filters import PropertyFilter, parse_filters
 
 
-class ClusteringSettings(dg.ConfigurableResource[Any]):
+class ClusteringSettings(IngestionSettings):
     """Settings of a clustering run, the same for all its assets.
 
     Set them once per run, in the launchpad under `resources: settings: config:`. Each asset records the
@@ -49,18 +46,6 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
-    redact: list[str] = setting(
-        "What is replaced by a placeholder before anything of a trace is stored or sent: email, phone, card "
-        "(numbers), key (and tokens).",
-        stages=["ingested_traces", "trace_summaries"],
-        default=[],
-    )
-    summaries: Literal["extract", "llm"] = setting(
-        "What summarizes ingested traces. extract: the trace's own words. llm: the language model, which "
-        "costs money.",
-        stages=["trace_summaries"],
-        default="extract",
-    )
     lookback_days: int = setting(
         "Days in the window, which ends with the day of the partition.",
         stages=["embeddings"],
@@ -247,15 +232,6 @@ class ClusteringSettings(dg.ConfigurableResource[Any]):
     def property_filters(self) -> list[PropertyFilter]:
         """Return `trace_filters`, parsed."""
         return parse_filters(self.trace_filters)
-
-    def redaction_kinds(self) -> list[RedactionKind]:
-        """Return `redact`, checked: a word that is not known must not leave anything in."""
-        if unknown := [kind for kind in self.redact if kind not in REDACTION_KINDS]:
-            raise InvalidSettingsError(
-                f"settings: redact = {self.redact!r}: there is no kind {unknown[0]!r}; choose among "
-                f"{', '.join(REDACTION_KINDS)}"
-            )
-        return [kind for kind in REDACTION_KINDS if kind in self.redact]
 
     def of_stage(self, stage: str) -> dict[str, Any]:
         """Return the settings that take effect in an asset, as they are used there, ready for JSON.

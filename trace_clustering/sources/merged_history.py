@@ -62,8 +62,11 @@ class MergedHistory:
         self._systems: set[str] = set()
         self._said: list[Message] = []  # without system prompts
         self._positions: defaultdict[object, list[int]] = defaultdict(list)
+        self._found_within: set[object] = set()
         self._starts: set[int] = set()
         self._last_user = -1
+        self._tool_runs: list[int | None] = []
+        self._ends_of_runs: list[int] = []
         self._previous: list[Message] = []
         self._previous_places: list[int] = []
 
@@ -106,7 +109,18 @@ class MergedHistory:
                 if message.role == "user":
                     self._last_user = len(self._said)
                 self._said.append(message)
+                self._count_run(message)
             self.messages.append(message)
+
+    def _count_run(self, message: Message) -> None:
+        """Note in which run of calls and results the last message is, and where that ends."""
+        if message.role != "tool" and not message.tool_calls:
+            self._tool_runs.append(None)
+            return
+        if not self._tool_runs or self._tool_runs[-1] is None:
+            self._ends_of_runs.append(0)
+        self._tool_runs.append(len(self._ends_of_runs) - 1)
+        self._ends_of_runs[-1] = len(self._said)
 
     def _add_first_system(self, messages: Sequence[Message]) -> None:
         """Put a system prompt before everything, if there has been none."""
@@ -120,12 +134,18 @@ class MergedHistory:
 
     def _is_known(self, message: Message) -> bool:
         """Return whether a message, or a prompt that was made of it, was said before."""
-        if get_key(message) in self._positions:
+        key = get_key(message)
+        if key in self._positions or key in self._found_within:
             return True
-        if message.tool_calls:
-            return any(is_same(message, known) for known in self._said if known.tool_calls)
         text = message.text.strip()
-        return any(text in known.text for known in self._said if known.role == message.role)
+        same_role = (known for known in self._said if known.role == message.role)
+        if message.tool_calls:
+            is_known = any(is_same(message, known) for known in same_role if known.tool_calls)
+        else:
+            is_known = any(text in known.text for known in same_role)
+        if is_known:
+            self._found_within.add(key)
+        return is_known
 
     def _find_match(self, said: Sequence[Message]) -> _Match | None:
         """Return how a call continues what is known; None if it begins something new."""
@@ -198,8 +218,8 @@ class MergedHistory:
         message = said[index]
         if place < len(self._said) and is_same(message, self._said[place]):
             return place
-        near = range(place + 1, min(place + 1 + _MAX_LEFT_OUT, len(self._said)))
-        found = next((p for p in near if is_same(message, self._said[p])), None)
+        near = [self._skip_tools(place), *range(place + 1, place + 1 + _MAX_LEFT_OUT)]
+        found = next((p for p in near if p < len(self._said) and is_same(message, self._said[p])), None)
         if found is None and place < len(self._said):
             positions = self._find_positions(message)
             later = bisect_left(positions, place)
@@ -208,12 +228,12 @@ class MergedHistory:
             return None
         follows = index + 1 < len(said) and found + 1 < len(self._said)
         is_followed = follows and is_same(said[index + 1], self._said[found + 1])
-        return found if is_followed or is_telling(message) or self._are_tools(place, found) else None
+        return found if is_followed or is_telling(message) or found <= self._skip_tools(place) else None
 
-    def _are_tools(self, begin: int, end: int) -> bool:
-        """Return whether there are only calls of tools and their results between two places."""
-        between = (self._said[place] for place in range(begin, min(end, begin + _MAX_LEFT_OUT)))
-        return end - begin <= _MAX_LEFT_OUT and all(m.tool_calls or m.role == "tool" for m in between)
+    def _skip_tools(self, place: int) -> int:
+        """Return the first place from this one on that is neither the call of a tool nor a result."""
+        is_known = place < len(self._tool_runs) and self._tool_runs[place] is not None
+        return self._ends_of_runs[self._tool_runs[place] or 0] if is_known else place
 
     def _is_late_result(self, said: Sequence[Message], index: int, place: int) -> bool:
         is_result = said[index].role == "tool" and index + 1 < len(said) and place < len(self._said)

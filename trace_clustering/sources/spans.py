@@ -8,6 +8,7 @@ from typing import TypeVar
 from trace_clustering.sources.history import build_turns, merge_histories
 from trace_clustering.sources.merged_history import MergedHistory
 from trace_clustering.sources.messages import Message
+from trace_clustering.sources.prompts import unwrap_prompts
 from trace_clustering.sources.same_message import get_key
 from trace_clustering.sources.span import Span
 from trace_clustering.sources.span_tools import add_tools
@@ -30,7 +31,7 @@ def build_traces(trace_id: str, spans: Iterable[Span], source: str) -> list[Trac
     by_owner: dict[str, list[Span]] = {}
     for span in tree.spans:
         by_owner.setdefault(owners[span.span_id], []).append(span)
-    said = _list_answers(by_owner.get("", []))
+    said = _list_answers(by_owner.get("", [])) if len(by_owner) > 1 else set()
     agents = sorted(owner for owner, group in by_owner.items() if owner and _is_started(group, said))
     if not agents or not _has_conversation(by_owner.get("", [])):
         return [_build(trace_id, tree, source)]
@@ -98,7 +99,9 @@ def _has_conversation(spans: Sequence[Span]) -> bool:
 def _list_answers(spans: Sequence[Span]) -> set[object]:
     """Return what is the same in the answers of these model calls and in what repeats them."""
     models = (span for span in spans if span.kind == "model")
-    return {get_key(m) for span in models for m in span.messages if m.role == "assistant"}
+    # Calls share the messages of a history that they repeat.
+    answers = {id(m): m for span in models for m in span.messages if m.role == "assistant"}
+    return {get_key(message) for message in answers.values()}
 
 
 def _is_started(spans: Sequence[Span], said: set[object]) -> bool:
@@ -134,7 +137,8 @@ def _merge_messages(tree: SpanTree, *choices: Sequence[Span]) -> list[Message]:
     """Return the conversation of the first choice that has one, with what other spans add to it.
 
     They may know an answer that was put together afterwards, or a last message that no model answered; this
-    is known when they end. Without any choice, the conversation is that of the outermost spans that have one.
+    is known when they end. What the root was asked stands in the place of prompts that were made of it.
+    Without any choice, the conversation is that of the outermost spans that have one.
     """
     calls = next((found for spans in choices if (found := [s for s in spans if s.messages])), [])
     if not calls:
@@ -151,7 +155,7 @@ def _merge_messages(tree: SpanTree, *choices: Sequence[Span]) -> list[Message]:
             merged.add(span.messages)
         else:
             merged.add_end(span.messages)
-    return merged.messages
+    return unwrap_prompts(merged.messages, tree.root.messages)
 
 
 def _add_up(tree: SpanTree, calls: Sequence[Span], read: Callable[[Span], N | None]) -> N | None:

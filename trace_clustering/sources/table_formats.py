@@ -1,5 +1,6 @@
 """Turns the rows of tables into the records of the formats of files, so that both give the same traces."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,11 +9,14 @@ from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse import LANGFUSE
 from trace_clustering.sources.formats.otlp import OTLP
 from trace_clustering.sources.formats.posthog_events import POSTHOG
+from trace_clustering.sources.messages import parse_json_text
 from trace_clustering.sources.otel.attributes import flatten_attributes
 from trace_clustering.sources.values import read_mapping
 
 Row = Mapping[str, Any]
 
+# Beyond this, a number is rather an id, of which Langfuse's own reader would lose digits.
+_MAX_EXACT: Final = 2**53
 # What PostHog's second table holds of an event, by the property that it belongs to.
 _TEXTS: Final = {
     "$ai_input": "input_text",
@@ -38,11 +42,26 @@ class TableFormat:
 
 
 def _write_langfuse(rows: Iterable[Row]) -> Iterator[Record]:
-    yield from rows
+    for row in rows:
+        metadata = read_mapping(row.get("metadata"))
+        yield {**row, "metadata": {name: _read_metadata(text) for name, text in metadata.items()}}
+
+
+def _read_metadata(text: object) -> object:
+    """Return what was written into a map of texts: what is no text is there as JSON."""
+    try:
+        value = json.loads(text, parse_constant=str) if isinstance(text, str) else text
+    except (ValueError, RecursionError):
+        return text
+    is_exact = not isinstance(value, int | float) or abs(value) < _MAX_EXACT
+    return text if isinstance(value, str) or not is_exact else value
 
 
 def _write_otlp(rows: Iterable[Row]) -> Iterator[Record]:
     for row in rows:
+        if "log_name" in row:
+            yield {"resourceLogs": [{"scopeLogs": [{"logRecords": [_write_log(row)]}]}]}
+            continue
         resource = {**_read_attributes(row["resource"]), "service.name": row["service"]}
         yield {
             "resourceSpans": [
@@ -68,6 +87,27 @@ def _write_span(row: Row) -> Record:
             for time, name, attributes in events
         ],
     }
+
+
+def _write_log(row: Row) -> Record:
+    return {
+        "traceId": row["trace_id"],
+        "spanId": row["log_span"],
+        "eventName": row["log_name"],
+        "timeUnixNano": str(row["log_time"]),
+        "attributes": _read_attributes(row["log_attributes"]),
+        "body": _write_value(parse_json_text(row["log_body"])),
+    }
+
+
+def _write_value(value: object) -> Record:
+    """Return a value of JSON as OTLP writes it, with its type."""
+    if isinstance(value, dict):
+        pairs = [{"key": name, "value": _write_value(item)} for name, item in value.items()]
+        return {"kvlistValue": {"values": pairs}}
+    if isinstance(value, list):
+        return {"arrayValue": {"values": [_write_value(item) for item in value]}}
+    return {"stringValue": value}
 
 
 def _read_attributes(value: object) -> dict[str, Any]:

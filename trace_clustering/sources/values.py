@@ -99,7 +99,7 @@ def read_mapping(value: object) -> Mapping[str, Any]:
 
 
 def make_json(value: object) -> Any:  # noqa: ANN401 - any JSON
-    """Return a value of Parquet as JSON: times in ISO 8601, decimals as numbers, NaN as None."""
+    """Return a value of Parquet or Python as JSON: times in ISO 8601, decimals as numbers, NaN as None."""
     if value is None or type(value) in (str, int, bool):  # Nearly all are.
         return value
     if isinstance(value, Mapping):
@@ -110,7 +110,9 @@ def make_json(value: object) -> Any:  # noqa: ANN401 - any JSON
         return value.isoformat()
     if isinstance(value, Decimal | float):
         return float(value) if math.isfinite(value) else None
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def quote_value(value: object) -> str:

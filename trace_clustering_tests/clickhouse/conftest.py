@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield Server(int(process.stdout.readline()))
 
 
-def _create_empty_place(place: str, folder: Path, request: pytest.FixtureRequest) -> ClickHouse:
+def create_empty_place(place: str, folder: Path, request: pytest.FixtureRequest) -> ClickHouse:
     if place == "embedded":
         return ClickHouse(dsn=f"chdb://{folder / 'clickhouse'}")
     server: Server = request.getfixturevalue("server")
@@ -57,10 +57,10 @@ def _create_empty_place(place: str, folder: Path, request: pytest.FixtureRequest
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> ClickHouse:
     """Each of the two places where ClickHouse can be, with empty tables."""
-    return _create_empty_place(request.param, tmp_path, request)
+    return create_empty_place(request.param, tmp_path, request)
 
 
 @pytest.fixture(scope="module", params=PLACES)
 def shared_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ClickHouse:
     """Like `place`, for tests of one module that only read what its fixtures wrote."""
-    return _create_empty_place(request.param, tmp_path_factory.mktemp("shared"), request)
+    return create_empty_place(request.param, tmp_path_factory.mktemp("shared"), request)

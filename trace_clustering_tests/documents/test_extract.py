@@ -31,6 +31,14 @@ from trace_clustering_tests.documents.conversations import call_tools, make_trac
         ("안녕하세요. 환불하고 싶어요.", "환불하고 싶어요."),
         ("مرحبا، أين طلبي؟", "أين طلبي؟"),
         ("Thanks", "Thanks"),
+        ("Hey 👋", "Hey 👋"),
+        ("https://example.com/x summarize it", "https://example.com/x summarize it"),
+        ("iPhone is broken", "iPhone is broken"),
+        (
+            "Dear team,\n\nI hope this email finds you well. Where is my refund?\n\nCheers\nAda",
+            "Where is my refund?",
+        ),
+        ("/clear", "/clear"),
     ],
 )
 def test_the_title_is_the_request_without_its_greeting(text: str, title: str) -> None:

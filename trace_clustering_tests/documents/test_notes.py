@@ -47,6 +47,7 @@ def test_a_failed_trace_without_a_reason_is_marked() -> None:
         ("Cancel it.", True),
         ("Thanks, but can you also cancel it?", True),
         ("Thank you for booking! That's all for now.", False),
+        ("Thank you! I hope it all works out well. I will reach out if I need anything else.", False),
         ("ok", False),
         ("谢谢你", False),
         ("Danke, bis dann", False),

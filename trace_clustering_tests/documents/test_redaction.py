@@ -24,10 +24,15 @@ PRIVATE_KEY = "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIabc\n-----END RSA " + "P
         ("почта@пример.рф, ok", "[email], ok"),
         ('{"to": "a@b.example"}', '{"to": "[email]"}'),
         (r'{"text": "Mine:\nada@example.com"}', r'{"text": "Mine:\n[email]"}'),
+        (r"DOMAIN\\ada@example.com", r"DOMAIN\\[email]"),
+        ("1111 1111 4111 1111 1111 1111 is", "1111 1111 [card] is"),
         ("call +49 (0)30 1234-5678 now", "call [phone] now"),
         ("+14155550132", "[phone]"),
         ("(415) 555-0132 or 415-555-0132 or 1-415-555-0132", "[phone] or [phone] or [phone]"),
         ("06 12 34 56 78", "[phone]"),
+        ("0049 30 123456, tel: 0049 30 123456", "[phone], tel: [phone]"),
+        ("my number is 415 555 0132", "my number is [phone]"),
+        ("5555555555554444,5105105105105100", "[card],[card]"),
         ("0171/2345678, 030 1234567", "[phone], [phone]"),
         ("My phone number is 4155550132", "My phone number is [phone]"),
         ('{"phone": 4155550132, "x": 1}', '{"phone": "[phone]", "x": 1}'),
@@ -72,6 +77,7 @@ def test_what_has_a_clear_form_is_replaced(text: str, redacted: str) -> None:
         "def login(password: str, token: Optional[str] = None)",
         "password = os.environ['PASSWORD'] and api_key=$API_KEY",
         "The token: a word or a part of one. A password is needed. The secret is simple.",
+        "token = get_token(), const password = await ask('x'), pwd: /home/ada",
         "Bearer of misunderstandings; Basic misunderstandings",
         "sk-learn, task-management-system-for-teams, phone booth 12",
         "phone: 2024-05-20",
@@ -131,7 +137,9 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("piece", HOSTILE)
+@pytest.mark.parametrize(
+    "piece", [*HOSTILE[:4], *(pytest.param(piece, marks=pytest.mark.slow) for piece in HOSTILE[4:])]
+)
 def test_a_megabyte_of_hostile_text_is_redacted(piece: str) -> None:
     assert redact_text(piece * (10**6 // len(piece)))
 

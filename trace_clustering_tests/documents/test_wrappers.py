@@ -32,6 +32,14 @@ LOG = "2025-01-01 00:00:01,123 [17] 0x7f {a=1} <500>\n" * 30
         ('What is 1+1?\nOutput format:\n```json\n{"answer": 1}\n```', "What is 1+1?"),
         ("Summarize what follows.\n\nContext:\nParis is big.", "Summarize what follows."),
         ("Context: only this", "Context: only this"),
+        ('{"lang": "en", "query": "find hotels in Rome"}', "find hotels in Rome"),
+        ('{"a": 1}', '{"a": 1}'),
+        ("Where is it?\n\nBest regards,\nAda", "Where is it?"),
+        (
+            "<command-name>/review</command-name>\n<command-message>r</command-message>\n"
+            "<command-args>PR 12</command-args>",
+            "/review \n\nPR 12",
+        ),
         ("I have this question: why is the sky blue?", "I have this question: why is the sky blue?"),
         ("Why does this fail?\n```python\nprint(1\n```", "Why does this fail?"),
         ("```python\nprint(1)\n```", "```python\nprint(1)\n```"),
@@ -48,7 +56,8 @@ def test_the_end_of_a_huge_message_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["<context>", "<a\n", "</a>", "Question:\n", "```\n", "<a b", "\n \n", "[Request "]
+    "piece",
+    ["<context>", "<task><query>", "<a\n", "</a>", "Question:\n", "```\n", "<a b", "\n \n", "[Request "],
 )
 def test_a_megabyte_of_hostile_text_is_read(piece: str) -> None:
     assert len(unwrap_text(piece * (10**6 // len(piece)))) <= MAX_READ_CHARACTERS + 2

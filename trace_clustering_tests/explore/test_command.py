@@ -61,7 +61,7 @@ def test_the_groups_of_a_file_and_how_many_of_how_many(tmp_path: Path) -> None:
     result = explore(tmp_path, str(path), "--where", "text!~order 57")
     assert result.returncode == 0, result.stderr
     for line in (
-        "60  traces read from 61 records of 1 files (OpenAI chats 60)",
+        "60  traces read from 61 records of 1 file (OpenAI chats 60)",
         "1  bad records left out, listed above",
         "1  of them left out: do not satisfy --where",
         "59  of them taken, all",

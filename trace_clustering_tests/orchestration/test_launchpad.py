@@ -10,6 +10,7 @@ from dagster._core.snap.snap_to_yaml import default_values_yaml_from_type_snap
 from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.definitions import defs
+from trace_clustering.documents.embedder import Embedder
 from trace_clustering.launchpad import is_given
 from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings
@@ -22,6 +23,7 @@ OUR_OWN: dict[str, Any] = {
     "settings": ClusteringSettings(lookback_days=3, run_label="nightly"),
     "clickhouse": ClickHouse(dsn=DSN, events_table="our_events"),
     "llm": LLM(api_key=KEY, model="ours", max_requests=7, prices={"ours": {"prompt": 1, "completion": 2}}),
+    "embedder": Embedder(kind="endpoint", api_key=KEY, dimensions=256, prefix="query: "),
     "io_manager": ArtifactStorage(base="/our/artifacts"),
 }
 WITH_VARIABLES = OUR_OWN | {
@@ -116,7 +118,9 @@ def test_no_field_that_is_a_secret_has_a_default() -> None:
         for name, resource in (defs.resources or {}).items()
         for field, schema in type(resource).to_config_schema().config_type.fields.items()
     }
-    assert {name for name, schema in fields.items() if schema.is_secret} == {"llm.api_key", "clickhouse.dsn"}
+    assert {name for name, schema in fields.items() if schema.is_secret} == {
+        *("llm.api_key", "embedder.api_key", "clickhouse.dsn"),
+    }
     assert not [name for name, schema in fields.items() if schema.is_secret and schema.default_provided]
 
 

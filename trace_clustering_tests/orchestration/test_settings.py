@@ -10,6 +10,9 @@ from trace_clustering.orchestration.settings import ClusteringSettings
 DEFAULTS = {
     "redact": ([], None),
     "summaries": ("extract", None),
+    "summary_instructions": ("", None),
+    "summary_max_requests": (10_000, None),
+    "summary_max_cost_usd": (None, None),
     "lookback_days": (7, "DEFAULT_LOOKBACK_DAYS"),
     "max_samples": (1000, "DEFAULT_MAX_SAMPLES"),
     "document_type": ("llm-trace-summary-detailed", "LLMA_TRACE_DOCUMENT_TYPE"),

@@ -18,9 +18,11 @@ from trace_clustering.traces.trace import Trace
 from trace_clustering_tests.clickhouse.source_tables import schemas
 from trace_clustering_tests.clickhouse.source_tables.filling import (
     create_table,
+    insert_rows,
     parse_moment,
     read_day,
 )
+from trace_clustering_tests.clickhouse.source_tables.langfuse_api_rows import build_rows_of_api
 from trace_clustering_tests.clickhouse.source_tables.langfuse_rows import build_event_row, build_rows
 from trace_clustering_tests.clickhouse.source_tables.otel_rows import list_span_rows
 from trace_clustering_tests.sources.formats.building import build_traces
@@ -66,6 +68,56 @@ def test_langfuse(clickhouse: ClickHouse, real_data: Path) -> None:
     create_table(clickhouse, schemas.TRACES, "traces", traces)
     create_table(clickhouse, schemas.OBSERVATIONS, "observations", observations)
     require_same(clickhouse, {"kind": "langfuse", "project_id": "p1"}, LANGFUSE, records, real_data)
+
+
+def test_traces_of_agent_frameworks(clickhouse: ClickHouse, real_data: Path) -> None:
+    files = sorted((real_data / "langfuse_frameworks").glob("*.trace.json"))
+    records = [json.loads(file.read_text()) for file in files]
+    for table, schema in (
+        ("traces", schemas.TRACES),
+        ("scores", schemas.SCORES),
+        ("observations", schemas.OBSERVATIONS),
+    ):
+        rows = [row for record in records for row in build_rows_of_api(record)[table]]
+        create_table(clickhouse, schema, table, rows)
+    expected = {trace.trace_id: vars(trace) for trace in build_traces(LANGFUSE, records)}
+    found: dict[str, Any] = {}
+    for moment in {trace["start"] for trace in expected.values()}:
+        day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        read = read_day(clickhouse, {"kind": "langfuse", "project_id": "p1"}, day)
+        found |= {trace.trace_id: vars(trace) for trace in read}
+    assert len(records) == 13
+    assert found == expected
+
+
+def test_a_second_night_adds_what_came_late_and_nothing_twice(
+    clickhouse: ClickHouse, real_data: Path
+) -> None:
+    records = read_lines(real_data / "conversations" / "langfuse_observations.jsonl.gz")
+    expected = {trace.trace_id: vars(trace) for trace in build_traces(LANGFUSE, records)}
+    ends = {trace_id: trace["end"] for trace_id, trace in expected.items()}
+    day = max(ends.values()).replace(hour=0, minute=0, second=0, microsecond=0)
+    next_day = day + timedelta(days=1)
+    of_day = [trace_id for trace_id, end in ends.items() if day <= end < next_day - timedelta(hours=1)]
+    late_traces = set(of_day[::3])
+    calls = [record for record in records if record["type"] == "GENERATION"]
+    late_rows = {
+        row["id"] for trace_id in late_traces for row in [r for r in calls if r["trace_id"] == trace_id][-2:]
+    }
+    assert 0 < len(late_traces) < len(of_day)
+
+    traces, observations = build_rows(records)
+    create_table(clickhouse, schemas.TRACES, "traces", traces)
+    in_time = [row for row in observations if row["id"] not in late_rows]
+    create_table(clickhouse, schemas.OBSERVATIONS, "observations", in_time)
+    source = {"kind": "langfuse", "project_id": "p1"}
+    first = {trace.trace_id: vars(trace) for trace in read_day(clickhouse, source, day)}
+    assert {name for name in of_day if first[name] == expected[name]} == set(of_day) - late_traces
+
+    arrived = {"created_at": next_day + timedelta(hours=2), "updated_at": next_day + timedelta(hours=3)}
+    insert_rows(clickhouse, "observations", [r | arrived for r in observations if r["id"] in late_rows])
+    second = {trace.trace_id: vars(trace) for trace in read_day(clickhouse, source, next_day)}
+    assert second == {trace_id: expected[trace_id] for trace_id in late_traces}
 
 
 def test_langfuse_events(clickhouse: ClickHouse, real_data: Path) -> None:

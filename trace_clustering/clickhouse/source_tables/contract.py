@@ -44,6 +44,8 @@ class TableKind:
         Given a source and the columns, returns the SQL that holds for its rows only, and binds nothing.
     write_statements : callable
         Given a source and the columns, returns the statements.
+    optional : frozenset of str
+        Parameters of the tables that need not be there, unless the source names them.
     margin : timedelta
         How long before a day something may have happened that could not be seen when that day was read.
     """
@@ -52,4 +54,5 @@ class TableKind:
     bind_owner: Callable[[Any], dict[str, Any]]
     write_condition: Callable[[Any, Columns], str]
     write_statements: Callable[[Any, Columns], Statements]
+    optional: frozenset[str] = frozenset()
     margin: timedelta = timedelta(hours=1)

@@ -33,6 +33,24 @@ def write_time(moment: str) -> str:
     return f"if(toUnixTimestamp({moment}) = 0, '', concat(replaceOne(toString({moment}), ' ', 'T'), 'Z'))"
 
 
+def write_nanoseconds(moment: str) -> str:
+    """Return a DateTime64 as nanoseconds since 1970."""
+    return f"toUnixTimestamp64Nano(toDateTime64({moment}, 9, 'UTC'))"
+
+
+def are_maps(columns: TableColumns, name: str) -> bool:
+    """Return whether attributes are maps, and not of the type JSON."""
+    # Nested columns are several columns, or one if the server was told so.
+    return "JSON" not in columns.types.get(name, columns.types.get(name.partition(".")[0], ""))
+
+
+def write_attributes(columns: TableColumns, name: str) -> str:
+    """Return attributes as a map of texts, or as JSON text."""
+    if are_maps(columns, name):
+        return f"mapApply((key, value) -> (toValidUTF8(key), toValidUTF8(value)), {name})"
+    return f"toValidUTF8(toJSONString({name}))"
+
+
 def name_values(values: dict[str, str]) -> str:
     """Return what stands between SELECT and FROM for these expressions by their names."""
     return ", ".join(value if value == name else f"{value} AS {name}" for name, value in values.items())

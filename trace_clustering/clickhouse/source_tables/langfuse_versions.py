@@ -4,11 +4,17 @@ A change of a row is a further row with a newer `event_ts`, and so is its end, w
 leave both rows where the change moved the start to another day, so the newest is chosen by its id.
 """
 
+import re
 from typing import Any, Final
 
 from trace_clustering.clickhouse.columns import TableColumns
 from trace_clustering.clickhouse.source_tables.contract import Columns
-from trace_clustering.clickhouse.source_tables.expressions import name_values, write_literal, write_moments
+from trace_clustering.clickhouse.source_tables.expressions import (
+    name_values,
+    write_literal,
+    write_moments,
+    write_texts,
+)
 
 _ARRIVALS: Final = ("event_ts", "created_at", "updated_at")
 
@@ -67,11 +73,14 @@ def write_newest_rows(
     table : str
         The parameter that stands for the table.
     values : dict of str
-        What is read, by the name of the column it is read from.
+        What is read, by its name.
     trace_id, row_id, start : str
         Names of columns.
     """
-    names = dict.fromkeys((*values, trace_id, row_id, start, "event_ts", "is_deleted"))
+    words = {word for value in values.values() for word in re.findall(r"\w+", value)}
+    names = dict.fromkeys(
+        (*sorted(words & columns.types.keys()), trace_id, row_id, start, "event_ts", "is_deleted")
+    )
     return _ROWS.format(
         trace_id=trace_id,
         values=name_values({name: value for name, value in values.items() if name != "trace_id"}),
@@ -80,6 +89,33 @@ def write_newest_rows(
         row_id=row_id,
         start=columns.write_ordered_moment(start, 6),
     )
+
+
+def write_score_statements(columns: Columns) -> tuple[list[str], list[str]]:
+    """Return the statements of the moments and of the rows of scores; none if there is no table of them."""
+    if "scores" not in columns:
+        return [], []
+    scores = columns["scores"]
+    values = {
+        **write_texts(scores, ("id", "name", "string_value", "data_type")),
+        "value": "if(isFinite(value), value, NULL)",
+    }
+    moments = write_moments_of(scores, "scores", trace_id="trace_id", start="timestamp", end="timestamp")
+    rows = write_newest_rows(scores, "scores", values, trace_id="trace_id", row_id="id", start="timestamp")
+    return [moments], [rows]
+
+
+def write_metadata(columns: TableColumns) -> dict[str, str]:
+    """Return the metadata, if the table has them, as a map of texts."""
+    if columns.has("metadata"):
+        return {"metadata": _write_text_map("metadata")}
+    if columns.has("metadata_names"):
+        return {"metadata": _write_text_map("mapFromArrays(metadata_names, metadata_values)")}
+    return {}
+
+
+def _write_text_map(value: str) -> str:
+    return f"mapApply((name, text) -> (toValidUTF8(name), toValidUTF8(text)), {value})"
 
 
 def write_numbers(columns: TableColumns) -> dict[str, str]:

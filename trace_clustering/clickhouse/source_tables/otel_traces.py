@@ -1,4 +1,4 @@
-"""The table `otel_traces` of OpenTelemetry's collector: one row for each span of any application.
+"""The tables of OpenTelemetry's collector: `otel_traces`, and what the spans said, in `otel_logs`.
 
 Attributes are maps of texts, or columns of the type JSON.
 """
@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from trace_clustering.clickhouse.columns import TableColumns
 from trace_clustering.clickhouse.source_tables.contract import Columns, Statements, TableKind
-from trace_clustering.clickhouse.source_tables.expressions import name_values, write_literal
+from trace_clustering.clickhouse.source_tables.expressions import (
+    are_maps,
+    name_values,
+    write_attributes,
+    write_literal,
+    write_nanoseconds,
+)
+from trace_clustering.clickhouse.source_tables.otel_logs import has_log_columns, write_log_rows
 from trace_clustering.clickhouse.source_tables.trace_source import OtelSource
 from trace_clustering.constants import LLM_ATTRIBUTE_PREFIXES
 
@@ -36,7 +43,7 @@ LIMIT 1 BY trace_id, SpanId
 
 
 def _name_tables(source: OtelSource) -> dict[str, str]:
-    return {"spans": source.spans_table}
+    return {"spans": source.spans_table, "logs": source.logs_table}
 
 
 def _bind_owner(source: OtelSource) -> dict[str, Any]:
@@ -54,7 +61,7 @@ def _write_condition(source: OtelSource, columns: Columns) -> str:
 
 
 def _write_attribute(spans: TableColumns, name: str) -> str:
-    if _are_maps(spans, "ResourceAttributes"):
+    if are_maps(spans, "ResourceAttributes"):
         return f"ResourceAttributes[{write_literal(name)}]"
     # A dot in a name is a level of the object.
     path = ", ".join(map(write_literal, name.split(".")))
@@ -63,11 +70,6 @@ def _write_attribute(spans: TableColumns, name: str) -> str:
 
 def _has_events(spans: TableColumns) -> bool:
     return spans.has("Events.Name") or spans.has("Events")
-
-
-def _are_maps(spans: TableColumns, name: str) -> bool:
-    # Nested columns are several columns, or one if the server was told so.
-    return "JSON" not in spans.types.get(name, spans.types.get(name.partition(".")[0], ""))
 
 
 def _write_statements(source: OtelSource, columns: Columns) -> Statements:
@@ -83,7 +85,10 @@ def _write_statements(source: OtelSource, columns: Columns) -> Statements:
         timestamp=timestamp,
     )
     rows = _ROWS.format(values=name_values(_write_values(spans)), owner=owner, timestamp=timestamp)
-    return Statements(moments, (rows,))
+    logs = columns.get("logs")
+    if logs is None or ("logs_table" not in source.model_fields_set and not has_log_columns(logs)):
+        return Statements(moments, (rows,))
+    return Statements(moments, (write_log_rows(logs, owner), rows))
 
 
 def _write_values(spans: TableColumns) -> dict[str, str]:
@@ -92,42 +97,32 @@ def _write_values(spans: TableColumns) -> dict[str, str]:
         "span_id": spans.write_text("SpanId"),
         "parent_id": spans.write_text("ParentSpanId"),
         "name": spans.write_text("SpanName"),
-        "start": _write_nanoseconds(spans.write_moment("Timestamp", 9)),
+        "start": write_nanoseconds(spans.write_moment("Timestamp", 9)),
         "duration": "toInt64(Duration)",
         "status": spans.write_text("StatusCode"),
         "message": spans.write_text("StatusMessage"),
         "service": spans.write_text("ServiceName"),
-        "resource": _write_attributes(spans, "ResourceAttributes"),
-        "attributes": _write_attributes(spans, "SpanAttributes"),
+        "resource": write_attributes(spans, "ResourceAttributes"),
+        "attributes": write_attributes(spans, "SpanAttributes"),
     }
     if _has_events(spans):
         values |= {
-            "event_times": f"arrayMap(t -> {_write_nanoseconds('t')}, `Events.Timestamp`)",
+            "event_times": f"arrayMap(t -> {write_nanoseconds('t')}, `Events.Timestamp`)",
             "event_names": "arrayMap(name -> toValidUTF8(name), `Events.Name`)",
             "event_attributes": _write_event_attributes(spans),
         }
     return values
 
 
-def _write_nanoseconds(moment: str) -> str:
-    return f"toUnixTimestamp64Nano(toDateTime64({moment}, 9, 'UTC'))"
-
-
-def _write_attributes(spans: TableColumns, name: str) -> str:
-    if _are_maps(spans, name):
-        return f"mapApply((key, value) -> (toValidUTF8(key), toValidUTF8(value)), {name})"
-    return f"toValidUTF8(toJSONString({name}))"
-
-
 def _write_event_attributes(spans: TableColumns) -> str:
-    if _are_maps(spans, "Events.Attributes"):
+    if are_maps(spans, "Events.Attributes"):
         apply = "mapApply((key, value) -> (toValidUTF8(key), toValidUTF8(value)), attributes)"
         return f"arrayMap(attributes -> {apply}, `Events.Attributes`)"
     return "arrayMap(attributes -> toValidUTF8(toJSONString(attributes)), `Events.Attributes`)"
 
 
 def _write_is_of_llm(spans: TableColumns) -> str:
-    is_map = _are_maps(spans, "SpanAttributes")
+    is_map = are_maps(spans, "SpanAttributes")
     keys = "mapKeys(SpanAttributes)" if is_map else "JSONAllPaths(SpanAttributes)"
     known = " OR ".join(f"startsWith(key, '{prefix}')" for prefix in LLM_ATTRIBUTE_PREFIXES)
     found = f"arrayExists(key -> {known}, {keys})"
@@ -141,6 +136,7 @@ OTEL_TRACES: Final = TableKind(
     bind_owner=_bind_owner,
     write_condition=_write_condition,
     write_statements=_write_statements,
+    optional=frozenset(("logs",)),
     # Nothing tells when a span arrived.
     margin=timedelta(days=1),
 )

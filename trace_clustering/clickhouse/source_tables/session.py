@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from trace_clustering.clickhouse.address import Address
@@ -56,17 +57,22 @@ class SourceSession(BoundedSession):
             bound=kind.bind_owner(source),
             timeout_seconds=timeout_seconds,
         )
-        self.columns = {table: self._read_columns(table) for table in self._table_names}
+        may_lack = {table for table in kind.optional if f"{table}_table" not in source.model_fields_set}
+        found = {table: self._find_columns(table) for table in self._table_names}
+        self.columns = {table: c for table, c in found.items() if c.types or table not in may_lack}
+        self._require_tables()
         self._condition = kind.write_condition(source, self.columns)
 
-    def _read_columns(self, table: str) -> TableColumns:
-        found = self._find_columns(table)
-        if not found.types:
-            raise ClickHouseSetupError(
-                f"{self._address.name} has no table {found.table}, or its user may not see it; name the "
-                f"right one with database and {table}_table of the team's source, or grant SELECT on it"
-            )
-        return found
+    def _find_columns(self, table: str) -> TableColumns:
+        return replace(super()._find_columns(table), setting=f"{table}_table of the team's source")
+
+    def _require_tables(self) -> None:
+        for found in self.columns.values():
+            if not found.types:
+                raise ClickHouseSetupError(
+                    f"{self._address.name} has no table {found.table}, or its user may not see it; name the "
+                    f"right one with database and {found.setting}, or grant SELECT on it"
+                )
 
     def _build_settings(self, *, in_utc: bool = False) -> dict[str, Any]:
         return {**super()._build_settings(in_utc=in_utc), **_SETTINGS}

@@ -52,32 +52,36 @@ class _Tables(BaseModel):
 
 
 class LangfuseSource(_Tables):
-    """Langfuse's `traces` and `observations`, of one project."""
+    """Langfuse's `traces`, `observations` and, if it is there, `scores`, of one project."""
 
     kind: Literal["langfuse"]
     project_id: OwnerId
     traces_table: Identifier = "traces"
     observations_table: Identifier = "observations"
+    scores_table: Identifier = "scores"
 
 
 class LangfuseEventsSource(_Tables):
-    """Langfuse's `events_full`, of one project."""
+    """Langfuse's `events_full` and, if it is there, `scores`, of one project."""
 
     kind: Literal["langfuse_events"]
     project_id: OwnerId
     events_table: Identifier = "events_full"
+    scores_table: Identifier = "scores"
 
 
 class OtelSource(_Tables):
-    """The collector's `otel_traces`: spans of some services, or of resources with some attributes.
+    """The collector's `otel_traces` and, if it is there, `otel_logs`: of services, or of some resources.
 
     If both are given, a span must satisfy both.
     """
 
     kind: Literal["otel"]
     service: Annotated[list[OwnerId], BeforeValidator(_list_one)] = []
-    resource_attribute: dict[OwnerId, str] = {}
+    # An empty value would be that of every resource without the attribute.
+    resource_attribute: dict[OwnerId, OwnerId] = {}
     spans_table: Identifier = "otel_traces"
+    logs_table: Identifier = "otel_logs"
 
 
 class PostHogSource(_Tables):

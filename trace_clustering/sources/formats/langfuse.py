@@ -7,10 +7,11 @@ belong together.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from trace_clustering.errors import BadValueError
 from trace_clustering.sources.formats.contract import Format, Record
 from trace_clustering.sources.formats.langfuse_rows import FIELDS, cut_row
 from trace_clustering.sources.formats.langfuse_traces import build_langfuse_traces
-from trace_clustering.sources.values import read_mapping, read_name
+from trace_clustering.sources.values import quote_value, read_mapping, read_name
 from trace_clustering.traces.trace import Trace
 
 _NAME: Final = "langfuse"
@@ -21,6 +22,7 @@ _OF_OBSERVATIONS: Final = frozenset(
     (
         *("parent_observation_id", "parentObservationId", "is_root_observation", "isRootObservation"),
         *("provided_model_name", "providedModelName", "usage_details", "usageDetails", "traceName"),
+        *("completion_start_time", "completionStartTime", "latencyMs", "timeToFirstTokenMs"),
     )
 )
 _OF_TRACES: Final = frozenset(("bookmarked", "release", "htmlPath"))
@@ -38,12 +40,21 @@ def recognize_langfuse(record: Record) -> bool:
 
 
 def split_langfuse(record: Record) -> Iterator[tuple[str, Record]]:
-    """Yield the rows of a record, each with the id of its trace."""
+    """Yield the rows of a record, each with the id of its trace.
+
+    Raises
+    ------
+    BadValueError
+        If an observation belongs to no trace.
+    """
     if "data" in record and "meta" in record:
         for row in _list_rows(record["data"]):
             yield from split_langfuse(row)
     elif "trace" in record and "observations" in record:
-        yield from _split_whole({**read_mapping(record["trace"]), "observations": record["observations"]})
+        trace = read_mapping(record["trace"])
+        yield from _split_whole(
+            {**trace, "observations": record["observations"] or trace.get("observations")}
+        )
     elif _is_observation(record):
         yield read_name(_get(record, _TRACE_IDS)), cut_row(record, "observation")
     elif _is_trace(record):
@@ -68,7 +79,10 @@ def _split_whole(trace: Mapping[str, Any]) -> Iterator[tuple[str, Record]]:
     if trace_id:
         yield trace_id, cut_row(trace, "trace")
     for row in _list_rows(trace.get("observations")):
-        yield trace_id or read_name(_get(row, _TRACE_IDS)), cut_row(row, "observation")
+        own_id = trace_id or read_name(_get(row, _TRACE_IDS))
+        if not own_id:
+            raise BadValueError(f"the trace must have an id, not {quote_value(trace.get('id'))}")
+        yield own_id, cut_row(row, "observation")
 
 
 def _list_rows(value: object) -> list[dict[str, Any]]:

@@ -36,7 +36,8 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "level": ("level",),
     "status_message": ("status_message", "statusMessage"),
     "model": ("provided_model_name", "providedModelName", "model"),
-    "usage_details": ("usage_details", "usageDetails", "usage"),
+    "usage_details": ("usage_details", "usageDetails"),
+    "usage": ("usage",),
     "cost_details": ("cost_details", "costDetails"),
     "total_cost": ("total_cost", "totalCost"),
     "prompt_name": ("prompt_name", "promptName"),
@@ -97,6 +98,8 @@ def read_row_messages(row: Row, reader: MessageReader) -> list[Message]:
 def read_tags(value: object) -> tuple[str, ...]:
     """Return the tags of a row, which may be JSON in a text."""
     tags = parse_json_text(value)
+    if isinstance(tags, str):
+        tags = [tag.strip() for tag in tags.split(",")]
     return tuple(read_name(tag) for tag in tags if tag) if isinstance(tags, list) else ()
 
 
@@ -132,14 +135,13 @@ def _read_call(row: Row) -> ModelCall:
         is_error=level == "ERROR" if level else None,
         error=read_name(row.get("status_message")) if level == "ERROR" else "",
         prompt_name=read_name(row.get("prompt_name")),
-        prompt_version=read_name(row.get("prompt_version")),
+        # pandas makes a column of whole numbers with gaps one of fractions.
+        prompt_version=read_name(row.get("prompt_version")).removesuffix(".0"),
     )
 
 
 def _read_tool(row: Row, call: ModelCall) -> ToolCall:
-    output = parse_json_text(row.get("output"))
-    is_told = output not in (None, "null", "None", "undefined")
-    answer = next(iter(read_messages({"role": "tool", "content": output})), None) if is_told else None
+    answer = _read_answer(parse_json_text(row.get("output")))
     error = call.error or (answer.text if answer and answer.is_error else "")
     inputs = read_mapping(row.get("input"))
     arguments = inputs["input"] if set(inputs) == {"input"} else row.get("input")
@@ -151,3 +153,13 @@ def _read_tool(row: Row, call: ModelCall) -> ToolCall:
         error=error or ("failed" if call.is_error else None),
         call_id=answer.call_id if answer else "",
     )
+
+
+def _read_answer(output: object) -> Message | None:
+    """Return what a tool gave back: a framework's message, or anything else as a result."""
+    if output in (None, "null", "None", "undefined"):
+        return None
+    if isinstance(output, Mapping) and isinstance(output.get("content"), list):  # of MCP
+        output = {"role": "tool", **output}
+    named = [m for m in read_messages(output, "tool") if m.role == "tool" and not m.is_guess]
+    return next(iter(named or read_messages({"role": "tool", "content": output})), None)

@@ -12,6 +12,7 @@ from trace_clustering.sources.values import read_name
 from trace_clustering.traces.trace import Trace
 
 _RESOURCES: Final = ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs")
+_BATCHES: Final = "batches"  # so Tempo calls them
 _SCOPES: Final = (
     *("scopeSpans", "scope_spans", "instrumentationLibrarySpans", "instrumentation_library_spans"),
     *("scopeLogs", "scope_logs"),
@@ -21,8 +22,10 @@ _LOGS: Final = ("logRecords", "log_records")
 
 
 def recognize_otlp(record: Record) -> bool:
-    """Return whether a record is a request of OTLP with spans or logs."""
-    return any(isinstance(record.get(name), list) for name in _RESOURCES)
+    """Return whether a record is a request of OTLP with spans or logs, or a trace of Tempo."""
+    if any(isinstance(record.get(name), list) for name in _RESOURCES):
+        return True
+    return any(not set(_SCOPES).isdisjoint(group) for group in _list_objects(record, (_BATCHES,))[:1])
 
 
 def split_otlp(record: Record) -> Iterator[tuple[str, Record]]:
@@ -33,7 +36,8 @@ def split_otlp(record: Record) -> Iterator[tuple[str, Record]]:
     BadValueError
         If an attribute is nested too deeply.
     """
-    for group in _list_objects(record, _RESOURCES):
+    groups = (group for name in (*_RESOURCES, _BATCHES) for group in _list_objects(record, (name,)))
+    for group in groups:
         resource = read_attributes(_get(_get(group, "resource"), "attributes"))
         resource = {name: resource[name] for name in RESOURCE if name in resource}
         for scope in _list_objects(group, _SCOPES):

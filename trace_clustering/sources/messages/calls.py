@@ -85,6 +85,11 @@ def find(item: Item, names: Iterable[str]) -> Any:  # noqa: ANN401 - any JSON
     return next((item[name] for name in names if item.get(name) is not None), None)
 
 
+def find_filled(item: Item, names: Iterable[str]) -> Any:  # noqa: ANN401 - any JSON
+    """Return the first of these values that is neither empty nor nought."""
+    return next((item[name] for name in names if item.get(name)), None)
+
+
 def hold(item: Item, holders: Sequence[str]) -> Item:
     """Return an item with what it holds under these names, of which a later one may be within another."""
     for name in holders:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from trace_clustering.sources.messages.calls import (
     Item,
     find,
+    find_filled,
     is_call,
     read_call,
     read_calls,
@@ -15,7 +16,7 @@ from trace_clustering.sources.messages.histories import KnownHistories
 from trace_clustering.sources.messages.items import is_message, read_item
 from trace_clustering.sources.messages.message import Message, get_role
 from trace_clustering.sources.messages.parts import Content, is_part
-from trace_clustering.sources.messages.texts import mark_media, parse_json_text, to_text
+from trace_clustering.sources.messages.texts import TOO_DEEP, mark_media, parse_json_text, to_text
 from trace_clustering.sources.messages.written import read_written
 from trace_clustering.traces.trace import Role
 
@@ -28,15 +29,18 @@ _LISTS: Final = (
     *("messages", "chat_history", "history", "contents", "conversation", "input_messages"),
     *("new_messages", "all_messages"),
 )
-# What holds a message, or what a person or a model said, whatever else stands beside it.
-_HOLDERS: Final = (
-    *("message", "new_message", "delta", "prompt", "prompts", "input", "inputs", "question", "query"),
-    *("user_input", "user_message", "user_query", "choices", "candidates", "generations", "output"),
-    *("outputs", "content", "text", "output_text", "response", "answer", "result", "reply", "completion"),
-    *("final_output", "generation", "update", "kwargs"),
+# What holds what a person said, what a model said, or either, whatever else stands beside it.
+_ASKED: Final = (
+    *("message", "new_message", "prompt", "prompts", "input", "inputs", "question", "query"),
+    *("user_input", "user_message", "user_query"),
 )
+_ANSWERED: Final = (
+    *("choices", "candidates", "generations", "output_text", "output", "outputs", "answer", "result"),
+    *("response", "completion", "reply", "final_output", "generation", "delta"),
+)
+_EITHER: Final = ("content", "text", "update", "kwargs")
 _CALL_LISTS: Final = ("tool_calls", "toolCalls")
-_KNOWN: Final = frozenset((*_LISTS, *_HOLDERS, *_SYSTEMS, *_CALL_LISTS))
+_KNOWN: Final = frozenset((*_LISTS, *_ASKED, *_ANSWERED, *_EITHER, *_SYSTEMS, *_CALL_LISTS))
 # What is written where there is nothing, and where the keys of a message were taken for messages.
 _NOTHING: Final = ("None", "null", "undefined", "role", "content")
 
@@ -61,7 +65,10 @@ class MessageReader:
 
     def read(self, value: object, role: Role = "user") -> list[Message]:
         """Return the messages that a value holds, as `read_messages` does."""
-        return self._read(self._histories.parse(value), role, 0)
+        try:
+            return self._read(self._histories.parse(value), role, 0)
+        except RecursionError:  # Only what somebody made to do harm is nested so deeply.
+            return [Message(role, TOO_DEEP, is_guess=True)]
 
     def _read(self, value: object, role: Role, depth: int) -> list[Message]:
         value = parse_json_text(value)
@@ -77,7 +84,8 @@ class MessageReader:
         return [Message(role, to_text(value), is_guess=True)]
 
     def _read_list(self, items: list[Any], role: Role, depth: int) -> list[Message]:
-        items = [_open_pair(item) for item in items]
+        if any(isinstance(item, list | tuple) for item in items[:2]):
+            items = [_open_pair(item) for item in items]
         if any(is_message(item) for item in items):
             return self._read_history(items, role, depth)
         if all(is_call(item) for item in items):
@@ -128,11 +136,11 @@ class MessageReader:
             found += read_item(value, role)
         elif isinstance(value.get("args"), list):  # A traced function's
             found += self._read(value["args"], role, depth + 1)
-        if "message" in value or not found:
-            held = next((value[name] for name in _HOLDERS if value.get(name)), None)
-            if held is not None:
-                found += self._read(held, role, depth + 1)
-        return found
+        names = (*_ANSWERED, *_EITHER) if role == "assistant" else _ASKED
+        others = (*_ASKED, *_EITHER, *_ANSWERED)  # An answer often holds the question, too.
+        held = find_filled(value, names) or (None if found else find_filled(value, others))
+        told = self._read(held, role, depth + 1) if held else []
+        return found + [message for message in told if message.text not in {one.text for one in found[-1:]}]
 
 
 def _read_text(text: str, role: Role) -> list[Message]:
@@ -164,12 +172,13 @@ def _read_systems(value: Item) -> list[Message]:
 
 def _open_pair(item: object) -> object:
     """Return the message that a pair of a role and a text is for LangChain; any other value as it is."""
-    is_pair = isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(i, str) for i in item)
-    if not isinstance(item, list | tuple) or not is_pair or get_role(item[0]) is None:
+    if not isinstance(item, list | tuple) or len(item) != 2 or not all(isinstance(i, str) for i in item):
         return item
-    return {"role": item[0], "content": item[1]}
+    return {"role": item[0], "content": item[1]} if get_role(item[0]) else item
 
 
 def _is_holder(item: object) -> bool:
     names = (*_LISTS, "message", "content", "parts")
-    return isinstance(item, Mapping) and any(name in item for name in names)
+    if not isinstance(item, Mapping):
+        return False
+    return any(name in item for name in names) or ("text" in item and "finish_reason" in item)

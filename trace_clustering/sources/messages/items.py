@@ -122,8 +122,9 @@ def _read_tool_message(item: Item, content: Content) -> Message:
     if written := _read_written_calls(content.text):
         return Message("assistant", content.text, tuple(written))
     found = read_result({**item, "content": None})
-    text = content.text if not content.calls else read_result_text(_find_content(item))
-    return Message("tool", text, (), found.call_id, found.tool_name, has_failed(item))
+    return Message(
+        "tool", read_result_text(_find_content(item)), (), found.call_id, found.tool_name, has_failed(item)
+    )
 
 
 def _read_written_calls(text: str) -> tuple[ToolCall, ...]:

@@ -35,16 +35,19 @@ _TEXTS: Final = frozenset(
         *("summary_text", "json", "message"),
     )
 )
-_MEDIA: Final = ("image", "audio", "video", "file", "document", "blob", "uri", "binary", "media", "url")
+_MEDIA: Final = frozenset(
+    ("image", "audio", "video", "file", "document", "blob", "uri", "binary", "media", "url")
+)
 # Parts without a kind are told by the key that holds them.
 _CALL_KEYS: Final = ("functionCall", "function_call", "toolUse", "tool_call", "toolInvocation")
 _RESULT_KEYS: Final = ("functionResponse", "function_response", "toolResult", "tool_call_result")
-_HIDDEN_KEYS: Final = ("reasoningContent", "reasoning_content", "thought_signature")
+_HIDDEN_KEYS: Final = ("reasoningContent", "reasoning_content", "thought_signature", "thoughtSignature")
 _MEDIA_KEYS: Final = (
     *("inlineData", "inline_data", "fileData", "file_data", "image", "image_url", "audio", "video"),
     *("document",),
 )
 _TEXT_KEYS: Final = ("text", "content", "refusal", "transcript", "value", "json", "code", "output")
+_UNTOLD_TEXT_KEYS: Final = ("text", "content", "json")  # of a part that says not what it is
 _IDS_OF_RESULTS: Final = (*("tool_use_id", "tool_call_id", "toolCallId", "toolUseId", "call_id", "id"),)
 _WITHIN_RESULTS: Final = ("content", "response", "result", "output", "outputs")
 
@@ -62,7 +65,7 @@ def is_part(value: object) -> bool:
     kind = get_kind(value)
     if kind in _CALLS or kind in _RESULTS or kind in _TEXTS or kind.startswith(_HIDDEN):
         return True
-    if any(medium in kind for medium in _MEDIA):
+    if _is_medium(kind):
         return True
     keys = (*_CALL_KEYS, *_RESULT_KEYS, *_HIDDEN_KEYS, *_MEDIA_KEYS)
     return set(value) == {"text"} or any(isinstance(value.get(key), Mapping) for key in keys)
@@ -102,12 +105,12 @@ class Content:
             self.add_text(part)
             return
         kind = get_kind(part)
-        if _is_hidden(part, kind):
-            return
         if kind in _RESULTS or _has(part, _RESULT_KEYS):
             self.results.append(read_result(part))
         elif kind in _CALLS or kind.startswith("tool_") or _has(part, _CALL_KEYS):
             self.calls.append(read_call(part))
+        elif _is_hidden(part, kind):
+            return
         elif isinstance(part.get("parts"), list):
             self.read(part["parts"])
         elif isinstance(inner := part.get("message_content"), Mapping):  # OpenInference
@@ -117,11 +120,11 @@ class Content:
 
     def _read_text(self, part: Item, kind: str) -> None:
         medium = next((name for name in _MEDIA_KEYS if name in part), "")
-        if kind not in _TEXTS and (medium or any(name in kind for name in _MEDIA)):
+        if kind not in _TEXTS and (medium or _is_medium(kind)):
             self._texts.append(_name_part(part, kind or medium))
             if isinstance(transcript := find(part, ("transcript",)), str):
                 self._texts.append(transcript)
-        elif (text := find(part, _TEXT_KEYS)) is not None:
+        elif (text := find(part, _TEXT_KEYS if kind else _UNTOLD_TEXT_KEYS)) is not None:
             if isinstance(text, list | Mapping) and kind != "json":
                 self.read(text)
             else:
@@ -176,6 +179,10 @@ def _is_hidden(part: Item, kind: str) -> bool:
         or part.get("thought") is True  # Gemini
         or (not kind and any(name in part for name in _HIDDEN_KEYS) and "text" not in part)
     )
+
+
+def _is_medium(kind: str) -> bool:
+    return not _MEDIA.isdisjoint(kind.removesuffix("content").split("_"))
 
 
 def _has(part: Item, names: tuple[str, ...]) -> bool:

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Final
 
+TOO_DEEP: Final = "[nested too deeply]"
 _MAX_LEVELS: Final = 3  # of JSON in a text in JSON
 _MEDIA: Final = ("image", "audio", "video")
 # Langfuse's reference to a medium that it keeps elsewhere, and a medium within the text.
@@ -35,7 +36,7 @@ def to_text(value: object) -> str:
     try:
         return mark_media(json.dumps(value, ensure_ascii=False, default=str))
     except RecursionError:
-        return "[nested too deeply]"
+        return TOO_DEEP
 
 
 def mark_media(text: str) -> str:

@@ -2,9 +2,11 @@
 
 import ast
 import re
+import warnings
 from typing import Final
 
 from trace_clustering.sources.messages.message import get_role
+from trace_clustering.sources.values import make_json
 
 # Longer ones are not parsed as Python: its parser needs a hundred times their size.
 _MAX_PYTHON: Final = 200_000
@@ -22,6 +24,8 @@ _LINE: Final = re.compile(
     r"^(system|developer|user|human|assistant|ai|tool|function):[ \t]*", re.IGNORECASE | re.MULTILINE
 )
 
+_LANGCHAIN: Final = ("Human", "AI")
+
 
 def read_written(text: str) -> list[dict[str, object]] | None:
     """Return the messages that a text writes down, as OpenAI has them; None if it writes down none."""
@@ -33,10 +37,12 @@ def read_written(text: str) -> list[dict[str, object]] | None:
 
 
 def parse_python(text: str) -> object:
-    """Return the value that a text is in Python's notation; None if it is none."""
+    """Return the value that a text is in Python's notation, as JSON; None if it is none."""
     try:
-        return ast.literal_eval(text)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escapes, which are not ours
+            return make_json(ast.literal_eval(text))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return None
 
 
@@ -69,11 +75,15 @@ def _cut_list(text: str) -> str:
 
 
 def _read_transcript(text: str) -> list[dict[str, object]] | None:
-    """Return what the lines "User: ..." and "Assistant: ..." say; a single one may be anything."""
+    """Return what the lines "User: ..." and "Assistant: ..." say.
+
+    A single one may be anything, unless it is LangChain's way to write a message.
+    """
     text = text.strip()
     marks = list(_LINE.finditer(text))
     roles = [get_role(mark[1]) for mark in marks]
-    if len(marks) < 2 or "user" not in roles:
+    is_alone = len(marks) == 1 and marks[0][1] in _LANGCHAIN
+    if not is_alone and (len(marks) < 2 or "user" not in roles):
         return None
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     texts = [text[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)]

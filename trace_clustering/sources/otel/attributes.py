@@ -50,6 +50,8 @@ def nest_names(value: Any) -> Any:  # noqa: ANN401 - any JSON
         return [nest_names(item) for item in value]
     if not isinstance(value, Mapping):
         return value
+    if not any("." in key or key.isdecimal() for key in map(str, value)):
+        return {str(key): nest_names(inner) for key, inner in value.items()}
     groups: dict[str, Any] = {}
     for key, inner in value.items():
         head, _, tail = str(key).partition(".")
@@ -69,8 +71,8 @@ def parse_literal(value: object) -> object:
     """Return what a text holds that is JSON or a Python literal; any other value as it is."""
     parsed = parse_json_text(value)
     if isinstance(parsed, str) and parsed[:1] in ("[", "{") and len(parsed) <= MAX_LITERAL_CHARACTERS:
-        written = parse_python(parsed)
-        return parsed if written is None else written
+        literal = parse_python(parsed)
+        return parsed if literal is None else literal
     return parsed
 
 

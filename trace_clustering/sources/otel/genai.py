@@ -7,6 +7,7 @@ from trace_clustering.sources.messages import Message, MessageReader, parse_json
 from trace_clustering.sources.otel.attributes import Attributes, collect_list, find_first
 from trace_clustering.sources.otel.cut_json import parse_cut_json
 from trace_clustering.sources.values import read_name
+from trace_clustering.traces.trace import Role
 
 _INSTRUCTIONS: Final = ("gen_ai.system_instructions", "gen_ai.system.instructions")
 _EVENT_ROLES: Final = {
@@ -33,8 +34,8 @@ def read_attribute_messages(attributes: Attributes, reader: MessageReader) -> li
         named = [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
         return read_event_messages(((read_name(event.get("event.name")), event) for event in named), reader)
     return [
-        *_read_list(attributes, "gen_ai.prompt", "user"),
-        *_read_list(attributes, "gen_ai.completion", "assistant"),
+        *_read_list(attributes, "gen_ai.prompt", "user", reader),
+        *_read_list(attributes, "gen_ai.completion", "assistant", reader),
     ]
 
 
@@ -53,11 +54,9 @@ def _parse(attributes: Attributes, *names: str) -> object:
     return parse_cut_json(find_first(attributes, *names))
 
 
-def _read_list(attributes: Attributes, name: str, role: str) -> list[Message]:
-    items = collect_list(attributes, name)
-    if not items:
-        return read_messages(_parse(attributes, name), "assistant" if role == "assistant" else "user")
-    return [message for item in items for message in read_messages(_read_numbered(item, role))]
+def _read_list(attributes: Attributes, name: str, role: Role, reader: MessageReader) -> list[Message]:
+    items = [_read_numbered(item, role) for item in collect_list(attributes, name)]
+    return reader.read(items or _parse(attributes, name), role)
 
 
 def _read_numbered(item: object, role: str) -> object:

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from trace_clustering.sources.messages import Message, read_messages
+from trace_clustering.sources.messages import Message, MessageReader
 from trace_clustering.sources.otel.attributes import Attributes, collect_list
 
 
-def read_openinference_messages(attributes: Attributes) -> list[Message]:
+def read_openinference_messages(attributes: Attributes, reader: MessageReader) -> list[Message]:
     """Return the messages that went into a model and came out."""
     given = collect_list(attributes, "llm.input_messages")
     made = collect_list(attributes, "llm.output_messages")
     return [
-        *(message for item in given for message in read_messages(_build_message(item, "user"))),
-        *(message for item in made for message in read_messages(_build_message(item, "assistant"))),
+        *reader.read([_build_message(item, "user") for item in given], "user"),
+        *reader.read([_build_message(item, "assistant") for item in made], "assistant"),
     ]
 
 

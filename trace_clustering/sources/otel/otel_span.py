@@ -165,7 +165,7 @@ def _read_messages(span: OtelSpan, kind: str, reader: MessageReader) -> list[Mes
         return []
     messages = (
         read_attribute_messages(attributes, reader)
-        or read_openinference_messages(attributes)
+        or read_openinference_messages(attributes, reader)
         or read_event_messages(span.events, reader)
     )
     if messages or _is_about_vectors(span):

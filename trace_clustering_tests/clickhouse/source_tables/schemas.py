@@ -62,6 +62,31 @@ PRIMARY KEY (project_id, `type`, toDate(start_time))
 ORDER BY (project_id, `type`, toDate(start_time), id)
 """
 
+SCORES = """
+CREATE TABLE {table:Identifier} (
+    id String,
+    timestamp DateTime64(3),
+    project_id String,
+    environment LowCardinality(String) DEFAULT 'default',
+    trace_id Nullable(String),
+    session_id Nullable(String),
+    observation_id Nullable(String),
+    name String,
+    value Float64,
+    string_value Nullable(String),
+    data_type String,
+    source String,
+    comment Nullable(String) CODEC(ZSTD(1)),
+    created_at DateTime64(3) DEFAULT now(),
+    updated_at DateTime64(3) DEFAULT now(),
+    event_ts DateTime64(3),
+    is_deleted UInt8
+) ENGINE = ReplacingMergeTree(event_ts, is_deleted)
+PARTITION BY toYYYYMM(timestamp)
+PRIMARY KEY (project_id, toDate(timestamp), name)
+ORDER BY (project_id, toDate(timestamp), name, id)
+"""
+
 EVENTS_FULL = """
 CREATE TABLE {table:Identifier} (
     project_id String,
@@ -146,6 +171,26 @@ OTEL_TRACES_JSON = (
         "    INDEX idx_span_attr_key mapKeys(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1\n",
         "    INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1\n",
     )
+)
+
+OTEL_LOGS = """
+CREATE TABLE {table:Identifier} (
+    Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    TimestampTime DateTime DEFAULT toDateTime(Timestamp),
+    TraceId String CODEC(ZSTD(1)),
+    SpanId String CODEC(ZSTD(1)),
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    Body String CODEC(ZSTD(1)),
+    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ScopeName String CODEC(ZSTD(1)),
+    LogAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    EventName String CODEC(ZSTD(1))
+) ENGINE = MergeTree
+PARTITION BY toDate(TimestampTime)
+ORDER BY (ServiceName, TimestampTime, Timestamp)
+"""
+OTEL_LOGS_JSON = OTEL_LOGS.replace("Map(LowCardinality(String), String)", "JSON").replace(
+    "ServiceName LowCardinality(String)", "ServiceName String"
 )
 
 AI_EVENTS = """

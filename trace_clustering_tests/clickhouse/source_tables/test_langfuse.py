@@ -12,7 +12,7 @@ from trace_clustering_tests.clickhouse.source_tables.filling import (
     open_client,
     read_day,
 )
-from trace_clustering_tests.clickhouse.source_tables.schemas import OBSERVATIONS, TRACES
+from trace_clustering_tests.clickhouse.source_tables.schemas import OBSERVATIONS, SCORES, TRACES
 
 DAY = datetime(2025, 1, 22, tzinfo=UTC)
 NEXT_DAY = DAY + timedelta(days=1)
@@ -154,6 +154,47 @@ def test_no_row_of_another_project_appears_whatever_the_ids_hold(tables: ClickHo
         (trace,) = read_day(tables, SOURCE | {"project_id": project}, DAY)
         assert (trace.name, trace.list_texts("user")) == (project, [project])
     assert read_day(tables, SOURCE | {"project_id": "p"}, DAY) == []
+
+
+def make_score(score_id: str, trace_id: str | None, moment: datetime = NOON, **fields: Any) -> dict[str, Any]:
+    times = dict.fromkeys(("timestamp", "created_at", "updated_at", "event_ts"), moment)
+    return {
+        "id": score_id,
+        "trace_id": trace_id,
+        "project_id": "p1",
+        "data_type": "NUMERIC",
+        **times,
+        **fields,
+    }
+
+
+def test_metadata_and_scores_are_properties_of_the_trace(tables: ClickHouse) -> None:
+    metadata = {"tier": "gold", "step": "3", "ok": "true", "id": "9007199254740993", "nested": '{"a": 1}'}
+    insert_rows(tables, "traces", [make_trace("t1", metadata=metadata, release="r2", version="1.0")])
+    insert_rows(tables, "observations", [make_call("o1", "t1", metadata={"node": "plan"})])
+    later = {"event_ts": NOON + timedelta(minutes=1)}
+    scores = [
+        make_score("a", "t1", name="helpful", value=1.0),
+        make_score("a", "t1", name="helpful", value=0.5, **later),
+        make_score("b", "t1", name="tone", value=0.0, string_value="kind", data_type="CATEGORICAL"),
+        make_score("c", "t1", name="gone", value=1.0, is_deleted=1),
+        make_score("d", None, name="of a session", value=1.0),
+        make_score("e", "t1", name="of another", value=1.0, project_id="p2"),
+        make_score("f", "t1", name="endless", value=float("nan")),
+    ]
+    create_table(tables, SCORES, "scores", scores)
+    (trace,) = read_day(tables, SOURCE, DAY)
+    assert trace.properties == {
+        **{"tier": "gold", "step": 3, "ok": True, "id": "9007199254740993", "node": "plan"},
+        **{"release": "r2", "version": "1.0", "score.helpful": 0.5, "score.tone": "kind"},
+    }
+
+
+def test_a_score_that_comes_later_brings_its_trace_to_the_next_night(tables: ClickHouse) -> None:
+    insert_rows(tables, "observations", [make_call("o1", "t1"), make_call("o2", "t2")])
+    create_table(tables, SCORES, "scores", [make_score("a", "t2", NEXT_DAY, name="helpful", value=1.0)])
+    (trace,) = read_day(tables, SOURCE, NEXT_DAY)
+    assert (trace.trace_id, trace.properties) == ("t2", {"score.helpful": 1.0})
 
 
 def test_ids_of_traces_may_hold_anything(tables: ClickHouse) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering_tests.clickhouse.source_tables.filling import create_table, insert_rows, read_day
-from trace_clustering_tests.clickhouse.source_tables.schemas import EVENTS_FULL
-from trace_clustering_tests.clickhouse.source_tables.test_langfuse import HOSTILE_IDS
+from trace_clustering_tests.clickhouse.source_tables.schemas import EVENTS_FULL, SCORES
+from trace_clustering_tests.clickhouse.source_tables.test_langfuse import HOSTILE_IDS, make_score
 
 NOON = datetime(2025, 1, 22, 12, tzinfo=UTC)
 DAY, NEXT_DAY = NOON - timedelta(hours=12), NOON + timedelta(hours=12)
@@ -48,6 +48,14 @@ def test_a_trace_is_its_rows_in_their_newest_version(table: ClickHouse) -> None:
     (trace,) = read_day(table, SOURCE, DAY)
     assert (trace.list_texts("user"), trace.name, trace.session_id) == (["new"], "shop", "s1")
     assert (trace.start, trace.latency, trace.cost, trace.input_tokens) == (NOON, 2.000001, None, None)
+
+
+def test_metadata_and_scores_are_properties_of_the_trace(table: ClickHouse) -> None:
+    metadata = {"metadata_names": ["tier", "step"], "metadata_values": ["gold", "3"]}
+    insert_rows(table, "events_full", [make_event("a", release="r2", **metadata)])
+    create_table(table, SCORES, "scores", [make_score("s", "t1", name="helpful", value=1.0)])
+    (trace,) = read_day(table, SOURCE, DAY)
+    assert trace.properties == {"tier": "gold", "step": 3, "release": "r2", "score.helpful": 1.0}
 
 
 def test_a_late_row_brings_its_whole_trace_to_the_next_night(table: ClickHouse) -> None:

@@ -6,13 +6,20 @@ from typing import Any
 import pytest
 
 from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.errors import ClickHouseSetupError
 from trace_clustering_tests.clickhouse.source_tables.filling import create_table, insert_rows, read_day
-from trace_clustering_tests.clickhouse.source_tables.schemas import OTEL_TRACES, OTEL_TRACES_JSON
+from trace_clustering_tests.clickhouse.source_tables.schemas import (
+    OTEL_LOGS,
+    OTEL_LOGS_JSON,
+    OTEL_TRACES,
+    OTEL_TRACES_JSON,
+)
 from trace_clustering_tests.clickhouse.source_tables.test_langfuse import HOSTILE_IDS
 
 NOON = datetime(2025, 1, 22, 12, tzinfo=UTC)
 DAY, NEXT_DAY = NOON - timedelta(hours=12), NOON + timedelta(hours=12)
 SOURCE = {"kind": "otel", "service": "shop-bot"}
+CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m-small"}
 ASKED = '[{"role": "user", "parts": [{"type": "text", "content": "Where is it?"}]}]'
 
 
@@ -35,6 +42,21 @@ def make_span(
         "SpanAttributes": attributes,
         "Duration": 2_000_000_000,
         "StatusCode": "Unset",
+        **fields,
+    }
+
+
+def make_log(
+    name: str, body: str, moment: datetime = NOON, service: str = "shop-bot", **fields: Any
+) -> dict[str, Any]:
+    return {
+        "Timestamp": moment,
+        "TraceId": "ab01",
+        "SpanId": "01",
+        "ServiceName": service,
+        "ResourceAttributes": {"service.name": service},
+        "Body": body,
+        "LogAttributes": {"event.name": name, "gen_ai.system": "openai"},
         **fields,
     }
 
@@ -87,6 +109,40 @@ def test_messages_may_be_events_of_a_span(clickhouse: ClickHouse, schema: str) -
         ("user", "Where is it?"),
         ("assistant", "On its way."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("spans", "logs"), [(OTEL_TRACES, OTEL_LOGS), (OTEL_TRACES_JSON, OTEL_LOGS_JSON)], ids=["maps", "json"]
+)
+@pytest.mark.parametrize(
+    "owner", [{"service": "shop-bot"}, {"resource_attribute": {"service.name": "shop-bot"}}]
+)
+def test_messages_may_be_logs_of_a_span(
+    clickhouse: ClickHouse, spans: str, logs: str, owner: dict[str, Any]
+) -> None:
+    create_table(clickhouse, spans, "otel_traces", [make_span("01", SpanAttributes=CHAT)])
+    choice = '{"index": 0, "message": {"role": "assistant", "content": "On its way."}}'
+    rows = [
+        make_log("gen_ai.choice", choice, NOON + timedelta(seconds=2)),
+        make_log("gen_ai.user.message", '{"content": "Where is it?"}'),
+        make_log("gen_ai.user.message", '{"content": "Where is it?"}'),  # sent twice
+        make_log("gen_ai.user.message", '{"content": "Secret"}', service="other"),
+        make_log("http.request", '{"content": "GET"}'),
+    ]
+    create_table(clickhouse, logs, "otel_logs", rows)
+    (trace,) = read_day(clickhouse, {"kind": "otel", **owner}, DAY)
+    assert [(turn.role, turn.text) for turn in trace.turns] == [
+        ("user", "Where is it?"),
+        ("assistant", "On its way."),
+    ]
+
+
+def test_a_table_that_has_the_name_of_the_logs_only_is_left_alone(table: ClickHouse) -> None:
+    insert_rows(table, "otel_traces", [make_span("01")])
+    create_table(table, "CREATE TABLE {table:Identifier} (body String) ENGINE = Memory", "otel_logs")
+    assert len(read_day(table, SOURCE, DAY)) == 1
+    with pytest.raises(ClickHouseSetupError, match=r"no column \w+, .* logs_table of the team's source"):
+        read_day(table, SOURCE | {"logs_table": "otel_logs"}, DAY)
 
 
 def test_a_span_that_was_exported_twice_counts_once(table: ClickHouse) -> None:

@@ -79,12 +79,18 @@ def test_a_table_that_is_not_there_is_named(place: ClickHouse) -> None:
         pass
 
 
+def test_a_table_of_scores_need_not_be_there_unless_it_is_named(two_projects: ClickHouse) -> None:
+    assert len(read_day(two_projects, SOURCE, DAY)) == 1
+    with pytest.raises(
+        ClickHouseSetupError, match=r"has no table .*marks.*scores_table of the team's source"
+    ):
+        read_day(two_projects, SOURCE | {"scores_table": "marks"}, DAY)
+
+
 def test_a_column_that_is_not_there_is_named(place: ClickHouse) -> None:
     create_table(place, TRACES, "traces")
     create_table(place, "CREATE TABLE {table:Identifier} (project_id String) ENGINE = Memory", "observations")
-    with pytest.raises(
-        ClickHouseSetupError, match="observations has no column trace_id, which must be a String"
-    ):
+    with pytest.raises(ClickHouseSetupError, match=r"no column trace_id.*observations_table of the team's"):
         read_day(place, SOURCE, DAY)
 
 

@@ -9,6 +9,7 @@ from trace_clustering.clickhouse.source_tables.trace_source import (
     OtelSource,
     PostHogSource,
     Variable,
+    is_own_table,
     parse_source,
 )
 from trace_clustering.environment import SOURCE_DSN, read_source_dsn
@@ -66,6 +67,9 @@ def test_a_project_that_yaml_reads_as_a_number_is_its_text() -> None:
         ({"kind": "otel"}, "source: service or resource_attribute is missing; the traces of a team"),
         ({"kind": "otel", "service": []}, "source: service or resource_attribute is missing"),
         ({"kind": "otel", "service": [""]}, "source: service.0 = '': String should have at least 1"),
+        ({"kind": "otel", "resource_attribute": {"k": ""}}, "source: resource_attribute.k = ''"),
+        ({"kind": "otel", "resource_attribute": {"": "v"}}, "source: resource_attribute.*at least 1"),
+        ({"kind": "otel", "resource_attribute": {"k": None}}, "source: resource_attribute.k = None"),
         ({"kind": "otel", "resource_attribute": ["k"]}, "source: resource_attribute = "),
         ({"kind": "posthog"}, "source: team_id is missing; the traces of a team"),
         ({"kind": "posthog", "team_id": 0}, "source: team_id = 0: Input should be greater"),
@@ -101,3 +105,19 @@ def test_an_address_that_is_written_out_is_refused_and_not_shown(dsn: Any) -> No
 def test_a_variable_that_is_meant_for_something_else_is_refused(name: str) -> None:
     with pytest.raises(InvalidSettingsError, match="which is not meant for it; give the address in"):
         parse_source({**LANGFUSE, "dsn": {"env": name}})
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_own"),
+    [
+        ({"kind": "posthog", "team_id": 7}, True),
+        ({"kind": "posthog", "team_id": 7, "database": "db"}, True),
+        ({"kind": "posthog", "team_id": 8}, False),
+        ({"kind": "posthog", "team_id": 7, "database": "other"}, False),
+        ({"kind": "posthog", "team_id": 7, "events_table": "other"}, False),
+        ({"kind": "posthog", "team_id": 7, "dsn": {"env": SOURCE_DSN}}, False),
+        ({"kind": "langfuse_events", "project_id": "7", "events_table": "events"}, False),
+    ],
+)
+def test_a_source_may_be_the_table_that_the_project_writes_to(fields: Any, is_own: bool) -> None:
+    assert is_own_table(parse_source(fields), 7, "db", "events") == is_own

@@ -172,6 +172,30 @@ def test_tokens_of_every_kind_are_added_unless_they_are_parts_of_others(
     assert (trace.input_tokens, trace.output_tokens) == tokens
 
 
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"input": 12, "output": 6, "total": 18, "unit": "TOKENS", "inputCost": 1, "outputCost": 2}, (12, 6)),
+        ({"input": 0, "output": 0, "total": 0, "unit": "TOKENS"}, (None, None)),
+        ({"input": 120, "output": 60, "total": 180, "unit": "CHARACTERS"}, (None, None)),
+    ],
+)
+def test_tokens_of_the_api_before_it_had_details(
+    usage: dict[str, object], tokens: tuple[int | None, int | None]
+) -> None:
+    row = make_observation(usage=usage)
+    del row["usage_details"]
+    trace = build_one(row)
+
+    assert (trace.input_tokens, trace.output_tokens) == tokens
+
+
+def test_a_version_that_pandas_made_a_fraction_and_tags_that_are_a_text() -> None:
+    trace = build_one(make_observation(prompt_version=7.0, tags="shop, vip"))
+
+    assert (trace.calls[0].prompt_version, trace.tags) == ("7", ("shop", "vip"))
+
+
 def test_nought_without_details_is_an_unknown_cost() -> None:
     assert build_one(make_observation(total_cost=0, cost_details={})).cost is None
     assert build_one(make_observation(total_cost=0, cost_details={"total": 0})).cost == 0
@@ -210,6 +234,13 @@ def test_a_tool_that_found_nothing_has_a_result() -> None:
 def test_a_bad_time_says_which_field_and_what_it_holds() -> None:
     with pytest.raises(BadValueError, match=r"start_time must be a time, not 'yesterday'"):
         build_one(make_observation(start_time="yesterday"))
+
+
+def test_a_trace_without_an_id_is_refused() -> None:
+    record = {"trace": {"name": "shop"}, "observations": [{"type": "SPAN", "startTime": "2026-08-01"}]}
+
+    with pytest.raises(BadValueError, match="the trace must have an id, not None"):
+        build_all([record])
 
 
 def test_the_export_of_real_conversations_agrees_with_what_is_expected(real_data: Path) -> None:

@@ -110,8 +110,8 @@ def test_content_is_in_log_records() -> None:
     ]
     logs = {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}
     assert OTLP.recognizes(logs)
-    trace = build_one(OTLP, logs, make_request(make_span()))
-    assert list_said(trace) == SAID
+    for requests in ([logs, make_request(make_span())], [logs | make_request(make_span())]):
+        assert list_said(build_one(OTLP, *requests)) == SAID
 
 
 def test_numbered_attributes_of_openllmetry_are_messages() -> None:
@@ -552,3 +552,20 @@ def test_tokens_of_mlflow_are_read() -> None:
     usage = json.dumps({"input_tokens": 12, "output_tokens": 6, "total_tokens": 18})
     trace = build(make_span(attributes={"mlflow.spanType": '"LLM"', "mlflow.chat.tokenUsage": usage}))
     assert (trace.input_tokens, trace.output_tokens) == (12, 6)
+
+
+def test_a_trace_of_tempo_is_read() -> None:
+    trace = {"batches": make_request(make_chat())["resourceSpans"]}
+    assert OTLP.recognizes(trace)
+    assert list_said(build_one(OTLP, trace)) == SAID
+    assert not OTLP.recognizes({"batches": [{"id": 1}]})
+    assert not OTLP.recognizes({"batches": []})
+
+
+def test_attributes_that_are_nested_too_deeply_are_a_bad_record() -> None:
+    value: dict[str, Any] = {"stringValue": "deep"}
+    for _ in range(2000):
+        value = {"arrayValue": {"values": [value]}}
+    chat = make_chat() | {"attributes": [{"key": "gen_ai.system", "value": value}]}
+    with pytest.raises(BadValueError, match="attributes are nested too deeply"):
+        build(chat)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from trace_clustering.sources.messages import Message, read_messages
+from trace_clustering.sources.messages import Message, MessageReader, read_messages
 from trace_clustering.traces.trace import ToolCall
 
 ASK = Message("user", "Is it sunny in Lima?")
@@ -288,6 +288,31 @@ SHAPES: dict[str, tuple[Any, list[Message]]] = {
         '"{\\"messages\\": [{\\"role\\": \\"user\\", \\"content\\": \\"Is it sunny in Lima?\\"}]}"',
         [ASK],
     ),
+    "a question after a history": (
+        {"question": "Is it sunny in Lima?", "chat_history": [{"type": "ai", "content": "Yes, it is."}]},
+        [ANSWER, *guess(ASK)],
+    ),
+    "an answer that repeats the question": (
+        {"query": "Is it sunny in Lima?", "result": "Yes, it is.", "source_documents": [{"text": "sun"}]},
+        guess(ANSWER),
+    ),
+    "an answer with the whole history": (
+        {"messages": [{"role": "assistant", "content": "Yes, it is."}], "output": "Yes, it is."},
+        [ANSWER],
+    ),
+    "an answer to a prompt of old": (
+        {"choices": [{"text": "Yes, it is.", "index": 0, "finish_reason": "stop"}]},
+        guess(ANSWER),
+    ),
+    "prompts of LangChain": ({"prompts": ["Human: Is it sunny in Lima?"]}, guess(ASK)),
+    "a result that is no text": (
+        [{"role": "tool", "tool_call_id": "c1", "content": [{"text": "sun", "value": 3}]}],
+        [Message("tool", '[{"text": "sun", "value": 3}]', call_id="c1")],
+    ),
+    "an answer that is no text": (
+        [{"role": "assistant", "content": {"value": 3, "unit": "C"}}],
+        [Message("assistant", '{"value": 3, "unit": "C"}')],
+    ),
     "representations of Python": (
         "role='user' content='Is it sunny in Lima?' name=None",
         guess(ASK),
@@ -331,6 +356,11 @@ def test_nothing_is_no_message(value: object) -> None:
     assert read_messages(value) == []
 
 
+def test_what_python_wrote_down_is_read_as_json() -> None:
+    written = "[{'role': 'user', 'content': {(1, 2): {3}}}]"
+    assert [message.text for message in read_messages(written)] == ['{"(1, 2)": ["3"]}']
+
+
 def test_pairs_of_a_role_and_a_text_are_messages() -> None:
     pairs = {"messages": [["system", "Be kind."], ("human", "Is it sunny?")]}
     assert read_messages(pairs) == [Message("system", "Be kind."), Message("user", "Is it sunny?")]
@@ -341,6 +371,7 @@ def test_pairs_of_a_role_and_a_text_are_messages() -> None:
     [
         (["user", "lamp"], "user\nlamp"),
         ("{'role': {[]: 1}}", "{'role': {[]: 1}}"),
+        ("{'role': {(1, 2): {3}}}", "{'role': {(1, 2): {3}}}"),
         ("Is it {sunny}?", "Is it {sunny}?"),
         ("[not JSON]", "[not JSON]"),
         ("user: that is my name", "user: that is my name"),
@@ -354,6 +385,16 @@ def test_of_an_unknown_shape_the_text_is_kept_as_a_guess(value: object, text: st
     assert read_messages(value) == [Message("user", text, is_guess=True)]
 
 
+@pytest.mark.parametrize("depth", [50, 400, 900, 5000])
+@pytest.mark.parametrize("name", ["message", "content", "parts", "input", "data", "text"])
+def test_what_is_nested_to_do_harm_fails_nowhere(name: str, depth: int) -> None:
+    for begin, end in (("{", "}"), ("[{", "}]")):
+        text = f'{begin}"role": "user", "{name}": ' * depth + '"deep"' + end * depth
+        reader = MessageReader()
+        for _ in range(2):
+            assert len(reader.read(text)) <= 1
+
+
 def test_depth_has_a_limit() -> None:
     value: Any = "deep"
     for _ in range(500):
@@ -363,3 +404,11 @@ def test_depth_has_a_limit() -> None:
 
     assert message.is_guess
     assert "deep" in message.text
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "text", ["{'role': {}, {}: 1}", "{'role': 'user', 'text': '\\]'}", "{'role': 'user'", "[{'"]
+)
+def test_what_is_nearly_a_dictionary_of_python_is_a_text(text: str) -> None:
+    assert read_messages(text)[0].role == "user"

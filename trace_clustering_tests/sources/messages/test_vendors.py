@@ -143,6 +143,16 @@ SHAPES: dict[str, tuple[Any, list[Message]]] = {
             ANSWER,
         ],
     ),
+    "Gemini, with signatures of thoughts": (
+        {
+            "role": "model",
+            "parts": [
+                {"functionCall": {"name": "weather", "args": PLACE}, "thoughtSignature": "x"},
+                {"thoughtSignature": "y"},
+            ],
+        },
+        [call("")],
+    ),
     "an answer of Gemini": (
         {"candidates": [{"content": {"role": "model", "parts": [{"text": "Yes, it is."}]}}]},
         [ANSWER],
@@ -252,6 +262,8 @@ def test_a_tool_that_failed_is_an_error(failed: dict[str, Any]) -> None:
         ("@@@langfuseMedia:type=audio/mpeg|id=1|source=base64@@@", "[audio]"),
         ({"type": "refusal", "refusal": "I cannot."}, "I cannot."),
         ({"type": "novelty", "x": 1}, "[novelty]"),
+        ({"type": "profile", "text": "a file"}, "a file"),
+        ({"$type": "ImageContent", "data": "AAAA"}, "[image]"),
     ],
 )
 def test_what_is_no_text_leaves_a_mark(part: object, text: str) -> None:

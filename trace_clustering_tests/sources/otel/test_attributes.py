@@ -34,6 +34,10 @@ def test_a_list_is_collected_however_it_is_written(attributes: dict[str, object]
     assert collect_list(attributes, "m") == [{"x": {"role": "user", "calls": [{"name": "find"}]}}]
 
 
+def test_names_in_python_may_be_anything() -> None:
+    assert collect_list({"m": "[{None: 1, (2, 3): {True: 4}}]"}, "m") == [{"None": 1, "(2, 3)": {"True": 4}}]
+
+
 def test_numbers_are_counted_and_not_spelled() -> None:
     assert collect_list({f"m.{n}.n": n for n in (10, 2, 0)}, "m") == [{"n": 0}, {"n": 2}, {"n": 10}]
 
@@ -41,6 +45,14 @@ def test_numbers_are_counted_and_not_spelled() -> None:
 def test_a_name_that_is_both_a_value_and_a_path_keeps_what_comes_first() -> None:
     assert nest_names({"a": "text", "a.b": 1}) == {"a": "text"}
     assert nest_names({"a.b": 1, "a": {"c": 2}}) == {"a": {"b": 1, "c": 2}}
+
+
+def test_a_literal_becomes_json() -> None:
+    assert parse_literal("{1: (2, b'x'), 'a': {'c', 'b'}, 'd': 1j}") == {
+        "1": [2, "x"],
+        "a": ["b", "c"],
+        "d": "1j",
+    }
 
 
 @pytest.mark.parametrize(
