@@ -27,6 +27,7 @@ def read_rows(
         Names of the columns of a Parquet file that are read; by default all.
     in_pieces : bool
         Whether a JSON object that is too long for memory is split into `Piece` at the long list inside it.
+        An array is then read in a file of lines too.
 
     Raises
     ------
@@ -57,6 +58,6 @@ def count_rows(path: Path, columns: Sequence[str] | None = None) -> int:
         return probe_parquet(plain, columns)[0]
 
 
-def name_unit(path: Path) -> str:
+def name_unit(path: Path, *, in_pieces: bool = False) -> str:
     """Return what the numbers of rows count in a file: lines, rows or records."""
-    return find_unit(path) if find_suffix(path) in JSON_SUFFIXES else "row"
+    return find_unit(path, in_pieces=in_pieces) if find_suffix(path) in JSON_SUFFIXES else "row"

@@ -57,14 +57,14 @@ def read_json(path: Path, *, in_pieces: bool = False) -> Iterator[tuple[int, dic
 
     The number is that of the line; in an array, or among objects of several lines, that of the record. Bytes
     that are not UTF-8 become half surrogate pairs, as with `surrogateescape`. With `in_pieces`, an object
-    that is too long is split at the long list inside it.
+    that is too long is split at the long list inside it, and an array is read in a file of lines too.
 
     Raises
     ------
     InvalidRecordError
         If the file is damaged, or the end of a record is not found.
     """
-    form, blocks = _open_text(path)
+    form, blocks = _open_text(path, in_pieces=in_pieces)
     number = 0
     try:
         for number, value in _split_text(form, blocks, in_pieces=in_pieces):
@@ -115,9 +115,9 @@ def _split_array(blocks: Iterator[bytes]) -> Iterator[tuple[int, dict[str, Any] 
         yield place, JsonText(value, is_piece=False)
 
 
-def find_unit(path: Path) -> str:
+def find_unit(path: Path, *, in_pieces: bool = False) -> str:
     """Return what the numbers of `read_json` count."""
-    return "line" if _open_text(path)[0] == "lines" else "record"
+    return "line" if _open_text(path, in_pieces=in_pieces)[0] == "lines" else "record"
 
 
 def split_lines(blocks: Iterator[bytes]) -> Iterator[tuple[int, bytes | str]]:
@@ -163,11 +163,14 @@ def _parse(text: bytes) -> dict[str, Any] | str:
     return "is not a JSON object" + (_HINT if isinstance(row, list) else "")
 
 
-def _open_text(path: Path) -> tuple[Form, Iterator[bytes]]:
+def _open_text(path: Path, *, in_pieces: bool = False) -> tuple[Form, Iterator[bytes]]:
     """Return how records are written in a file, and its content in UTF-8 without a byte order mark."""
     blocks = read_text_blocks(path)
     first = next(blocks, b"")
-    return _find_form(first.lstrip(), find_suffix(path)), chain([first], blocks)
+    beginning = first.lstrip()
+    is_array = in_pieces and beginning.startswith(b"[") and not _has_whole_line(beginning, b"]")
+    form: Form = "array" if is_array else _find_form(beginning, find_suffix(path))
+    return form, chain([first], blocks)
 
 
 def _find_form(beginning: bytes, suffix: str) -> Form:
@@ -176,6 +179,11 @@ def _find_form(beginning: bytes, suffix: str) -> Form:
     if beginning.startswith(b"["):
         return "array"
     # A line that is an object ends as one; the first line of an object that is spread out does not.
-    first, ended, _ = beginning.partition(b"\n")
-    is_line = ended and first.rstrip().endswith(b"}")
-    return "lines" if is_line or not beginning.startswith(b"{") else "objects"
+    is_line = _has_whole_line(beginning, b"}") or not beginning.startswith(b"{")
+    return "lines" if is_line else "objects"
+
+
+def _has_whole_line(beginning: bytes, end: bytes) -> bool:
+    """Return whether the first line ends as a whole value does, and another line follows."""
+    first, ended, rest = beginning.partition(b"\n")
+    return bool(ended and rest.strip()) and first.rstrip().endswith(end)

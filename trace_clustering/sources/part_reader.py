@@ -54,7 +54,7 @@ class PartReader:
         number = 0
         unknown: list[Row] = []
         try:
-            self._files[-1] = (name, name_unit(file))
+            self._files[-1] = (name, name_unit(file, in_pieces=True))
             for number in self._read_rows(file, unknown):  # noqa: B007 - for the message
                 yield
         except InvalidRecordError as error:

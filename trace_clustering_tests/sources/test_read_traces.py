@@ -113,6 +113,13 @@ def test_bad_records_are_named_and_do_not_end_the_reading(tmp_path: Path) -> Non
     assert "is not JSON" in report.describe()[-1]
 
 
+def test_a_line_that_is_an_array_makes_no_array_of_the_lines_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"[1]\n" + write_lines(CHATS))
+    traces, report = read_all(path)
+    assert (len(traces), [record.place for record in report.first_bad]) == (3, ["a.jsonl, line 1"])
+
+
 def test_a_file_that_is_cut_gives_what_comes_before(tmp_path: Path) -> None:
     rows = [make_chat(f"chat-{n}", f"question {n} " * 50_000) for n in range(20)]
     packed = gzip.compress(write_lines(rows), compresslevel=0)

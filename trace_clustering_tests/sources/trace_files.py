@@ -74,6 +74,7 @@ CONTAINERS: dict[str, Callable[[Sequence[Row]], bytes]] = {
     "lines.ndjson": write_lines,
     "lines.json": write_lines,
     "array.json": lambda rows: json.dumps(rows).encode(),
+    "array.jsonl": lambda rows: json.dumps(rows).encode(),
     "spread.json": lambda rows: json.dumps(rows, indent=2).encode(),
     "objects.json": lambda rows: "\n".join(json.dumps(row, indent=1) for row in rows).encode(),
     "wrapped.json": lambda rows: json.dumps({"meta": {"page": 1}, "data": rows}).encode(),
