@@ -2,28 +2,19 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from trace_clustering.clickhouse.batches import split_for_parameters
+from trace_clustering.clickhouse.newest_events import fetch_newest_events
 from trace_clustering.clickhouse.record_versions import name_batch_run
 from trace_clustering.clickhouse.session import TeamSession
-from trace_clustering.clickhouse.stored_records import EPOCH, TimeSpan, write_for_events
+from trace_clustering.clickhouse.stored_records import TimeSpan
 from trace_clustering.clickhouse.summaries import parse_texts
 from trace_clustering.constants import SUMMARY_EVENT_NAME
 from trace_clustering.posthog.trace_events import EVENT_COLUMNS, build_summary_event, identify_summary
 from trace_clustering.traces.record import IngestedRecord
-
-_SUMMARIES = """
-SELECT {identity} AS identity, {properties} AS text, toUnixTimestamp64Micro({moment}) AS microseconds
-FROM {{events:Identifier}}
-WHERE team_id = {{team_id:Int64}} AND event = {{event:String}} AND {is_in_time}
-    AND {identity} IN {{uuids:Array(UUID)}}
-ORDER BY {created_at} DESC
-LIMIT 1 BY identity
-"""
 
 
 def name_ingestion_run(team_id: int) -> str:
@@ -51,21 +42,16 @@ def fetch_ingested_summaries(
     span : TimeSpan
         When the traces ended.
     """
-    statement = write_for_events(session, _SUMMARIES)
     batch_run_id = name_ingestion_run(session.team_id)
-    identities = (str(identify_summary(session.team_id, trace_id, batch_run_id)) for trace_id in trace_ids)
-    for batch in split_for_parameters(identities, str):
-        rows = session.query(statement, event=SUMMARY_EVENT_NAME, uuids=batch, **span.to_parameters())
-        by_identity = {str(row["identity"]): row for row in rows}
-        for identity in batch:
-            if row := by_identity.get(identity):
-                yield _parse_record(json.loads(row["text"]), row["microseconds"])
+    identities = (identify_summary(session.team_id, trace_id, batch_run_id) for trace_id in trace_ids)
+    for properties, moment in fetch_newest_events(session, SUMMARY_EVENT_NAME, identities, span):
+        yield _parse_record(properties, moment)
 
 
-def _parse_record(properties: dict[str, Any], microseconds: int) -> IngestedRecord:
+def _parse_record(properties: dict[str, Any], moment: datetime) -> IngestedRecord:
     return IngestedRecord(
         trace_id=properties["$ai_trace_id"],
-        timestamp=EPOCH + timedelta(microseconds=microseconds),
+        timestamp=moment,
         title=properties["$ai_summary_title"],
         flow_diagram=properties["$ai_summary_flow_diagram"],
         bullets=parse_texts(json.dumps(properties["$ai_summary_bullets"])),

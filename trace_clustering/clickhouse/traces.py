@@ -1,6 +1,5 @@
 """Stores traces as events, once, and reads them back."""
 
-import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from trace_clustering.clickhouse.batches import split_for_parameters
+from trace_clustering.clickhouse.newest_events import fetch_newest_events
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.stored_records import EPOCH, TimeSpan, write_for_events
 from trace_clustering.constants import GENERATION_EVENT_NAME, TRACE_EVENT_NAME
@@ -31,15 +31,6 @@ FROM {{events:Identifier}}
 WHERE team_id = {{team_id:Int64}} AND event = {{event:String}} AND {is_in_time}
     AND {identity} IN {{uuids:Array(UUID)}}
 GROUP BY identity
-"""
-
-_TRACES = """
-SELECT {identity} AS identity, {properties} AS text, toUnixTimestamp64Micro({moment}) AS microseconds
-FROM {{events:Identifier}}
-WHERE team_id = {{team_id:Int64}} AND event = {{event:String}} AND {is_in_time}
-    AND {identity} IN {{uuids:Array(UUID)}}
-ORDER BY {created_at} DESC
-LIMIT 1 BY identity
 """
 
 _ARE_OLDER = """
@@ -108,16 +99,10 @@ def fetch_traces(
     span : TimeSpan
         The time in which they ended; by default any.
     """
-    statement = write_for_events(session, _TRACES)
+    identities = (identify_trace(session.team_id, trace_id) for trace_id in trace_ids)
     span = span or TimeSpan(EPOCH, _LAST_MOMENT)
-    identities = (str(identify_trace(session.team_id, trace_id)) for trace_id in trace_ids)
-    for batch in split_for_parameters(identities, str, max_items=200):
-        rows = session.query(statement, event=TRACE_EVENT_NAME, uuids=batch, **span.to_parameters())
-        by_identity = {str(row["identity"]): row for row in rows}
-        for identity in batch:
-            if row := by_identity.get(identity):
-                moment = EPOCH + timedelta(microseconds=row["microseconds"])
-                yield parse_trace(json.loads(row["text"]), moment)
+    for properties, moment in fetch_newest_events(session, TRACE_EVENT_NAME, identities, span):
+        yield parse_trace(properties, moment)
 
 
 def _find_span(traces: Iterable[StoredTrace]) -> TimeSpan:
