@@ -1,5 +1,7 @@
 """The three assets before the six, on Langfuse's tables in the embedded engine."""
 
+import json
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -156,6 +158,32 @@ def test_redaction_comes_before_anything_is_stored(langfuse: Graph) -> None:
         )
     assert "ada@example.com" not in str([*texts, *documents])
     assert any("write to [email] about" in row["properties"] for row in texts)
+
+
+def test_posthogs_own_events_are_summarized_and_not_stored_again(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "teams.yaml"
+    path.write_text(yaml.safe_dump({1: {"source": {"kind": "posthog", "team_id": 1}}}))
+    monkeypatch.setenv(TEAM_SETTINGS, str(path))
+    columns = ["uuid", "event", "properties", "timestamp", "distinct_id", "created_at"]
+    rows = []
+    for number, question in enumerate(QUESTIONS):
+        properties = {
+            "$ai_trace_id": f"t{number}",
+            "$ai_input": [{"role": "user", "content": question}],
+            "$ai_output_choices": [{"role": "assistant", "content": "I look into it."}],
+        }
+        moment = DAY + timedelta(hours=number)
+        rows.append([uuid.uuid4(), "$ai_generation", json.dumps(properties), moment, "u", moment])
+    with graph.clickhouse.open_session(1, timeout_seconds=60) as session:
+        session.insert("events", rows, columns)
+    first, again = ingest(graph, DAY), ingest(graph, DAY)
+    assert first["trace_summaries"]["summarized"] == 3
+    assert first["document_embeddings"]["embedded"] == 3
+    assert again["trace_summaries"]["unchanged"] == 3
+    assert again["document_embeddings"]["unchanged"] == 3
+    assert count_rows(graph.clickhouse) == {"$ai_generation": 3, "$ai_trace_summary": 3, "documents": 3}
 
 
 def test_a_team_without_a_source_has_nothing_to_ingest(langfuse: Graph) -> None:
