@@ -113,7 +113,7 @@ def _find_long_list(text: bytearray, max_bytes: int) -> _LongList | None:
     for length in (len(text) * part // _LOOKS for part in range(_LOOKS, 0, -1)):
         found = _find_open_brackets(text[:length])
         for index, bracket in enumerate(found):
-            is_long = length - bracket.position > max_bytes // 8
+            is_long = length - bracket.position > max_bytes // 4
             if bracket.bracket == _LIST and is_long and length - bracket.item <= max_bytes // 4:
                 return _take_long_list(text, found[: index + 1])
     return None
