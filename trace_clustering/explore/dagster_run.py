@@ -12,6 +12,7 @@ from trace_clustering.environment import (
     INCLUDE_TODAY,
     MIN_FIRST_DAY,
     find_home,
+    read_executor_name,
     read_first_day,
 )
 from trace_clustering.errors import ExplorationFailedError
@@ -32,17 +33,32 @@ def open_partitions(day: date) -> None:
         os.environ[INCLUDE_TODAY] = "1"
 
 
-class DagsterRun:
-    """One run in this process; creating it opens Dagster's storage, and loads the definitions.
+def check_settings() -> None:
+    """Check the settings that definitions will read when they are loaded.
 
     Raises
     ------
-    ExplorationFailedError
-        If Dagster cannot use its home.
+    InvalidSettingsError
+        If one of them is not allowed.
+    """
+    from trace_clustering.orchestration.team_settings import load_team_settings
+
+    read_executor_name()
+    load_team_settings()
+
+
+class DagsterRun:
+    """One run in this process; creating it loads the definitions.
+
+    Parameters
+    ----------
+    instance : dagster.DagsterInstance
+        Closed after the run.
+    progress : Progress
     """
 
-    def __init__(self, progress: Progress) -> None:
-        self._instance = _open_instance()
+    def __init__(self, instance: "dg.DagsterInstance", progress: Progress) -> None:
+        self._instance = instance
         self._job = _build_job(progress)
         self._run_id = str(uuid.uuid4())
 
@@ -79,8 +95,14 @@ class DagsterRun:
             self._instance.report_run_canceled(run, message="Interrupted by Ctrl-C")
 
 
-def _open_instance() -> "dg.DagsterInstance":
-    """Open Dagster's storage in its home."""
+def open_instance() -> "dg.DagsterInstance":
+    """Open Dagster's storage in its home.
+
+    Raises
+    ------
+    ExplorationFailedError
+        If Dagster cannot use it.
+    """
     import dagster as dg
 
     try:

@@ -11,7 +11,7 @@ from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
 from trace_clustering.documents.summary_options import SummaryOptions
 from trace_clustering.environment import FIRST_DAY, HOME, INCLUDE_TODAY, find_home, read_storage_base
 from trace_clustering.errors import ExplorationFailedError
-from trace_clustering.explore.dagster_run import DagsterRun, open_partitions
+from trace_clustering.explore.dagster_run import DagsterRun, check_settings, open_instance, open_partitions
 from trace_clustering.explore.interrupts import end_on_interrupt
 from trace_clustering.explore.progress import Progress
 from trace_clustering.explore.selection import Choice, Sample, Selection
@@ -71,14 +71,18 @@ class Exploration:
             if self._request.labeler == "agent":
                 self._require_model()
             self._prepare_folders()
+            with self._progress.doing("Starting Dagster"):
+                # What is wrong with it is told before anything is stored.
+                instance = open_instance()
+                check_settings()
             read, selection, sample = self._ingest()
             if len(sample.traces) < MIN_TRACES_FOR_CLUSTERING:
                 self._tell_shortage(read, selection, sample)
                 return
             self._make_vectors(selection, sample)
             open_partitions(sample.day)
-            with self._progress.doing("Starting Dagster"):
-                run = self._run = DagsterRun(self._progress)
+            with self._progress.doing("Loading the assets"):
+                run = self._run = DagsterRun(instance, self._progress)
             self._materialize_assets(run, sample)
             self._tell_clusters(read, selection, sample)
 
