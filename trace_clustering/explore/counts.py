@@ -40,7 +40,7 @@ def build_counts_table(
         clusters = clustering.properties["$ai_clusters"]
         noise = sum(cluster["size"] for cluster in clusters if cluster["cluster_id"] == NOISE_CLUSTER_ID)
         groups = sum(cluster["cluster_id"] != NOISE_CLUSTER_ID for cluster in clusters)
-        _add(table, drawn - noise, f"of {drawn:,} in {groups} groups; {noise:,} outliers belong to none")
+        _add(table, drawn - noise, f"of {drawn:,} in {groups} groups, {noise:,} in none (outliers)")
     return table
 
 
