@@ -16,6 +16,7 @@ ASSETS = (
     "cluster_labels",
     "emitted_cluster_event",
 )
+INGESTION = ("ingested_traces", "trace_summaries", "document_embeddings")
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
 
 THEMES = ("refund of a broken kettle", "password reset mail missing", "invoice with a wrong tax rate")

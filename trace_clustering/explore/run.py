@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
+from trace_clustering.constants import DEFAULT_LOOKBACK_DAYS, DEFAULT_MAX_SAMPLES, MIN_TRACES_FOR_CLUSTERING
 from trace_clustering.documents.summary_options import SummaryOptions
 from trace_clustering.environment import FIRST_DAY, HOME, INCLUDE_TODAY, find_home, read_storage_base
 from trace_clustering.errors import ExplorationFailedError
@@ -184,6 +184,12 @@ class Exploration:
 
     def _materialize_assets(self, run: DagsterRun, sample: Sample) -> None:
         request = self._request
+        # What is the default anyway does not count as chosen.
+        chosen = {
+            "lookback_days": (sample.lookback_days, DEFAULT_LOOKBACK_DAYS),
+            "max_samples": (request.choice.max_samples, DEFAULT_MAX_SAMPLES),
+        }
+        settings = {name: value for name, (value, default) in chosen.items() if value != default}
         partition = f"{sample.day}|{request.team_id}"
         self._progress.say(
             f"Materializing the six assets of partition {partition}; this takes about half a minute"
@@ -191,13 +197,7 @@ class Exploration:
         with self._progress.doing("Starting the run"):
             run.materialize(
                 partition,
-                {
-                    "llm": {"labeler": request.labeler},
-                    "settings": {
-                        "lookback_days": sample.lookback_days,
-                        "max_samples": request.choice.max_samples,
-                    },
-                },
+                {"llm": {"labeler": request.labeler}, "settings": settings},
             )
 
     def _tell_shortage(self, read: "ReadReport", selection: Selection, sample: Sample) -> None:

@@ -107,7 +107,7 @@ def test_large_files_are_written_read_and_measured(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_memory_stays_flat_on_files_that_are_larger_than_a_record_may_be(tmp_path: Path) -> None:
     rows = list(reading(1, tmp_path, size_bytes=120_000_000))
-    assert all(row.traces > 5_000 for row in rows)
+    assert all(row.traces > 4_000 for row in rows)
     assert max(row.peak_mib for row in rows) < MAX_PEAK_MIB
 
 

@@ -125,11 +125,16 @@ def test_a_step_whose_run_was_killed_stores_nothing(services: Services) -> None:
     assert services.status(run_id) == "FAILURE"
 
 
+def read_children(thread: Path) -> list[str]:
+    try:
+        return (thread / "children").read_text().split()
+    except FileNotFoundError:  # the thread has just ended
+        return []
+
+
 def find_descendants(process: int) -> list[int]:
     children = [
-        int(child)
-        for thread in Path(f"/proc/{process}/task").iterdir()
-        for child in (thread / "children").read_text().split()
+        int(child) for thread in Path(f"/proc/{process}/task").iterdir() for child in read_children(thread)
     ]
     return [*children, *(descendant for child in children for descendant in find_descendants(child))]
 

@@ -18,7 +18,7 @@ from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.processes.stopping import end_run_on_interrupt, require_live_run
 from trace_clustering_tests.artifacts.test_io_manager import list_files, made, make_points
-from trace_clustering_tests.examples import ASSETS, DAY, themed_records
+from trace_clustering_tests.examples import ASSETS, DAY, INGESTION, themed_records
 
 PARTITION = f"{DAY}|1"
 
@@ -67,7 +67,9 @@ def test_an_interrupt_while_a_step_computes_ends_the_run(
     assert code != 0
     assert "STEP_UP_FOR_RETRY" not in log
     assert "cluster_assignments - STEP_START" not in log
-    assert list_files(tmp_path / "trace_clustering_data" / "artifacts") == [f"embeddings/{DAY}/1.parquet"]
+    made = sorted([*INGESTION, "embeddings"])
+    stored = list_files(tmp_path / "trace_clustering_data" / "artifacts")
+    assert stored == [f"{asset}/{DAY}/1.parquet" for asset in made]
     assert count_events() == 0
 
 
@@ -81,7 +83,7 @@ def test_an_interrupt_while_a_model_is_silent_ends_the_run(
     assert code != 0
     assert "STEP_UP_FOR_RETRY" not in log
     stored = [file.split("/")[0] for file in list_files(tmp_path / "trace_clustering_data" / "artifacts")]
-    assert sorted(stored) == sorted(ASSETS[:4])
+    assert sorted(stored) == sorted([*INGESTION, *ASSETS[:4]])
     assert count_events() == 0
 
 
