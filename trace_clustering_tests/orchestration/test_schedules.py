@@ -1,12 +1,14 @@
 """The daily schedule: one run per allowed team for yesterday."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from trace_clustering.definitions import defs
-from trace_clustering.environment import TEAM_IDS
+from trace_clustering.environment import TEAM_IDS, TEAM_SETTINGS
+from trace_clustering_tests.examples import ASSETS, INGESTION
 
 
 def tick(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
@@ -37,6 +39,22 @@ def test_an_unknown_team_never_voids_the_tick(monkeypatch: pytest.MonkeyPatch) -
     with dg.instance_for_test() as instance:
         requests = tick(instance)
     assert [str(request.partition_key) for request in requests] == ["2025-01-22|1", "2025-01-22|2"]
+
+
+def test_a_team_with_a_source_gets_nine_assets_and_any_other_six(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "teams.yaml"
+    path.write_text("2: {source: {kind: otel, service: shop}}")
+    monkeypatch.setenv(TEAM_SETTINGS, str(path))
+    with dg.instance_for_test() as instance:
+        requests = tick(instance)
+    found = {str(request.partition_key): request.asset_selection for request in requests}
+    six = {key.to_user_string() for key in found["2025-01-22|1"] or []}
+    assert six == set(ASSETS)
+    assert found["2025-01-22|2"] is None  # the whole job
+    job = defs.resolve_job_def("trace_clustering_job")
+    assert {key.to_user_string() for key in job.asset_layer.selected_asset_keys} == {*INGESTION, *ASSETS}
 
 
 def test_it_runs_by_itself_every_night_in_utc() -> None:
