@@ -51,6 +51,12 @@ WHERE team_id = {{team_id:Int64}} AND event = {{event:String}} AND {is_in_time}
     AND {distinct_id} IN {{trace_ids:Array(String)}} AND identity NOT IN {{wanted:Array(UUID)}}
 """
 
+_DOCUMENT_IDS = """
+SELECT DISTINCT {document_id} AS trace_id
+FROM {{embeddings:Identifier}}
+WHERE team_id = {{team_id:Int64}} AND product = {{product:String}}
+"""
+
 _NEWEST_DAY = """
 SELECT count() AS rows, toDate(max({timestamp}), 'UTC') AS day
 FROM {{embeddings:Identifier}}
@@ -177,6 +183,12 @@ def find_other_generations(
             session.team_id, EPOCH + timedelta(microseconds=row["microseconds"]), row["text"]
         )
     ]
+
+
+def list_document_ids(session: TeamSession) -> list[str]:
+    """Return the ids of all documents of the team that have an embedding, each once."""
+    statement = write_for_documents(session, _DOCUMENT_IDS)
+    return [row["trace_id"] for row in session.query(statement, product=LLMA_TRACE_PRODUCT)]
 
 
 def find_newest_day(session: TeamSession) -> date | None:

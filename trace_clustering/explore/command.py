@@ -42,4 +42,6 @@ def explore_files(
     options = SummaryOptions(method=summaries, redact=tuple(redact))
     unset = use_own_home(paths)
     team_id = read_team_ids()[0]
-    Exploration(Request(paths, team_id, format_name, choice, labeler, summaries=options, unset=unset)).run()
+    Exploration(
+        Request(paths, team_id, format_name, choice, labeler, summaries=options, is_alone=True, unset=unset)
+    ).run()

@@ -37,6 +37,8 @@ class Request:
     model_name : str
         Model of the vectors that the files hold; empty if unknown.
     summaries : SummaryOptions
+    is_alone : bool
+        Whether everything in the home belongs to this exploration.
     unset : sequence of str
         Variables that do not count here, and must not count for the commands that are shown.
     """
@@ -48,6 +50,7 @@ class Request:
     labeler: str = "keywords"
     model_name: str = ""
     summaries: SummaryOptions = field(default_factory=SummaryOptions)
+    is_alone: bool = False
     unset: Sequence[str] = ()
 
 
@@ -145,10 +148,16 @@ class Exploration:
     def _make_vectors(self, selection: Selection, sample: Sample) -> None:
         from trace_clustering.clickhouse.resource import ClickHouse
         from trace_clustering.documents.embedder import Embedder
-        from trace_clustering.ingestion.embed import embed_traces, store_given_vectors
+        from trace_clustering.ingestion.embed import (
+            delete_other_vectors,
+            embed_traces,
+            store_given_vectors,
+        )
         from trace_clustering.ingestion.summarize import summarize_traces
 
         clickhouse, team_id = ClickHouse(), self._request.team_id
+        if self._request.is_alone:
+            delete_other_vectors(clickhouse, team_id, sample.traces)
         with self._progress.doing("Summarizing"):
             summarizer = self._open_summarizer()
             summaries = summarize_traces(clickhouse, team_id, sample.traces, summarizer)
@@ -224,12 +233,14 @@ class Exploration:
         from trace_clustering.reports.table import build_clustering_table, fetch_clustering
 
         team_id = self._request.team_id
-        clustering = fetch_clustering(ClickHouse(), team_id)
+        # Not the newest: what was explored before may end later.
+        run_id = sample.name_run(team_id)
+        clustering = fetch_clustering(ClickHouse(), team_id, run_id)
         self._progress.say(build_clustering_table(clustering))
         self._progress.say(build_counts_table(read, selection, sample, clustering))
         self._progress.say("Where to look next:", "bold")
         unset = "".join(f"{name}= " for name in self._request.unset)
-        show = unset + write_show_command(team_id)
+        show = f"{unset}{write_show_command(team_id)} --run-id {run_id}"
         for line in (
             f"the map and all figures:  {unset}{write_web_command([FIRST_DAY, INCLUDE_TODAY])}",
             f"this table again:         {show}",

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.constants import DEFAULT_MAX_SAMPLES, MAX_LOOKBACK_DAYS
 from trace_clustering.explore.conditions import Condition
 from trace_clustering.ingestion.ingest import IngestedTrace
 from trace_clustering.traces.arrays import FloatArray
 from trace_clustering.traces.trace import Trace
+from trace_clustering.traces.window import Window
 
 _ONE_DAY: Final = timedelta(days=1)
 
@@ -63,6 +65,12 @@ class Sample:
     eligible: int
     day: date
     lookback_days: int
+
+    def name_run(self, team_id: int) -> str:
+        """Return the id of the run that clusters the sample."""
+        end = _begin(self.day) + _ONE_DAY
+        window = Window(end - self.lookback_days * _ONE_DAY, end)
+        return Provenance(team_id, window, settings={}).run_id
 
 
 @dataclass

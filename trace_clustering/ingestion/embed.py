@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from trace_clustering.clickhouse.batches import split_by_size
+from trace_clustering.clickhouse.batches import split_by_size, split_for_parameters
 from trace_clustering.clickhouse.ingested_summaries import fetch_ingested_summaries, name_ingestion_run
 from trace_clustering.clickhouse.record_versions import name_batch_run
 from trace_clustering.clickhouse.records import InsertReport, insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
-from trace_clustering.clickhouse.stored_records import find_documents
+from trace_clustering.clickhouse.stored_records import find_documents, list_document_ids
 from trace_clustering.constants import INGESTION_STATEMENT_TIMEOUT
 from trace_clustering.documents.text import write_embedded_text
 from trace_clustering.documents.text_embedder import TextEmbedder
@@ -132,6 +132,18 @@ def store_given_vectors(
         given = np.array([vectors[record.trace_id] for record in records], dtype=np.float32)
         _store(clickhouse, team_id, records, given, model_name, report)
     return report
+
+
+def delete_other_vectors(clickhouse: ClickHouse, team_id: int, traces: Sequence[IngestedTrace]) -> int:
+    """Delete the vectors of all traces but these, and return of how many traces.
+
+    For a place that belongs to one exploration alone: what an earlier one chose must not be clustered now.
+    """
+    with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
+        others = set(list_document_ids(session)).difference(trace.trace_id for trace in traces)
+        for batch in split_for_parameters(sorted(others), str):
+            session.delete_embeddings("document_id IN {trace_ids:Array(String)}", trace_ids=batch)
+    return len(others)
 
 
 def _split(traces: Sequence[IngestedTrace]) -> Iterator[list[IngestedTrace]]:

@@ -76,9 +76,11 @@ def test_the_groups_of_a_file_and_how_many_of_how_many(tmp_path: Path) -> None:
     for trace_id, cluster in zip(clusters["trace_id"], clusters["cluster_id"], strict=True):
         themes.setdefault(cluster, set()).add(int(trace_id.removeprefix("chat-")) % 3)
     assert sorted(map(len, (t for cluster, t in themes.items() if cluster >= 0))) == [1, 1, 1]
-    again = explore(tmp_path, str(path), "--where", "text!~order 57")
-    assert "Summarized 0 traces; 59 were there." in again.stdout
+    again = explore(tmp_path, str(path), "--where", "text!~order 57", "--until", "2025-01-21")
+    assert "Summarized 0 traces; 48 were there." in again.stdout
     assert "Embedded 0 summaries" in again.stdout
+    assert "48  of them taken, all" in again.stdout
+    assert "20250122_000000: 48 traces from" in again.stdout  # what was chosen before is not among them
 
 
 @pytest.mark.slow
