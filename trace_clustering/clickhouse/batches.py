@@ -31,6 +31,11 @@ def split_by_size(
         yield batch
 
 
+def split_by_number(items: Iterable[T], max_items: int) -> Iterator[list[T]]:
+    """Yield the items in order, in lists of limited length."""
+    return split_by_size(items, lambda _: 0, max_items=max_items, max_bytes=0)
+
+
 def split_for_parameters(
     items: Iterable[T], to_text: Callable[[T], str], *, max_items: int = MAX_ITEMS
 ) -> Iterator[list[T]]:

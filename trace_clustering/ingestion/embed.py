@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from trace_clustering.clickhouse.batches import split_by_size, split_for_parameters
+from trace_clustering.clickhouse.batches import split_by_number, split_for_parameters
 from trace_clustering.clickhouse.ingested_summaries import fetch_ingested_summaries, name_ingestion_run
 from trace_clustering.clickhouse.record_versions import name_batch_run
 from trace_clustering.clickhouse.records import InsertReport, insert_records
@@ -71,7 +71,8 @@ def embed_traces(
         Shows progress: given batches, their number and a description, returns the batches.
     """
     report = EmbedReport()
-    batches = list(_split([trace for trace in traces if not trace.is_automation]))
+    people = [trace for trace in traces if not trace.is_automation]
+    batches = list(split_by_number(people, MAX_TRACES_PER_BATCH))
     for batch in track(batches, len(batches), "Embedding"):
         with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             records = _fetch_records(session, batch)
@@ -124,7 +125,9 @@ def store_given_vectors(
         Model that made them; empty if unknown.
     """
     report = EmbedReport()
-    for batch in _split([trace for trace in traces if trace.trace_id in vectors]):
+    for batch in split_by_number(
+        [trace for trace in traces if trace.trace_id in vectors], MAX_TRACES_PER_BATCH
+    ):
         with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             records = _fetch_records(session, batch)
         report.unsummarized += len(batch) - len(records)
@@ -144,10 +147,6 @@ def delete_other_vectors(clickhouse: ClickHouse, team_id: int, traces: Sequence[
         for batch in split_for_parameters(sorted(others), str):
             session.delete_embeddings("document_id IN {trace_ids:Array(String)}", trace_ids=batch)
     return len(others)
-
-
-def _split(traces: Sequence[IngestedTrace]) -> Iterator[list[IngestedTrace]]:
-    return split_by_size(traces, lambda _: 1, max_items=MAX_TRACES_PER_BATCH, max_bytes=MAX_TRACES_PER_BATCH)
 
 
 def _fetch_records(session: TeamSession, traces: Sequence[IngestedTrace]) -> list[IngestedRecord]:

@@ -38,8 +38,8 @@ class IngestReport(StoreReport):
 
     Attributes
     ----------
-    traces : list of IngestedTrace
-        In the order of the source; each once.
+    by_id : dict
+        The traces by id, each once.
     """
 
     by_id: dict[str, IngestedTrace] = field(default_factory=dict)

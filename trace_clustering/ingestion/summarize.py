@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from trace_clustering.clickhouse.batches import split_by_size
+from trace_clustering.clickhouse.batches import split_by_number
 from trace_clustering.clickhouse.ingested_summaries import fetch_ingested_summaries, store_summaries
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.stored_records import TimeSpan
@@ -79,7 +79,7 @@ def summarize_traces(
 
     if stale and summarizer.asks_model:
         summarizer.tell_start(item.trace for item in read())
-    for batch in _split(read()):
+    for batch in split_by_number(read(), MAX_TRACES_PER_BATCH):
         records = [
             _build_record(item, summarized)
             for item, summarized in zip(
@@ -98,7 +98,7 @@ def fetch_stored(
     clickhouse: ClickHouse, team_id: int, traces: Sequence[IngestedTrace]
 ) -> Iterator[StoredTrace]:
     """Yield traces from where `ingest_traces` has stored them; no session is open meanwhile."""
-    for batch in _split(traces):
+    for batch in split_by_number(traces, MAX_TRACES_PER_BATCH):
         with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             ids = (trace.trace_id for trace in batch)
             found = list(fetch_traces(session, ids, find_span(batch)))
@@ -128,7 +128,7 @@ def _find_stale(
 ) -> list[IngestedTrace]:
     """Return the traces without a summary of what they are now."""
     stale: list[IngestedTrace] = []
-    for batch in _split(traces):
+    for batch in split_by_number(traces, MAX_TRACES_PER_BATCH):
         with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             found = fetch_ingested_summaries(session, (trace.trace_id for trace in batch), find_span(batch))
             current = {
@@ -138,10 +138,6 @@ def _find_stale(
             }
         stale += [trace for trace in batch if current.get(trace.trace_id) != trace.digest]
     return stale
-
-
-def _split(items: Iterable[T]) -> Iterator[list[T]]:
-    return split_by_size(items, lambda _: 1, max_items=MAX_TRACES_PER_BATCH, max_bytes=MAX_TRACES_PER_BATCH)
 
 
 def _may_stay(method: str, summarizer: Summarizer) -> bool:
