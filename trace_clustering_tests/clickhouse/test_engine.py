@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from trace_clustering.clickhouse.engine import close_engine, name_lock_file
@@ -247,27 +248,38 @@ with dg.DagsterInstance.get() as instance:
 """
 
 
-def loop(team: int, runs: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", LOOP, DAY, str(team), str(runs)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+def loop(team: int, runs: int, log: Path) -> subprocess.Popen[str]:
+    with log.open("w") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-c", LOOP, DAY, str(team), str(runs)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
 
 
-def test_forty_runs_in_one_process_take_no_more_than_a_few() -> None:
-    process = loop(team=1, runs=40)
+def tell_end(log: Path) -> str:
+    """Return the end of what a process logged, for the message of a test that fails."""
+    return log.read_text()[-4000:]
+
+
+def test_forty_runs_in_one_process_take_no_more_than_a_few(tmp_path: Path) -> None:
+    process = loop(team=1, runs=40, log=tmp_path / "log")
     counts = [[int(number) for number in line.split()] for line in process.communicate()[0].splitlines()]
-    assert process.returncode == 0
+    assert process.returncode == 0, tell_end(tmp_path / "log")
     assert len(counts) == 40
     descriptors, threads = zip(*counts, strict=True)
     assert descriptors[-1] <= descriptors[4] + 15
     assert threads[-1] <= threads[4] + 15
 
 
-def test_runs_of_three_processes_side_by_side_all_succeed() -> None:
-    processes = [loop(team, runs=6) for team in (1, 2, 112495)]
+def test_runs_of_three_processes_side_by_side_all_succeed(tmp_path: Path) -> None:
+    # Two processes cannot create Dagster's own tables in a new home at the same moment.
+    with dg.DagsterInstance.get() as instance:
+        instance.get_runs(limit=1)
+    logs = {team: tmp_path / f"{team}.log" for team in (1, 2, 112495)}
+    processes = [loop(team, runs=6, log=log) for team, log in logs.items()]
     lines = [process.communicate()[0].splitlines() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0]
+    for process, log in zip(processes, logs.values(), strict=True):
+        assert process.returncode == 0, tell_end(log)
     assert [len(counts) for counts in lines] == [6, 6, 6]
