@@ -4,7 +4,9 @@ import dagster as dg
 
 from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.assets.cluster_assignments import cluster_assignments
+from trace_clustering.assets.cluster_identities import cluster_identities
 from trace_clustering.assets.cluster_labels import cluster_labels
+from trace_clustering.assets.cluster_metrics import cluster_metrics
 from trace_clustering.assets.document_embeddings import document_embeddings
 from trace_clustering.assets.embeddings import embeddings
 from trace_clustering.assets.emitted_cluster_event import emitted_cluster_event
@@ -12,6 +14,7 @@ from trace_clustering.assets.ingested_traces import ingested_traces
 from trace_clustering.assets.projection_2d import projection_2d
 from trace_clustering.assets.reduced_embeddings import reduced_embeddings
 from trace_clustering.assets.trace_summaries import trace_summaries
+from trace_clustering.assets.window_assignments import window_assignments
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.documents.embedder import Embedder
 from trace_clustering.llm.resource import LLM
@@ -33,7 +36,10 @@ defs = dg.Definitions(
         reduced_embeddings,
         cluster_assignments,
         projection_2d,
+        cluster_identities,
         cluster_labels,
+        window_assignments,
+        cluster_metrics,
         emitted_cluster_event,
     ],
     jobs=[trace_clustering_job],

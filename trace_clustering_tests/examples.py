@@ -13,7 +13,10 @@ ASSETS = (
     "reduced_embeddings",
     "cluster_assignments",
     "projection_2d",
+    "cluster_identities",
     "cluster_labels",
+    "window_assignments",
+    "cluster_metrics",
     "emitted_cluster_event",
 )
 INGESTION = ("ingested_traces", "trace_summaries", "document_embeddings")

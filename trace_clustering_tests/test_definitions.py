@@ -35,10 +35,20 @@ UPSTREAM = {
     "document_embeddings": {"trace_summaries"},
     "embeddings": {"document_embeddings"},
     "reduced_embeddings": {"embeddings"},
-    "cluster_assignments": {"reduced_embeddings"},
+    "cluster_assignments": {"embeddings", "reduced_embeddings"},
     "projection_2d": {"reduced_embeddings", "cluster_assignments"},
-    "cluster_labels": {"cluster_assignments", "projection_2d"},
-    "emitted_cluster_event": {"cluster_assignments", "projection_2d", "cluster_labels"},
+    "cluster_identities": {"cluster_assignments"},
+    "cluster_labels": {"cluster_assignments", "projection_2d", "cluster_identities"},
+    "window_assignments": {"cluster_assignments", "cluster_identities"},
+    "cluster_metrics": {"cluster_identities", "window_assignments"},
+    "emitted_cluster_event": {
+        "cluster_assignments",
+        "projection_2d",
+        "cluster_identities",
+        "cluster_labels",
+        "window_assignments",
+        "cluster_metrics",
+    },
 }
 INGESTION = ("ingested_traces", "trace_summaries", "document_embeddings")
 
@@ -79,7 +89,7 @@ def test_everything_that_dagster_shows_is_described_without_headlines() -> None:
         **{job.name: job.description for job in defs.jobs or []},
         **{schedule.name: schedule.description for schedule in defs.schedules or []},
     }
-    assert len(described) == 2 * 5 + 9 + 4 + 1 + 1
+    assert len(described) == 2 * 5 + 12 + 4 + 1 + 1
     assert [name for name, text in described.items() if not text] == []
     assert [name for name, text in described.items() if re.search("---|===|Raises|Parameters", text)] == []
 

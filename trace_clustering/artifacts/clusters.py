@@ -40,6 +40,10 @@ class ClusterAssignments(TraceArtifact):
     stabilities : float32 array, shape (k,)
         How likely another run finds the members of cluster 0 .. k-1 together, from 0 to 1; NaN if unknown:
         without an ensemble, and with k-means.
+    embedding_centroids : float32 array, shape (k, d)
+        Mean direction of the members of cluster 0 .. k-1 among the embeddings, of length 1.
+    radii : float32 array, shape (k,)
+        Cosine similarity to that centroid which a trace must have at least to count as one of the cluster.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64", former_name="labels")
@@ -49,6 +53,8 @@ class ClusterAssignments(TraceArtifact):
     distances_to_centroid: FloatArray = column("distance_to_centroid", "float32")
     centroids: FloatArray = matrix()
     stabilities: FloatArray = vector()
+    embedding_centroids: FloatArray = matrix(optional=True)
+    radii: FloatArray = vector(optional=True)
 
     @property
     def noise_share(self) -> float:

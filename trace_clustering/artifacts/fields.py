@@ -49,14 +49,27 @@ def column(name: str, dtype: str, *, ndim: int = 1, former_name: str = "", fill:
     return field(metadata={_STORAGE: FieldStorage(name, former_name, True, dtype, ndim, fill)})
 
 
-def matrix() -> Any:  # noqa: ANN401
-    """Declare a small float32 matrix whose rows are not the rows of the artifact."""
-    return field(metadata={_STORAGE: FieldStorage("", "", False, "float32", 2)})
+def matrix(*, optional: bool = False) -> Any:  # noqa: ANN401
+    """Declare a small float32 matrix whose rows are not the rows of the artifact.
+
+    If it is `optional`, older files may lack it; it is empty then.
+    """
+    return _declare_in_header(2, optional)
 
 
-def vector() -> Any:  # noqa: ANN401
-    """Declare a short float32 array whose values are not about the rows of the artifact; NaN is allowed."""
-    return field(metadata={_STORAGE: FieldStorage("", "", False, "float32", 1)})
+def vector(*, optional: bool = False) -> Any:  # noqa: ANN401
+    """Declare a short float32 array whose values are not about the rows of the artifact; NaN is allowed.
+
+    If it is `optional`, older files may lack it; it is empty then.
+    """
+    return _declare_in_header(1, optional)
+
+
+def _declare_in_header(ndim: int, optional: bool) -> Any:  # noqa: ANN401
+    metadata = {_STORAGE: FieldStorage("", "", False, "float32", ndim)}
+    if not optional:
+        return field(metadata=metadata)
+    return field(default_factory=lambda: np.empty((0,) * ndim, dtype=np.float32), metadata=metadata)
 
 
 def entry(default: Any, *, former_name: str = "") -> Any:  # noqa: ANN401

@@ -16,6 +16,7 @@ from trace_clustering.artifacts.fields import Artifact, FieldStorage, get_storag
 from trace_clustering.artifacts.ingestion import DocumentEmbeddings, IngestedTraces, TraceSummaries
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.receipt import EventReceipt
+from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ _KINDS: dict[str, type[Artifact]] = {
         ReducedEmbeddings,
         ClusterAssignments,
         Projection2D,
+        ClusterIdentities,
         ClusterLabels,
+        WindowAssignments,
+        ClusterMetrics,
         EventReceipt,
     )
 }

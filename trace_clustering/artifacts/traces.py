@@ -27,21 +27,23 @@ class TraceArtifact(Artifact):
         When the trace itself began, UTC; NaT if its summary does not say so.
     batch_run_ids : array of str, shape (n,)
         The batch run that made the embedded document; empty if unknown.
+    coverage : dict
+        How many traces there were at each stage before this sample, by the name of the stage.
     """
 
     trace_ids: StringArray = column("trace_id", "object")
     timestamps: TimeArray = column("timestamp", "datetime64[ms]")
     trace_times: TimeArray = column("trace_time", "datetime64[us]", fill=np.datetime64("NaT"))
     batch_run_ids: StringArray = column("batch_run_id", "object")
+    coverage: dict[str, int] = entry({})
 
     def __len__(self) -> int:
         return len(self.trace_ids)
 
     def identity(self) -> dict[str, Any]:
         """Return the fields that an artifact made from this one takes over."""
-        return {
-            name: getattr(self, name) for name in ("trace_ids", "timestamps", "trace_times", "batch_run_ids")
-        }
+        names = ("trace_ids", "timestamps", "trace_times", "batch_run_ids", "coverage")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,8 +1,9 @@
 import dagster as dg
 
+from trace_clustering.algorithms.embedding_centroids import calculate_embedding_centroids
 from trace_clustering.algorithms.steps import ClusteringSpace, cluster_points
 from trace_clustering.artifacts.clusters import ClusterAssignments
-from trace_clustering.artifacts.traces import ReducedEmbeddings
+from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_found, measure_clusters
 from trace_clustering.constants import NOISE_CLUSTER_ID
@@ -13,12 +14,15 @@ from trace_clustering.processes.worker import run_with_deadline
 @clustering_asset(
     makes=ClusterAssignments,
     kinds={"python", "hdbscan", "scikitlearn"},
-    code_version="5",
+    code_version="6",
     retry_policy=THREE_ATTEMPTS,
     checks=[clusters_found],
 )
 def cluster_assignments(
-    context: dg.AssetExecutionContext, settings: ClusteringSettings, reduced_embeddings: ReducedEmbeddings
+    context: dg.AssetExecutionContext,
+    settings: ClusteringSettings,
+    embeddings: Embeddings,
+    reduced_embeddings: ReducedEmbeddings,
 ) -> dg.MaterializeResult[ClusterAssignments]:
     """The cluster id (-1 is noise), membership probability and distances of each trace.
 
@@ -39,10 +43,13 @@ def cluster_assignments(
     chosen_params = fields.pop("chosen_params")
     # The event reports what was done, so parameters that the algorithm chose by itself are recorded too.
     used = settings.of_stage("cluster_assignments") | {"clustering_method_params": params | chosen_params}
+    centroids, radii = calculate_embedding_centroids(embeddings.embeddings, clustered.cluster_ids)
     assignments = ClusterAssignments(
         provenance=reduced_embeddings.provenance.with_settings(used),
         **reduced_embeddings.identity(),
         **fields,
+        embedding_centroids=centroids,
+        radii=radii,
     )
     noise = int((assignments.cluster_ids == NOISE_CLUSTER_ID).sum())
     context.log.info(

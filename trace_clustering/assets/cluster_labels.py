@@ -2,6 +2,7 @@ import dagster as dg
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.io_manager import ArtifactIOManager
+from trace_clustering.artifacts.topics import ClusterIdentities
 from trace_clustering.assets.asset import TWO_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_named, titles_distinct
 from trace_clustering.clickhouse.resource import ClickHouse
@@ -30,6 +31,7 @@ def cluster_labels(
     io_manager: dg.ResourceParam[ArtifactIOManager],
     cluster_assignments: ClusterAssignments,
     projection_2d: Projection2D,
+    cluster_identities: ClusterIdentities,  # noqa: ARG001
 ) -> dg.MaterializeResult[ClusterLabels]:
     """A title and a description for each cluster, by a language model that compares the clusters.
 

@@ -32,7 +32,7 @@ with warnings.catch_warnings():
 @clustering_asset(
     makes=Embeddings,
     kinds={"clickhouse"},
-    code_version="3",
+    code_version="4",
     retry_policy=THREE_ATTEMPTS,
     deps=[dg.AssetDep("document_embeddings", partition_mapping=_DAYS_OF_WINDOW)],
 )
@@ -83,9 +83,21 @@ def embeddings(
             batch_run_ids=found.batch_run_ids,
             embeddings=found.embeddings,
             traces_in_window=found.traces_in_window,
+            coverage=_measure_coverage(found),
         ),
         metadata={**metadata, "dimensions": found.embeddings.shape[1]},
     )
+
+
+def _measure_coverage(found: TraceEmbeddings) -> dict[str, int]:
+    """Return how many traces were left at each stage, from the window to the sample."""
+    embedded = found.traces_in_window - found.without_vector - found.unusable
+    return {
+        "in_window": found.traces_in_window,
+        "embedded": embedded,
+        "matching": embedded - found.not_matching,
+        "sampled": len(found.trace_ids),
+    }
 
 
 def _count_traces(found: TraceEmbeddings) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.receipt import EventReceipt
+from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import event_reads_back
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event, is_emitted
@@ -13,7 +14,7 @@ from trace_clustering.clickhouse.json_columns import hold_same_values
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
-from trace_clustering.posthog.cluster_event import ClusterEvent, build_cluster_event
+from trace_clustering.posthog.cluster_event import ClusterEvent, Topics, build_cluster_event
 from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.stopping import require_live_run
 
@@ -47,7 +48,7 @@ def replace_former_event(
 @clustering_asset(
     makes=EventReceipt,
     kinds={"clickhouse"},
-    code_version="5",
+    code_version="6",
     retry_policy=THREE_ATTEMPTS,
     checks=[event_reads_back],
     on_shortage=replace_former_event,
@@ -58,7 +59,10 @@ def emitted_cluster_event(
     clickhouse: ClickHouse,
     cluster_assignments: ClusterAssignments,
     projection_2d: Projection2D,
+    cluster_identities: ClusterIdentities,
     cluster_labels: ClusterLabels,
+    window_assignments: WindowAssignments,
+    cluster_metrics: ClusterMetrics,
 ) -> dg.MaterializeResult[EventReceipt]:
     """The `$ai_trace_clusters` event in ClickHouse: one per run, however often it is emitted.
 
@@ -70,6 +74,7 @@ def emitted_cluster_event(
         cluster_assignments,
         projection_2d,
         cluster_labels,
+        Topics(cluster_identities, window_assignments, cluster_metrics),
         params=select_reported(provenance.settings),
         max_traces_per_cluster=settings.max_traces_per_cluster,
     )

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.traces.arrays import IntArray
 from trace_clustering.traces.window import format_time
@@ -46,6 +47,10 @@ class ClusterData:
     empty for noise; `centroid_x` and `centroid_y` are their mean on the map. `label_accuracy` is the share of
     held-out members that a model assigned to the cluster by its label, None if labels were not verified.
     `stability` says how likely another run finds the members together, from 0 to 1, None if unknown.
+    `topic_id` is the identity that the cluster keeps from run to run, `continuity` says where it comes from,
+    `change` how its share of the traffic changes, and `metrics` what its traces cost and how they fare, over
+    all traces of the window that belong to it. `parents` names the groups of clusters that it belongs to, the
+    narrower first. Noise has no topic.
     """
 
     cluster_id: int
@@ -59,6 +64,11 @@ class ClusterData:
     labeler: str
     label_accuracy: float | None
     stability: float | None
+    topic_id: str | None
+    continuity: dict[str, Any] | None
+    change: dict[str, Any] | None
+    metrics: dict[str, Any] | None
+    parents: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -74,12 +84,18 @@ class ClusterEvent:
         In ascending order of their ids, noise last.
     labeling : dict
         How the labels were made: model, requests, tokens, cost.
+    coverage : dict
+        How many traces there are at each stage, from the window to the clusters.
+    gone_topics : list of dict
+        The topics of the run before that no cluster continues.
     """
 
     provenance: Provenance
     params: dict[str, Any]
     clusters: list[ClusterData]
     labeling: dict[str, Any]
+    coverage: dict[str, int] = field(default_factory=dict)
+    gone_topics: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def event_uuid(self) -> uuid.UUID:
@@ -106,6 +122,8 @@ class ClusterEvent:
                 "$ai_clustering_params": self.params,
                 "$ai_clustering_labeler": self.labeler,
                 "$ai_clustering_labeling": self.labeling,
+                "$ai_clustering_coverage": self.coverage,
+                "$ai_clustering_gone_topics": self.gone_topics,
                 **({"$ai_clustering_shortage": shortage} if shortage else {}),
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
             },
@@ -114,10 +132,20 @@ class ClusterEvent:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Topics:
+    """What an event tells of clusters beyond the sample that was clustered."""
+
+    identities: ClusterIdentities
+    window: WindowAssignments
+    metrics: ClusterMetrics
+
+
 def build_cluster_event(
     assignments: ClusterAssignments,
     projection: Projection2D,
     labels: ClusterLabels,
+    topics: Topics,
     params: dict[str, Any],
     max_traces_per_cluster: int = 0,
 ) -> ClusterEvent:
@@ -158,9 +186,41 @@ def build_cluster_event(
                 labeler=labels.labelers[label],
                 label_accuracy=None if np.isnan(accuracy) else round(float(accuracy), 4),
                 stability=assignments.stability(cluster_id),
+                **_describe_topic(cluster_id, topics.identities),
+                **_describe_figures(cluster_id, topics.metrics),
             )
         )
-    return ClusterEvent(projection.provenance, params, clusters, labels.labeling)
+    return ClusterEvent(
+        projection.provenance,
+        params,
+        clusters,
+        labels.labeling,
+        coverage=topics.window.coverage,
+        gone_topics=topics.identities.gone,
+    )
+
+
+def _describe_topic(cluster_id: int, identities: ClusterIdentities) -> dict[str, Any]:
+    """Return the identity of a cluster as the event tells it; noise has none."""
+    if cluster_id == NOISE_CLUSTER_ID:
+        return {"topic_id": None, "continuity": None, "parents": []}
+    (row,) = np.flatnonzero(identities.cluster_ids == cluster_id)
+    continuity: dict[str, Any] = {"relation": identities.relations[row]}
+    if identities.earlier_run_ids[row]:
+        continuity |= {
+            "earlier_run_id": identities.earlier_run_ids[row],
+            "earlier_cluster_id": int(identities.earlier_cluster_ids[row]),
+            "shared_traces": int(identities.shared_traces[row]),
+        }
+    return {"topic_id": identities.topic_ids[row], "continuity": continuity, "parents": []}
+
+
+def _describe_figures(cluster_id: int, metrics: ClusterMetrics) -> dict[str, Any]:
+    """Return the change and the metrics of a cluster as the event tells them, None where nothing is known."""
+    rows = np.flatnonzero(metrics.cluster_ids == cluster_id)
+    if len(rows) == 0:
+        return {"change": None, "metrics": None}
+    return {"change": metrics.changes[rows[0]] or None, "metrics": metrics.metrics[rows[0]] or None}
 
 
 def _select_traces_to_list(members: IntArray, max_traces: int) -> list[tuple[int, int]]:

@@ -21,7 +21,7 @@ ASSETS: list[Any] = [asset for asset in ALL_ASSETS if asset.key in CLUSTERING_AS
 
 
 class Graph:
-    """The six assets with an engine, a storage and a Dagster instance of their own."""
+    """The assets that cluster, with an engine, a storage and a Dagster instance of their own."""
 
     def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
         self.folder = folder

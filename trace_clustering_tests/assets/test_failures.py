@@ -70,7 +70,7 @@ def test_a_wrong_setting_fails_before_any_asset_runs(
 def test_a_step_without_its_upstream_says_what_to_materialize(graph: Graph) -> None:
     result = graph.materialize(PARTITION, ["cluster_assignments"])
     assert not result.success
-    assert "materialize reduced_embeddings of this partition first" in read_failure(result)
+    assert "materialize embeddings of this partition first" in read_failure(result)
     assert "STEP_UP_FOR_RETRY" not in list_event_types(result)
 
 

@@ -30,7 +30,7 @@ from trace_clustering_tests.labeling.models import (
 from trace_clustering_tests.llm.llm_server import KEY, Fails, Hangs, LLMServer, Model, in_turn, says
 
 PARTITION = f"{DAY}|1"
-LAST_TWO = ["cluster_labels", "emitted_cluster_event"]
+FROM_LABELS_ON = ["cluster_labels", "window_assignments", "cluster_metrics", "emitted_cluster_event"]
 ECHO = json.dumps({"error": {"message": f"the key {KEY} is not welcome"}})
 
 Serve = Callable[..., LLMServer]
@@ -41,7 +41,8 @@ def clustered(module_graph: Graph) -> Graph:
     """A graph whose clusters are found and wait for labels."""
     module_graph.load(1, themed_records(outliers=0))
     assert module_graph.materialize(
-        PARTITION, ["embeddings", "reduced_embeddings", "cluster_assignments", "projection_2d"]
+        PARTITION,
+        ["embeddings", "reduced_embeddings", "cluster_assignments", "projection_2d", "cluster_identities"],
     ).success
     return module_graph
 
@@ -74,7 +75,7 @@ def test_event_and_metadata_say_how_each_label_came_about(clustered: Graph, serv
     some = says(bulk([label(0, "Broken kettles"), label(2, "Tax rates")]))
     prices = {"gpt-5.1": {"prompt": 1, "completion": 10}}
     serve(in_turn(some, says(OVERVIEW)), max_iterations=3, prices=prices)
-    result = clustered.materialize(PARTITION, LAST_TWO)
+    result = clustered.materialize(PARTITION, FROM_LABELS_ON)
     assert result.success
     (properties,) = clustered.event_properties()
     clusters = properties["$ai_clusters"]
@@ -102,7 +103,7 @@ def test_event_and_metadata_say_how_each_label_came_about(clustered: Graph, serv
 
 def test_without_a_model_the_run_says_so(clustered: Graph, serve: Serve) -> None:
     serve(finalizes_at_once(), labeler="keywords")
-    result = clustered.materialize(PARTITION, LAST_TWO)
+    result = clustered.materialize(PARTITION, FROM_LABELS_ON)
     assert metadata_of(result)["labelers"] == {"keywords": 3}
     assert metadata_of(result)["labeling"]["ended"].startswith("no language model was asked")
     said = [log.user_message for log in clustered.instance.all_logs(result.run_id)]
@@ -111,10 +112,10 @@ def test_without_a_model_the_run_says_so(clustered: Graph, serve: Serve) -> None
 
 def test_a_re_run_of_the_step_keeps_labels_and_event(clustered: Graph, serve: Serve) -> None:
     serve(sensible(), reuse_labels=True, model="small")
-    assert clustered.materialize(PARTITION, LAST_TWO).success
+    assert clustered.materialize(PARTITION, FROM_LABELS_ON).success
     before = clustered.event_properties()
     server = serve(finalizes_at_once(), reuse_labels=True, model="small")
-    again = clustered.materialize(PARTITION, LAST_TWO)
+    again = clustered.materialize(PARTITION, FROM_LABELS_ON)
     assert again.success
     assert server.requests == []
     assert metadata_of(again)["labels_reused"] == 3
@@ -147,7 +148,7 @@ def test_the_second_attempt_helps_when_the_endpoint_was_down(clustered: Graph, s
 
 def test_the_last_attempt_falls_back_and_the_run_goes_on(clustered: Graph, serve: Serve) -> None:
     server = serve(in_turn(Fails(503)), max_retries=1)
-    result = clustered.materialize(PARTITION, LAST_TWO)
+    result = clustered.materialize(PARTITION, FROM_LABELS_ON)
     assert result.success
     assert event_types(result).count("STEP_UP_FOR_RETRY") == 1
     assert len(server.requests) == 4
@@ -161,7 +162,7 @@ def test_the_last_attempt_falls_back_and_the_run_goes_on(clustered: Graph, serve
 
 def test_a_wrong_key_stops_no_run_and_is_told_at_once(clustered: Graph, serve: Serve) -> None:
     server = serve(in_turn(Fails(401, ECHO)))
-    result = clustered.materialize(PARTITION, LAST_TWO)
+    result = clustered.materialize(PARTITION, FROM_LABELS_ON)
     assert result.success
     assert len(server.requests) == 1
     assert "STEP_UP_FOR_RETRY" not in event_types(result)
@@ -203,7 +204,7 @@ def test_labels_of_a_killed_attempt_are_used_by_the_next(clustered: Graph, serve
         assert process.wait() == -signal.SIGKILL
 
     after = serve(finalizes_at_once(), reuse_labels=True)
-    result = clustered.materialize(PARTITION, LAST_TWO)
+    result = clustered.materialize(PARTITION, FROM_LABELS_ON)
     assert result.success
     assert metadata_of(result)["labels_reused"] == 2
     (properties,) = clustered.event_properties()
@@ -233,7 +234,7 @@ def test_the_key_is_nowhere_but_in_the_header(
         "temperature": None,
     }
     monkeypatch.setattr(clustered, "llm_config", {"llm": {"config": config}})
-    result = clustered.materialize(PARTITION, LAST_TWO)
+    result = clustered.materialize(PARTITION, FROM_LABELS_ON)
     assert result.success
     assert {request.body["model"] for request in server.requests} == {"another"}
     assert metadata_of(result)["labeling"]["cost_usd"] > 0

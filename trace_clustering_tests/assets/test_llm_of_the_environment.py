@@ -17,14 +17,14 @@ from trace_clustering_tests.llm.llm_server import KEY, LLMServer
 from trace_clustering_tests.orchestration.test_launchpad import JOB, scaffold
 
 PARTITION = f"{DAY}|1"
-LAST_TWO = ["cluster_labels", "emitted_cluster_event"]
+FROM_LABELS_ON = ["cluster_labels", "window_assignments", "cluster_metrics", "emitted_cluster_event"]
 
 
 @pytest.fixture(scope="module")
 def clustered(module_graph: Graph) -> Graph:
     """A graph whose clusters are found and wait for labels."""
     module_graph.load(1, themed_records(outliers=0))
-    assert module_graph.materialize(PARTITION, list(ASSETS)[:4]).success
+    assert module_graph.materialize(PARTITION, list(ASSETS)[:5]).success
     return module_graph
 
 
@@ -41,7 +41,7 @@ def label(graph: Graph, server: LLMServer, llm: LLM, **config: Any) -> dg.Execut
     server.requests.clear()
     server.model = sensible()
     graph.llm, graph.llm_config = llm, {"llm": {"config": config}} if config else {}
-    return graph.materialize(PARTITION, LAST_TWO)
+    return graph.materialize(PARTITION, FROM_LABELS_ON)
 
 
 def test_an_unedited_launchpad_sends_the_key_of_the_environment(clustered: Graph, server: LLMServer) -> None:

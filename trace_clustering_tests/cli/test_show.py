@@ -19,6 +19,7 @@ from trace_clustering.orchestration.settings import ClusteringSettings, select_r
 from trace_clustering.posthog.cluster_event import build_cluster_event
 from trace_clustering_tests.cli.command import RED, engine, output, refusal
 from trace_clustering_tests.examples import WINDOW, themed_records
+from trace_clustering_tests.posthog.cluster_events import TOPICS
 
 
 def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chosen: Any) -> None:
@@ -70,7 +71,8 @@ def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chose
             "cost_usd": 0.0123,
         },
     )
-    emit_cluster_events(session, build_cluster_event(assignments, projection, labels, select_reported(used)))
+    event = build_cluster_event(assignments, projection, labels, TOPICS, select_reported(used))
+    emit_cluster_events(session, event)
 
 
 def emit_raw(session: TeamSession, properties: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from trace_clustering_tests.posthog.cluster_events import (
     CLUSTER_LABELS,
     IDENTITY,
     PROJECTION,
+    TOPICS,
     WINDOW,
     make_cluster_event,
 )
@@ -94,7 +95,7 @@ class TestEmitting:
             assignments = replace(assignments, centroids=np.full((2, 3), number, dtype=np.float32))
         else:
             projection = replace(projection, centroid_coordinates=np.full((3, 2), number, dtype=np.float32))
-        event = build_cluster_event(assignments, projection, CLUSTER_LABELS, {})
+        event = build_cluster_event(assignments, projection, CLUSTER_LABELS, TOPICS, {})
         with pytest.raises(ValueError, match="not JSON compliant"):
             emit(clickhouse, event)
         assert read_stored(clickhouse) == []

@@ -21,6 +21,7 @@ from trace_clustering.artifacts.ingestion import DocumentEmbeddings, IngestedTra
 from trace_clustering.artifacts.parquet import to_parquet
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.receipt import EventReceipt
+from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 from trace_clustering.clickhouse.source_tables.trace_source import (
     LangfuseEventsSource,
@@ -42,7 +43,10 @@ MADE = {
     "reduced_embeddings": ReducedEmbeddings,
     "cluster_assignments": ClusterAssignments,
     "projection_2d": Projection2D,
+    "cluster_identities": ClusterIdentities,
     "cluster_labels": ClusterLabels,
+    "window_assignments": WindowAssignments,
+    "cluster_metrics": ClusterMetrics,
     "emitted_cluster_event": EventReceipt,
 }
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
 from trace_clustering.artifacts.provenance import Provenance
+from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.orchestration.settings import select_reported
-from trace_clustering.posthog.cluster_event import ClusterEvent, build_cluster_event
+from trace_clustering.posthog.cluster_event import ClusterEvent, Topics, build_cluster_event
 from trace_clustering.traces.window import Window
 
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))
@@ -69,6 +70,36 @@ CLUSTER_LABELS = ClusterLabels(
 )
 
 
+TOPICS = Topics(
+    ClusterIdentities(
+        provenance=PROVENANCE,
+        cluster_ids=np.array([0, 1]),
+        topic_ids=np.array(["t0", "t1"], dtype=object),
+        relations=np.array(["new", "continued"], dtype=object),
+        earlier_run_ids=np.array(["", "1_trace_20250122_000000"], dtype=object),
+        earlier_cluster_ids=np.array([-1, 4]),
+        shared_traces=np.array([0, 2]),
+        earlier_titles=np.array(["", "Refunds"], dtype=object),
+        earlier_descriptions=np.array(["", ""], dtype=object),
+        earlier_labelers=np.array(["", "keywords"], dtype=object),
+        gone=[{"topic_id": "t9", "title": "Gone"}],
+    ),
+    WindowAssignments(
+        provenance=PROVENANCE,
+        cluster_ids=np.array([0, 1]),
+        days=np.array(["2025-01-20"] * 2, dtype="datetime64[ms]"),
+        traces=np.array([1, 4]),
+        coverage={"in_window": 9, "sampled": 6, "assigned": 5},
+    ),
+    ClusterMetrics(
+        provenance=PROVENANCE,
+        cluster_ids=np.array([0, 1]),
+        metrics=[{"item_count": 1}, {"item_count": 4}],
+        changes=[{"kind": "new"}, {}],
+    ),
+)
+
+
 def make_cluster_event(
     *,
     team_id: int = 1,
@@ -89,5 +120,6 @@ def make_cluster_event(
         replace(ASSIGNMENTS, trace_times=times),
         replace(PROJECTION, provenance=provenance),
         replace(CLUSTER_LABELS, titles=titles),
+        TOPICS,
         select_reported(provenance.settings),
     )

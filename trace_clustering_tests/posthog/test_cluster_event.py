@@ -16,6 +16,7 @@ from trace_clustering_tests.posthog.cluster_events import (
     NASTY,
     PROJECTION,
     PROVENANCE,
+    TOPICS,
     WINDOW,
     make_cluster_event,
 )
@@ -27,6 +28,8 @@ class TestContent:
         del properties["$ai_clusters"]
         assert properties.pop("$ai_clustering_labeler") == "keywords"
         assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
+        assert properties.pop("$ai_clustering_coverage") == {"in_window": 9, "sampled": 6, "assigned": 5}
+        assert properties.pop("$ai_clustering_gone_topics") == [{"topic_id": "t9", "title": "Gone"}]
         assert properties == {
             "$ai_clustering_run_id": "1_trace_20250123_000000_try",
             "$ai_clustering_level": "trace",
@@ -50,6 +53,24 @@ class TestContent:
         assert [cluster.pop("labeler") for cluster in clusters] == ["keywords", "keywords", "fallback"]
         assert [cluster.pop("label_accuracy") for cluster in clusters] == [1, 0.75, None]
         assert [cluster.pop("stability") for cluster in clusters] == [None, 0.9375, None]
+        assert [cluster.pop("topic_id") for cluster in clusters] == ["t0", "t1", None]
+        assert [cluster.pop("continuity") for cluster in clusters] == [
+            {"relation": "new"},
+            {
+                "relation": "continued",
+                "earlier_run_id": "1_trace_20250122_000000",
+                "earlier_cluster_id": 4,
+                "shared_traces": 2,
+            },
+            None,
+        ]
+        assert [cluster.pop("change") for cluster in clusters] == [{"kind": "new"}, None, None]
+        assert [cluster.pop("metrics") for cluster in clusters] == [
+            {"item_count": 1},
+            {"item_count": 4},
+            None,
+        ]
+        assert [cluster.pop("parents") for cluster in clusters] == [[], [], []]
         time = "2025-01-20T12:00:00.250000Z"
         assert clusters == [
             {
@@ -104,6 +125,7 @@ class TestContent:
                 PROJECTION, cluster_ids=np.full(6, -1), clusters=[-1], centroid_coordinates=np.ones((1, 2))
             ),
             CLUSTER_LABELS,
+            TOPICS,
             {},
         )
         (noise,) = json.loads(event.json_text)["$ai_clusters"]
@@ -122,7 +144,7 @@ class TestContent:
     def test_a_cluster_lists_its_nearest_and_its_farthest_traces_when_told_how_many(
         self, most: int, ranks: dict[int, list[int]]
     ) -> None:
-        event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, {}, most)
+        event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, TOPICS, {}, most)
         properties = json.loads(event.json_text)
         listed = {
             cluster["cluster_id"]: [trace["rank"] for trace in cluster["traces"].values()]
@@ -132,14 +154,14 @@ class TestContent:
         assert [cluster["size"] for cluster in properties["$ai_clusters"]] == [1, 3, 2]
         assert properties["$ai_total_items_analyzed"] == 6
         # A trace says of itself what it says where all are listed.
-        everything = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, {})
+        everything = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, TOPICS, {})
         for some, every in zip(event.clusters, everything.clusters, strict=True):
             assert some.traces.items() <= every.traces.items()
 
     def test_how_many_traces_are_listed_is_reported_where_it_is_set(self) -> None:
         def reported(most: int) -> dict[str, Any]:
             params = select_reported(PROVENANCE.settings | {"max_traces_per_cluster": most})
-            event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, params, most)
+            event = build_cluster_event(ASSIGNMENTS, PROJECTION, CLUSTER_LABELS, TOPICS, params, most)
             return json.loads(event.json_text)["$ai_clustering_params"]
 
         assert reported(7) == reported(0) | {"max_traces_per_cluster": 7}

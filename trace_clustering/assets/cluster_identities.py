@@ -1,0 +1,85 @@
+import dataclasses
+from typing import Any
+
+import dagster as dg
+import numpy as np
+
+from trace_clustering.artifacts.clusters import ClusterAssignments
+from trace_clustering.artifacts.topics import ClusterIdentities
+from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.topic_history import fetch_earlier_runs
+from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT
+from trace_clustering.orchestration.settings import ClusteringSettings
+from trace_clustering.processes.clock import StepClock
+from trace_clustering.topics.history import EarlierCluster, EarlierRun
+from trace_clustering.topics.identity import CurrentCluster, Identities, find_identities
+
+
+@clustering_asset(
+    makes=ClusterIdentities,
+    kinds={"python", "clickhouse"},
+    code_version="1",
+    retry_policy=THREE_ATTEMPTS,
+)
+def cluster_identities(
+    context: dg.AssetExecutionContext,
+    settings: ClusteringSettings,
+    clickhouse: ClickHouse,
+    cluster_assignments: ClusterAssignments,
+) -> dg.MaterializeResult[ClusterIdentities]:
+    """The topic of each cluster: that of the cluster of an earlier run which it continues, or a new one."""
+    provenance = cluster_assignments.provenance
+    clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
+    with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
+        earlier = fetch_earlier_runs(session, provenance.window, provenance.run_label)
+    found = find_identities(
+        _list_clusters(cluster_assignments),
+        cluster_assignments.trace_ids,
+        earlier,
+        scope=f"{provenance.team_id}:{provenance.run_id}",
+    )
+    relations = [continuity.relation for continuity in found.continuities]
+    counts = {relation: relations.count(relation) for relation in sorted(set(relations))}
+    context.log.info(
+        f"Compared with {len(earlier)} earlier runs: {counts}, {len(found.gone)} topics are gone"
+    )
+    return dg.MaterializeResult(
+        value=ClusterIdentities(
+            provenance=provenance.with_settings(settings.of_stage("cluster_identities")),
+            **_tabulate(found, earlier),
+        ),
+        metadata={
+            "clusters": len(relations),
+            "relations": counts,
+            "gone": len(found.gone),
+            "earlier_runs": [run.run_id for run in earlier],
+        },
+    )
+
+
+def _list_clusters(assignments: ClusterAssignments) -> list[CurrentCluster]:
+    return [
+        CurrentCluster(cluster, assignments.trace_ids[assignments.cluster_ids == cluster], centroid)
+        for cluster, centroid in enumerate(assignments.embedding_centroids)
+    ]
+
+
+def _tabulate(found: Identities, earlier: list[EarlierRun]) -> dict[str, Any]:
+    """Return the fields of the artifact."""
+    labelled = {(run.run_id, cluster.cluster_id): cluster for run in earlier for cluster in run.clusters}
+    nothing = EarlierCluster("", -1, np.array([], dtype=object), np.array([], dtype=np.float32), 0.0)
+    rows = found.continuities
+    olds = [labelled.get((row.earlier_run_id, row.earlier_cluster_id), nothing) for row in rows]
+    return {
+        "cluster_ids": np.array([row.cluster_id for row in rows], dtype=np.int64),
+        "topic_ids": np.array([row.topic_id for row in rows], dtype=object),
+        "relations": np.array([row.relation for row in rows], dtype=object),
+        "earlier_run_ids": np.array([row.earlier_run_id for row in rows], dtype=object),
+        "earlier_cluster_ids": np.array([row.earlier_cluster_id for row in rows], dtype=np.int64),
+        "shared_traces": np.array([row.shared_traces for row in rows], dtype=np.int64),
+        "earlier_titles": np.array([old.title for old in olds], dtype=object),
+        "earlier_descriptions": np.array([old.description for old in olds], dtype=object),
+        "earlier_labelers": np.array([old.labeler for old in olds], dtype=object),
+        "gone": [dataclasses.asdict(topic) for topic in found.gone],
+    }

@@ -1,0 +1,56 @@
+"""What is known of a team's earlier clusterings when the next one is made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trace_clustering.traces.arrays import FloatArray, StringArray
+from trace_clustering.traces.window import Window
+
+
+@dataclass(frozen=True, eq=False)
+class EarlierCluster:
+    """A cluster of an earlier run.
+
+    Attributes
+    ----------
+    topic_id : str
+        The identity that it keeps from run to run.
+    cluster_id : int
+    trace_ids : array of str, shape (m,)
+        Its members in the sample that was clustered, sorted.
+    centroid : float32 array, shape (d,)
+        Mean direction of the members' embeddings, of length 1.
+    radius : float
+        Smallest cosine similarity to the centroid at which a trace still counts as one of the topic.
+    title, description, labeler : str
+        Its label in the event of that run.
+    """
+
+    topic_id: str
+    cluster_id: int
+    trace_ids: StringArray
+    centroid: FloatArray
+    radius: float
+    title: str = ""
+    description: str = ""
+    labeler: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class EarlierRun:
+    """An earlier clustering of the same team with the same `run_label`, whose event was written.
+
+    Attributes
+    ----------
+    run_id : str
+    window : Window
+    trace_ids : array of str, shape (n,)
+        All traces that were clustered, also those that were noise, sorted.
+    clusters : sequence of EarlierCluster
+        Noise is none of them.
+    """
+
+    run_id: str
+    window: Window
+    trace_ids: StringArray
+    clusters: Sequence[EarlierCluster]
