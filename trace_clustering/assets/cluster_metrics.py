@@ -3,6 +3,7 @@ import numpy as np
 
 from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.assets.changes import describe_changes
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings
@@ -11,7 +12,7 @@ from trace_clustering.orchestration.settings import ClusteringSettings
 @clustering_asset(
     makes=ClusterMetrics,
     kinds={"clickhouse"},
-    code_version="1",
+    code_version="2",
     retry_policy=THREE_ATTEMPTS,
 )
 def cluster_metrics(
@@ -28,13 +29,14 @@ def cluster_metrics(
         cluster: int(window_assignments.traces[window_assignments.cluster_ids == cluster].sum())
         for cluster in clusters
     }
+    changes = describe_changes(cluster_identities, window_assignments)
     context.log.info(f"Measured {len(clusters)} clusters")
     return dg.MaterializeResult(
         value=ClusterMetrics(
             provenance=provenance,
             cluster_ids=np.array(clusters, dtype=np.int64),
             metrics=[{"item_count": counted[cluster]} for cluster in clusters],
-            changes=[{} for _ in clusters],
+            changes=[changes[cluster] for cluster in clusters],
         ),
         metadata={"clusters": len(clusters)},
     )
