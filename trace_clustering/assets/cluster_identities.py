@@ -32,7 +32,13 @@ def cluster_identities(
     provenance = cluster_assignments.provenance
     clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
-        earlier = fetch_earlier_runs(session, provenance.window, provenance.run_label)
+        earlier = fetch_earlier_runs(
+            session,
+            provenance.window,
+            provenance.run_label,
+            dimensions=cluster_assignments.embedding_centroids.shape[1],
+            model=cluster_assignments.embedding_model,
+        )
     found = find_identities(
         _list_clusters(cluster_assignments),
         cluster_assignments.trace_ids,

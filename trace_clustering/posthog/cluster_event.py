@@ -22,6 +22,11 @@ _CLUSTER_EVENT_NAMESPACE = uuid.UUID("6f0b4c5e-7d0f-5b0a-9d53-0c2b3a4e5f61")
 _EVENT_DECIMALS = 6
 
 
+def identify_event(team_id: int, run_id: str) -> uuid.UUID:
+    """Return the uuid of the event of a run."""
+    return uuid.uuid5(_CLUSTER_EVENT_NAMESPACE, f"{team_id}:{run_id}")
+
+
 @dataclass(frozen=True)
 class TraceClusterMetadata:
     """One trace in the event.
@@ -88,6 +93,8 @@ class ClusterEvent:
         How many traces there are at each stage, from the window to the clusters.
     gone_topics : list of dict
         The topics of the run before that no cluster continues.
+    version : int
+        Version of the run's rows in the tables of centroids and of assignments; 0 if there are none.
     """
 
     provenance: Provenance
@@ -96,11 +103,12 @@ class ClusterEvent:
     labeling: dict[str, Any]
     coverage: dict[str, int] = field(default_factory=dict)
     gone_topics: list[dict[str, Any]] = field(default_factory=list)
+    version: int = 0
 
     @property
     def event_uuid(self) -> uuid.UUID:
         """Identity of the event: the same for every attempt to emit the same team and run."""
-        return uuid.uuid5(_CLUSTER_EVENT_NAMESPACE, f"{self.provenance.team_id}:{self.provenance.run_id}")
+        return identify_event(self.provenance.team_id, self.provenance.run_id)
 
     @property
     def labeler(self) -> str:
@@ -124,6 +132,7 @@ class ClusterEvent:
                 "$ai_clustering_labeling": self.labeling,
                 "$ai_clustering_coverage": self.coverage,
                 "$ai_clustering_gone_topics": self.gone_topics,
+                "$ai_clustering_assignments": {"version": self.version} if self.version else None,
                 **({"$ai_clustering_shortage": shortage} if shortage else {}),
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
             },
@@ -197,6 +206,7 @@ def build_cluster_event(
         labels.labeling,
         coverage=topics.window.coverage,
         gone_topics=topics.identities.gone,
+        version=topics.window.version,
     )
 
 
