@@ -51,6 +51,8 @@ class ClusterData:
     `max_traces_per_cluster`. `centroid` is the mean of the members in the clustering space, of length r, and
     empty for noise; `centroid_x` and `centroid_y` are their mean on the map. `label_accuracy` is the share of
     held-out members that a model assigned to the cluster by its label, None if labels were not verified.
+    `label_from_run` is the earlier run that made the label, None if this one did, and `label_terms` are the
+    terms that set the cluster apart when the label was made.
     `stability` says how likely another run finds the members together, from 0 to 1, None if unknown.
     `topic_id` is the identity that the cluster keeps from run to run, `continuity` says where it comes from,
     `change` how its share of the traffic changes, and `metrics` what its traces cost and how they fare, over
@@ -68,6 +70,8 @@ class ClusterData:
     centroid_y: float
     labeler: str
     label_accuracy: float | None
+    label_from_run: str | None
+    label_terms: list[str]
     stability: float | None
     topic_id: str | None
     continuity: dict[str, Any] | None
@@ -194,6 +198,8 @@ def build_cluster_event(
                 centroid_y=_round(y),
                 labeler=labels.labelers[label],
                 label_accuracy=None if np.isnan(accuracy) else round(float(accuracy), 4),
+                label_from_run=labels.label_from_runs[label] or None if labels.label_from_runs else None,
+                label_terms=labels.label_terms[label] if labels.label_terms else [],
                 stability=assignments.stability(cluster_id),
                 **_describe_topic(cluster_id, topics.identities),
                 **_describe_figures(cluster_id, topics.metrics),

@@ -65,6 +65,12 @@ class TestContent:
             },
             None,
         ]
+        assert [cluster.pop("label_from_run") for cluster in clusters] == [
+            None,
+            "1_trace_20250120_000000",
+            None,
+        ]
+        assert [cluster.pop("label_terms") for cluster in clusters] == [[], ["money"], []]
         assert [cluster.pop("change") for cluster in clusters] == [{"kind": "new"}, None, None]
         assert [cluster.pop("metrics") for cluster in clusters] == [
             {"item_count": 1},
