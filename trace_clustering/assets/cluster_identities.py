@@ -19,7 +19,7 @@ from trace_clustering.topics.identity import CurrentCluster, Identities, find_id
 @clustering_asset(
     makes=ClusterIdentities,
     kinds={"python", "clickhouse"},
-    code_version="1",
+    code_version="2",
     retry_policy=THREE_ATTEMPTS,
 )
 def cluster_identities(
@@ -32,7 +32,13 @@ def cluster_identities(
     provenance = cluster_assignments.provenance
     clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
-        earlier = fetch_earlier_runs(session, provenance.window, provenance.run_label)
+        earlier = fetch_earlier_runs(
+            session,
+            provenance.window,
+            provenance.run_label,
+            dimensions=cluster_assignments.embedding_centroids.shape[1],
+            model=cluster_assignments.embedding_model,
+        )
     found = find_identities(
         _list_clusters(cluster_assignments),
         cluster_assignments.trace_ids,
@@ -81,5 +87,9 @@ def _tabulate(found: Identities, earlier: list[EarlierRun]) -> dict[str, Any]:
         "earlier_titles": np.array([old.title for old in olds], dtype=object),
         "earlier_descriptions": np.array([old.description for old in olds], dtype=object),
         "earlier_labelers": np.array([old.labeler for old in olds], dtype=object),
+        "earlier_label_from_runs": [
+            old.label_from_run or row.earlier_run_id for old, row in zip(olds, rows, strict=True)
+        ],
+        "earlier_label_terms": [list(old.label_terms) for old in olds],
         "gone": [dataclasses.asdict(topic) for topic in found.gone],
     }

@@ -83,6 +83,7 @@ def embeddings(
             batch_run_ids=found.batch_run_ids,
             embeddings=found.embeddings,
             traces_in_window=found.traces_in_window,
+            embedding_model=found.model,
             coverage=_measure_coverage(found),
         ),
         metadata={**metadata, "dimensions": found.embeddings.shape[1]},

@@ -50,6 +50,8 @@ class TraceEmbeddings:
         Number of traces whose vectors are of another length, and of sampled ones with NaN or infinity.
     examples : list of str
         Ids of a few traces without a vector, or with an unusable one; cut and safe to print.
+    model : str
+        The model of the embeddings, as the table names it; empty if it does not.
     """
 
     trace_ids: StringArray
@@ -62,6 +64,7 @@ class TraceEmbeddings:
     unusable: int = 0
     examples: Sequence[str] = ()
     not_sampled: int = 0
+    model: str = ""
 
     @property
     def not_matching(self) -> int:
@@ -175,6 +178,7 @@ def _collect_blocks(
         unusable=usable.of_other_length,
         examples=usable.examples,
         not_sampled=matching - n,
+        model=usable.model,
     )
     length_bytes = (usable.dimensions.bit_length() + 6) // 7  # 7 bits to a byte
     for block in chain([first] if first else [], blocks):
