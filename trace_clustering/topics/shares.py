@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 # A pair of days counts for little where hardly a trace of the topic is expected.
 _MIN_EXPECTED_TRACES = 0.5
-# One topic has few pairs of days. What all topics have together weighs as much as this many of its own.
-_PAIRS_OF_ALL_TOPICS = 10
+# One topic has few pairs of days. What all topics have together weighs as much as so many of its own.
+_MIN_PAIRS_OF_ALL, _MAX_PAIRS_OF_ALL = 5.0, 100.0
+# Neighbouring pairs share a day, so their squares vary together: chi-squared has a variance of 2.
+_VARIANCE_OF_SQUARES = 3.0
 
 
 class ShareInterval(NamedTuple):
@@ -134,7 +136,8 @@ def estimate_dispersions(traces: NDArray[np.float64], totals: NDArray[np.float64
     """Estimate by how much shares vary more from day to day than those of independent traces.
 
     Neighbouring days are compared (von Neumann 1941), so that a lasting change counts once. A topic has too
-    few days for an estimate of its own, which is therefore shrunk towards that of all topics.
+    few days for an estimate of its own, which is therefore shrunk towards that of all topics: the less the
+    topics differ beyond chance, the more (empirical Bayes, Efron and Morris 1975).
 
     Parameters
     ----------
@@ -159,7 +162,10 @@ def estimate_dispersions(traces: NDArray[np.float64], totals: NDArray[np.float64
     if not pairs.any():
         return np.ones(len(traces))
     # The median of all topics: those that change must not hide the others.
-    known = pairs > 0
-    of_all = max(1.0, float(np.median(sums[known] / pairs[known])))
-    own: NDArray[np.float64] = (sums + _PAIRS_OF_ALL_TOPICS * of_all) / (pairs + _PAIRS_OF_ALL_TOPICS)
-    return np.maximum(1.0, own)
+    own = sums[pairs > 0] / pairs[pairs > 0]
+    of_all = max(1.0, float(np.median(own)))
+    by_chance = _VARIANCE_OF_SQUARES * of_all**2
+    differing = float(np.var(own)) - by_chance * float(np.mean(1 / pairs[pairs > 0]))
+    weight = np.clip(by_chance / max(differing, 1e-9), _MIN_PAIRS_OF_ALL, _MAX_PAIRS_OF_ALL)
+    shrunk: NDArray[np.float64] = (sums + weight * of_all) / (pairs + weight)
+    return np.maximum(1.0, shrunk)
