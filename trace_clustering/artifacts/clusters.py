@@ -128,6 +128,9 @@ class ClusterLabels(Artifact):
         not verified.
     labeling : dict
         How the labels were made: model, how the agent ended, requests, tokens, cost in US dollars.
+    parents : list of dict
+        The groups of clusters, the narrower level first: `id`, `level`, `title`, `description`, `labeler`,
+        `clusters` (ids) and `traces` (their number).
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64")
@@ -137,6 +140,7 @@ class ClusterLabels(Artifact):
     labelers: StringArray = column("labeler", "object")
     accuracies: FloatArray = column("accuracy", "float32", fill=np.nan)
     labeling: dict[str, Any] = entry({})
+    parents: list[dict[str, Any]] = entry([])
 
     @property
     def n_clusters(self) -> int:

@@ -29,6 +29,8 @@ class ClusterIdentities(Artifact):
         The label of the cluster that it continues; empty for a new topic.
     gone : list of dict
         The topics that no cluster continues, with the fields of `GoneTopic`.
+    parents : list of dict
+        The groups of clusters on two levels, with the fields of `Parent`; empty for few clusters.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64")
@@ -41,6 +43,7 @@ class ClusterIdentities(Artifact):
     earlier_descriptions: StringArray = column("earlier_description", "object")
     earlier_labelers: StringArray = column("earlier_labeler", "object")
     gone: list[dict[str, Any]] = entry([])
+    parents: list[dict[str, Any]] = entry([])
 
     def __len__(self) -> int:
         return len(self.cluster_ids)

@@ -19,7 +19,7 @@ from trace_clustering.reports.labels_table import tabulate_labels
 @clustering_asset(
     makes=ClusterLabels,
     kinds={"python", "clickhouse", "openai"},
-    code_version="5",
+    code_version="6",
     retry_policy=TWO_ATTEMPTS,
     checks=[titles_distinct, clusters_named],
 )
@@ -31,7 +31,7 @@ def cluster_labels(
     io_manager: dg.ResourceParam[ArtifactIOManager],
     cluster_assignments: ClusterAssignments,
     projection_2d: Projection2D,
-    cluster_identities: ClusterIdentities,  # noqa: ARG001
+    cluster_identities: ClusterIdentities,
 ) -> dg.MaterializeResult[ClusterLabels]:
     """A title and a description for each cluster, by a language model that compares the clusters.
 
@@ -48,6 +48,7 @@ def cluster_labels(
         cluster_assignments,
         projection_2d,
         summaries,
+        parents=cluster_identities.parents,
         llm=llm,
         base=io_manager.base,
         attempt=Attempt(
@@ -69,6 +70,7 @@ def cluster_labels(
             "labels": tabulate_labels(labels, cluster_assignments),
             "summaries": len(summaries),
             "labelers": labelers,
+            "parents": [parent["title"] for parent in labels.parents],
             "labeling": labels.labeling,
             "labels_reused": result.labels_reused,
         },

@@ -88,6 +88,8 @@ class ClusterEvent:
         How many traces there are at each stage, from the window to the clusters.
     gone_topics : list of dict
         The topics of the run before that no cluster continues.
+    parents : list of dict
+        The groups of clusters, the narrower level first.
     """
 
     provenance: Provenance
@@ -96,6 +98,7 @@ class ClusterEvent:
     labeling: dict[str, Any]
     coverage: dict[str, int] = field(default_factory=dict)
     gone_topics: list[dict[str, Any]] = field(default_factory=list)
+    parents: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def event_uuid(self) -> uuid.UUID:
@@ -124,6 +127,7 @@ class ClusterEvent:
                 "$ai_clustering_labeling": self.labeling,
                 "$ai_clustering_coverage": self.coverage,
                 "$ai_clustering_gone_topics": self.gone_topics,
+                "$ai_clustering_parents": self.parents,
                 **({"$ai_clustering_shortage": shortage} if shortage else {}),
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
             },
@@ -187,6 +191,7 @@ def build_cluster_event(
                 label_accuracy=None if np.isnan(accuracy) else round(float(accuracy), 4),
                 stability=assignments.stability(cluster_id),
                 **_describe_topic(cluster_id, topics.identities),
+                parents=_list_parents(cluster_id, labels),
                 **_describe_figures(cluster_id, topics.metrics),
             )
         )
@@ -197,13 +202,14 @@ def build_cluster_event(
         labels.labeling,
         coverage=topics.window.coverage,
         gone_topics=topics.identities.gone,
+        parents=labels.parents,
     )
 
 
 def _describe_topic(cluster_id: int, identities: ClusterIdentities) -> dict[str, Any]:
     """Return the identity of a cluster as the event tells it; noise has none."""
     if cluster_id == NOISE_CLUSTER_ID:
-        return {"topic_id": None, "continuity": None, "parents": []}
+        return {"topic_id": None, "continuity": None}
     (row,) = np.flatnonzero(identities.cluster_ids == cluster_id)
     continuity: dict[str, Any] = {"relation": identities.relations[row]}
     if identities.earlier_run_ids[row]:
@@ -212,7 +218,16 @@ def _describe_topic(cluster_id: int, identities: ClusterIdentities) -> dict[str,
             "earlier_cluster_id": int(identities.earlier_cluster_ids[row]),
             "shared_traces": int(identities.shared_traces[row]),
         }
-    return {"topic_id": identities.topic_ids[row], "continuity": continuity, "parents": []}
+    return {"topic_id": identities.topic_ids[row], "continuity": continuity}
+
+
+def _list_parents(cluster_id: int, labels: ClusterLabels) -> list[dict[str, Any]]:
+    """Return the groups that hold a cluster, the narrower first; noise is in none."""
+    return [
+        {key: parent[key] for key in ("id", "title", "level")}
+        for parent in labels.parents
+        if cluster_id in parent["clusters"]
+    ]
 
 
 def _describe_figures(cluster_id: int, metrics: ClusterMetrics) -> dict[str, Any]:

@@ -67,6 +67,17 @@ CLUSTER_LABELS = ClusterLabels(
     labelers=np.array(["fallback", "keywords", "keywords"], dtype=object),
     accuracies=np.array([np.nan, 0.75, 1], dtype=np.float32),
     labeling={"model": "small", "cost_usd": None},
+    parents=[
+        {
+            "id": "p1",
+            "level": 1,
+            "title": "Money",
+            "description": "- Of all kinds",
+            "labeler": "agent",
+            "clusters": [0, 1],
+            "traces": 4,
+        }
+    ],
 )
 
 
