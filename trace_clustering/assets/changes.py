@@ -1,19 +1,14 @@
 """How the traffic of each topic changes, as the event tells it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from trace_clustering.artifacts.topics import ClusterIdentities, WindowAssignments
 from trace_clustering.constants import NOISE_CLUSTER_ID
-from trace_clustering.topics.day_counts import CountedWindow, Days
+from trace_clustering.topics.day_counts import NO_TOPIC, CountedWindow, list_days
 from trace_clustering.topics.trends import Period, Trend, find_trends
-from trace_clustering.traces.window import Window
-
-# The traces of no topic are told of as if they were one.
-NO_TOPIC = ""
 
 
 def describe_changes(
@@ -51,13 +46,6 @@ def count_window(assigned: WindowAssignments, topics: Mapping[int, str]) -> Coun
         traces[topic] = np.bincount(positions[rows], assigned.traces[rows], len(days)).astype(np.int64)
     totals = np.bincount(positions, assigned.traces, len(days)).astype(np.int64)
     return CountedWindow(assigned.provenance.run_id, days, totals, traces)
-
-
-def list_days(window: Window) -> Days:
-    """Return all days of a window, in order."""
-    moments = (window.start.replace(tzinfo=None), window.end.replace(tzinfo=None) - timedelta(microseconds=1))
-    first, last = (np.datetime64(moment, "D") for moment in moments)
-    return np.arange(first, last + 1)
 
 
 def _describe(trend: Trend) -> dict[str, Any]:
