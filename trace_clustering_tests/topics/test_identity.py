@@ -206,4 +206,3 @@ def test_few_shared_traces_say_nothing(shared: int) -> None:
     elsewhere = make_clusters([range(20 - shared, 40)], directions=[5])
     (row,) = identify(elsewhere, [before]).continuities
     assert row.relation == ("continued" if shared == 5 else "new")
-
