@@ -27,6 +27,10 @@ class ClusterIdentities(Artifact):
         Number of traces that both clusters hold.
     earlier_titles, earlier_descriptions, earlier_labelers : array of str, shape (k,)
         The label of the cluster that it continues; empty for a new topic.
+    earlier_label_from_runs : list of str, length k
+        The run that made this label; empty for a new topic.
+    earlier_label_terms : list of list of str, length k
+        The terms that set the cluster apart when the label was made.
     gone : list of dict
         The topics that no cluster continues, with the fields of `GoneTopic`.
     parents : list of dict
@@ -42,6 +46,8 @@ class ClusterIdentities(Artifact):
     earlier_titles: StringArray = column("earlier_title", "object")
     earlier_descriptions: StringArray = column("earlier_description", "object")
     earlier_labelers: StringArray = column("earlier_labeler", "object")
+    earlier_label_from_runs: list[str] = entry([])
+    earlier_label_terms: list[list[str]] = entry([])
     gone: list[dict[str, Any]] = entry([])
     parents: list[dict[str, Any]] = entry([])
 

@@ -34,7 +34,13 @@ def cluster_identities(
     provenance = cluster_assignments.provenance
     clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
-        earlier = fetch_earlier_runs(session, provenance.window, provenance.run_label)
+        earlier = fetch_earlier_runs(
+            session,
+            provenance.window,
+            provenance.run_label,
+            dimensions=cluster_assignments.embedding_centroids.shape[1],
+            model=cluster_assignments.embedding_model,
+        )
     scope = f"{provenance.team_id}:{provenance.run_id}"
     clusters = _list_clusters(cluster_assignments)
     found = find_identities(clusters, cluster_assignments.trace_ids, earlier, scope=scope)
@@ -89,5 +95,9 @@ def _tabulate(found: Identities, earlier: list[EarlierRun]) -> dict[str, Any]:
         "earlier_titles": np.array([old.title for old in olds], dtype=object),
         "earlier_descriptions": np.array([old.description for old in olds], dtype=object),
         "earlier_labelers": np.array([old.labeler for old in olds], dtype=object),
+        "earlier_label_from_runs": [
+            old.label_from_run or row.earlier_run_id for old, row in zip(olds, rows, strict=True)
+        ],
+        "earlier_label_terms": [list(old.label_terms) for old in olds],
         "gone": [dataclasses.asdict(topic) for topic in found.gone],
     }

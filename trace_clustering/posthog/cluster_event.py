@@ -22,6 +22,11 @@ _CLUSTER_EVENT_NAMESPACE = uuid.UUID("6f0b4c5e-7d0f-5b0a-9d53-0c2b3a4e5f61")
 _EVENT_DECIMALS = 6
 
 
+def identify_event(team_id: int, run_id: str) -> uuid.UUID:
+    """Return the uuid of the event of a run."""
+    return uuid.uuid5(_CLUSTER_EVENT_NAMESPACE, f"{team_id}:{run_id}")
+
+
 @dataclass(frozen=True)
 class TraceClusterMetadata:
     """One trace in the event.
@@ -46,6 +51,8 @@ class ClusterData:
     `max_traces_per_cluster`. `centroid` is the mean of the members in the clustering space, of length r, and
     empty for noise; `centroid_x` and `centroid_y` are their mean on the map. `label_accuracy` is the share of
     held-out members that a model assigned to the cluster by its label, None if labels were not verified.
+    `label_from_run` is the earlier run that made the label, None if this one did, and `label_terms` are the
+    terms that set the cluster apart when the label was made.
     `stability` says how likely another run finds the members together, from 0 to 1, None if unknown.
     `topic_id` is the identity that the cluster keeps from run to run, `continuity` says where it comes from,
     `change` how its share of the traffic changes, and `metrics` what its traces cost and how they fare, over
@@ -63,6 +70,8 @@ class ClusterData:
     centroid_y: float
     labeler: str
     label_accuracy: float | None
+    label_from_run: str | None
+    label_terms: list[str]
     stability: float | None
     topic_id: str | None
     continuity: dict[str, Any] | None
@@ -88,6 +97,8 @@ class ClusterEvent:
         How many traces there are at each stage, from the window to the clusters.
     gone_topics : list of dict
         The topics of the run before that no cluster continues.
+    version : int
+        Version of the run's rows in the tables of centroids and of assignments; 0 if there are none.
     parents : list of dict
         The groups of clusters, the narrower level first.
     """
@@ -98,12 +109,13 @@ class ClusterEvent:
     labeling: dict[str, Any]
     coverage: dict[str, int] = field(default_factory=dict)
     gone_topics: list[dict[str, Any]] = field(default_factory=list)
+    version: int = 0
     parents: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def event_uuid(self) -> uuid.UUID:
         """Identity of the event: the same for every attempt to emit the same team and run."""
-        return uuid.uuid5(_CLUSTER_EVENT_NAMESPACE, f"{self.provenance.team_id}:{self.provenance.run_id}")
+        return identify_event(self.provenance.team_id, self.provenance.run_id)
 
     @property
     def labeler(self) -> str:
@@ -127,6 +139,7 @@ class ClusterEvent:
                 "$ai_clustering_labeling": self.labeling,
                 "$ai_clustering_coverage": self.coverage,
                 "$ai_clustering_gone_topics": self.gone_topics,
+                "$ai_clustering_assignments": {"version": self.version} if self.version else None,
                 "$ai_clustering_parents": self.parents,
                 **({"$ai_clustering_shortage": shortage} if shortage else {}),
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
@@ -189,6 +202,8 @@ def build_cluster_event(
                 centroid_y=_round(y),
                 labeler=labels.labelers[label],
                 label_accuracy=None if np.isnan(accuracy) else round(float(accuracy), 4),
+                label_from_run=labels.label_from_runs[label] or None if labels.label_from_runs else None,
+                label_terms=labels.label_terms[label] if labels.label_terms else [],
                 stability=assignments.stability(cluster_id),
                 **_describe_topic(cluster_id, topics.identities),
                 parents=_list_parents(cluster_id, labels),
@@ -202,6 +217,7 @@ def build_cluster_event(
         labels.labeling,
         coverage=topics.window.coverage,
         gone_topics=topics.identities.gone,
+        version=topics.window.version,
         parents=labels.parents,
     )
 

@@ -24,6 +24,10 @@ class EarlierCluster:
         Smallest cosine similarity to the centroid at which a trace still counts as one of the topic.
     title, description, labeler : str
         Its label in the event of that run.
+    label_from_run : str
+        The run that made the label, if the run of the event had kept it; else empty.
+    label_terms : sequence of str
+        The terms that set the cluster apart when its label was made; empty if they are not known.
     """
 
     topic_id: str
@@ -34,6 +38,8 @@ class EarlierCluster:
     title: str = ""
     description: str = ""
     labeler: str = ""
+    label_from_run: str = ""
+    label_terms: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

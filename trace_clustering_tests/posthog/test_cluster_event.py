@@ -29,6 +29,7 @@ class TestContent:
         assert properties.pop("$ai_clustering_labeler") == "keywords"
         assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
         assert properties.pop("$ai_clustering_coverage") == {"in_window": 9, "sampled": 6, "assigned": 5}
+        assert properties.pop("$ai_clustering_assignments") is None
         assert properties.pop("$ai_clustering_gone_topics") == [{"topic_id": "t9", "title": "Gone"}]
         assert properties.pop("$ai_clustering_parents") == [
             {
@@ -75,6 +76,12 @@ class TestContent:
             },
             None,
         ]
+        assert [cluster.pop("label_from_run") for cluster in clusters] == [
+            None,
+            "1_trace_20250120_000000",
+            None,
+        ]
+        assert [cluster.pop("label_terms") for cluster in clusters] == [[], ["money"], []]
         assert [cluster.pop("change") for cluster in clusters] == [{"kind": "new"}, None, None]
         assert [cluster.pop("metrics") for cluster in clusters] == [
             {"item_count": 1},
