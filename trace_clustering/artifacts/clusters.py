@@ -133,6 +133,9 @@ class ClusterLabels(Artifact):
         The earlier run that made each label; empty text if this one did. Empty in files of earlier versions.
     label_terms : list of list of str, length m
         The terms that set each cluster apart when its label was made. Empty in files of earlier versions.
+    parents : list of dict
+        The groups of clusters, the narrower level first: `id`, `level`, `title`, `description`, `labeler`,
+        `clusters` (ids) and `traces` (their number).
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64")
@@ -144,6 +147,7 @@ class ClusterLabels(Artifact):
     labeling: dict[str, Any] = entry({})
     label_from_runs: list[str] = entry([])
     label_terms: list[list[str]] = entry([])
+    parents: list[dict[str, Any]] = entry([])
 
     @property
     def n_clusters(self) -> int:

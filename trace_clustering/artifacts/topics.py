@@ -33,6 +33,8 @@ class ClusterIdentities(Artifact):
         The terms that set the cluster apart when the label was made.
     gone : list of dict
         The topics that no cluster continues, with the fields of `GoneTopic`.
+    parents : list of dict
+        The groups of clusters on two levels, with the fields of `Parent`; empty for few clusters.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64")
@@ -47,6 +49,7 @@ class ClusterIdentities(Artifact):
     earlier_label_from_runs: list[str] = entry([])
     earlier_label_terms: list[list[str]] = entry([])
     gone: list[dict[str, Any]] = entry([])
+    parents: list[dict[str, Any]] = entry([])
 
     def __len__(self) -> int:
         return len(self.cluster_ids)

@@ -27,6 +27,8 @@ class TraceArtifact(Artifact):
         When the trace itself began, UTC; NaT if its summary does not say so.
     batch_run_ids : array of str, shape (n,)
         The batch run that made the embedded document; empty if unknown.
+    embedding_model : str
+        The model of all embeddings, as their table names it; empty if it does not.
     coverage : dict
         How many traces there were at each stage before this sample, by the name of the stage.
     """
@@ -35,6 +37,7 @@ class TraceArtifact(Artifact):
     timestamps: TimeArray = column("timestamp", "datetime64[ms]")
     trace_times: TimeArray = column("trace_time", "datetime64[us]", fill=np.datetime64("NaT"))
     batch_run_ids: StringArray = column("batch_run_id", "object")
+    embedding_model: str = entry("")
     coverage: dict[str, int] = entry({})
 
     def __len__(self) -> int:
@@ -42,7 +45,8 @@ class TraceArtifact(Artifact):
 
     def identity(self) -> dict[str, Any]:
         """Return the fields that an artifact made from this one takes over."""
-        names = ("trace_ids", "timestamps", "trace_times", "batch_run_ids", "coverage")
+        columns = ("trace_ids", "timestamps", "trace_times", "batch_run_ids")
+        names = (*columns, "embedding_model", "coverage")
         return {name: getattr(self, name) for name in names}
 
 

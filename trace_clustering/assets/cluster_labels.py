@@ -51,6 +51,7 @@ def cluster_labels(
         cluster_assignments,
         projection_2d,
         summaries,
+        parents=cluster_identities.parents,
         llm=llm,
         base=io_manager.base,
         attempt=Attempt(
@@ -73,6 +74,7 @@ def cluster_labels(
             "labels": tabulate_labels(labels, cluster_assignments),
             "summaries": len(summaries),
             "labelers": labelers,
+            "parents": [parent["title"] for parent in labels.parents],
             "labeling": labels.labeling,
             "labels_reused": result.labels_reused,
         },

@@ -13,27 +13,33 @@ from trace_clustering.processes.clock import StepClock
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
+TableName = Literal["events", "embeddings", "centroids", "assignments"]
+VersionedTable = Literal["centroids", "assignments"]
+
 # A column of type JSON would otherwise take text that looks like a time for a time, and write it differently.
 _KEEP_TIMES_AS_TEXT = {"input_format_try_infer_dates": 0, "input_format_try_infer_datetimes": 0}
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Names of the database and its two tables, checked to be identifiers."""
+    """Names of the database and its tables, checked to be identifiers."""
 
     database: str
     events: str
     embeddings: str
+    centroids: str
+    assignments: str
 
     def to_parameters(self) -> dict[str, str]:
         """Return the parameters that statements use for the names of the tables."""
-        return {"events": self.events, "embeddings": self.embeddings}
+        names = ("events", "embeddings", "centroids", "assignments")
+        return {name: getattr(self, name) for name in names}
 
 
 class TeamSession(BoundedSession):
     """Queries and inserts that can only touch the rows of one team.
 
-    The team is a bound parameter of every statement. The engine also filters both tables by it, so a
+    The team is a bound parameter of every statement. The engine also filters all tables by it, so a
     statement that forgets the team still reads no row of another team.
 
     Attributes
@@ -42,7 +48,8 @@ class TeamSession(BoundedSession):
 
     Notes
     -----
-    In every statement `{team_id:Int64}`, `{events:Identifier}` and `{embeddings:Identifier}` are bound.
+    In every statement `{team_id:Int64}` and the names of the tables are bound: `{events:Identifier}`,
+    `{embeddings:Identifier}`, `{centroids:Identifier}` and `{assignments:Identifier}`.
     """
 
     def __init__(
@@ -73,9 +80,11 @@ class TeamSession(BoundedSession):
         """Delete the team's rows of `document_embeddings` that satisfy a condition."""
         self._delete("embeddings", condition, parameters)
 
-    def insert(
-        self, table: Literal["events", "embeddings"], rows: Sequence[Sequence[Any]], columns: Sequence[str]
-    ) -> None:
+    def delete_versions(self, table: VersionedTable, condition: str, **parameters: Any) -> None:  # noqa: ANN401
+        """Delete the team's rows of a table of this project that satisfy a condition."""
+        self._delete(table, condition, parameters)
+
+    def insert(self, table: TableName, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> None:
         """Insert rows into one of the tables; the team's id is added to each.
 
         If the answer is lost on the way, the client library sends the rows a second time: the caller must
@@ -107,12 +116,22 @@ class TeamSession(BoundedSession):
         """The columns of `document_embeddings`."""
         return self._read_columns("embeddings")
 
-    def can_delete(self) -> bool:
-        """Return whether rows of `events` can be deleted; a Distributed table cannot delete."""
+    @cached_property
+    def centroids(self) -> TableColumns:
+        """The columns of the table of centroids."""
+        return self._read_columns("centroids")
+
+    @cached_property
+    def assignments(self) -> TableColumns:
+        """The columns of the table of assignments."""
+        return self._read_columns("assignments")
+
+    def can_delete(self, table: TableName = "events") -> bool:
+        """Return whether rows of a table can be deleted; a Distributed table cannot delete."""
         rows = self.query(
             "SELECT engine FROM system.tables WHERE database = {database:String} AND name = {name:String}",
             database=self._tables.database,
-            name=self._tables.events,
+            name=getattr(self._tables, table),
         )
         return bool(rows) and rows[0]["engine"].endswith("MergeTree")
 

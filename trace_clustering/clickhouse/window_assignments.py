@@ -7,6 +7,7 @@ from typing import Any
 
 from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.topics import ClusterIdentities
+from trace_clustering.clickhouse.run_clusters import identify_version, store_clusters
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
@@ -37,14 +38,14 @@ class AssignedWindow:
 
 
 def assign_window(
-    session: TeamSession,  # noqa: ARG001
-    assignments: ClusterAssignments,
-    identities: ClusterIdentities,  # noqa: ARG001
+    session: TeamSession, assignments: ClusterAssignments, identities: ClusterIdentities
 ) -> AssignedWindow:
     """Assign the traces of the window, and count them."""
+    version = identify_version(assignments, identities)
+    store_clusters(session, assignments, identities, version, assignments.embedding_model)
     days: Any = assignments.timestamps.astype("datetime64[D]").astype("datetime64[us]")
     counts = Counter(zip(assignments.cluster_ids.tolist(), days.tolist(), strict=True))
     rows = sorted(counts)
     return AssignedWindow(
-        [cluster for cluster, _ in rows], [day for _, day in rows], [counts[row] for row in rows], 0
+        [cluster for cluster, _ in rows], [day for _, day in rows], [counts[row] for row in rows], version
     )

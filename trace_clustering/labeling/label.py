@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from upath import UPath
@@ -14,7 +15,9 @@ from trace_clustering.labeling.agent.evidence import Clustering, HeldOutTrace, h
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
 from trace_clustering.labeling.agent.store import LabelStore
 from trace_clustering.labeling.fixed import FixedLabel, find_lasting_labels, write_size_line
-from trace_clustering.labeling.keywords import TERMS_IN_TITLE, build_documents, find_terms
+from trace_clustering.labeling.keywords import TERMS_IN_TITLE, build_documents
+from trace_clustering.labeling.parents import label_groups, prepare_groups
+from trace_clustering.labeling.shared_terms import find_all_terms
 from trace_clustering.labeling.titles import add_each_term, make_titles_distinct
 from trace_clustering.llm.access import API_KEY, BASE_URL
 from trace_clustering.llm.endpoint.budget import Usage
@@ -46,6 +49,7 @@ def label_clusters(
     projection: Projection2D,
     summaries: dict[str, TraceSummary],
     *,
+    parents: Sequence[Mapping[str, Any]],
     llm: LLM,
     base: UPath,
     attempt: Attempt,
@@ -60,6 +64,8 @@ def label_clusters(
     assignments, projection
     summaries : dict
         Summaries by trace id; some may be missing.
+    parents : sequence of mapping
+        The groups of clusters, as `ClusterIdentities` holds them.
     llm : LLM
     base : UPath
         Folder of all artifacts; the agent's labels are stored below it while they are made.
@@ -84,7 +90,13 @@ def label_clusters(
         members, held_out = hold_out(members, llm.verification_samples)
     # The process of the run's other computations has imported scikit-learn already, which takes a second. It
     # must not have to import this module for it, and with it Dagster.
-    terms = run_with_deadline(find_terms, build_documents(members), seconds=clock.seconds_left())
+    terms, shared_terms = run_with_deadline(
+        find_all_terms,
+        build_documents(members),
+        [(parent["level"], parent["cluster_ids"]) for parent in parents],
+        seconds=clock.seconds_left(),
+    )
+    groups = prepare_groups(parents, shared_terms, terms, assignments.cluster_sizes())
     lasting = find_lasting_labels(identities, assignments.cluster_sizes(), terms) if identities else {}
     agent = run_labeling_agent(
         Clustering(assignments, projection, members, terms, held_out),
@@ -101,6 +113,7 @@ def label_clusters(
     labels = generate_cluster_labels(
         assignments, members, terms, agent, llm.explain_absence(), lasting=lasting
     )
+    labels = replace(labels, parents=label_groups(groups, labels, {}))
     return LabelingResult(labels, agent.reused if agent else 0)
 
 

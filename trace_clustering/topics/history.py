@@ -42,6 +42,30 @@ class EarlierCluster:
     label_terms: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class EarlierParent:
+    """A group of clusters of an earlier run.
+
+    Attributes
+    ----------
+    parent_id : str
+        The identity that it keeps from run to run.
+    level : int
+        1 is the narrower, 2 the wider.
+    topic_ids : tuple of str
+        The topics of its clusters.
+    title, description, labeler : str
+        Its label in the event of that run.
+    """
+
+    parent_id: str
+    level: int
+    topic_ids: tuple[str, ...]
+    title: str = ""
+    description: str = ""
+    labeler: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class EarlierRun:
     """An earlier clustering of the same team with the same `run_label`, whose event was written.
@@ -54,9 +78,12 @@ class EarlierRun:
         All traces that were clustered, also those that were noise, sorted.
     clusters : sequence of EarlierCluster
         Noise is none of them.
+    parents : sequence of EarlierParent
+        The groups of these clusters; none for few clusters.
     """
 
     run_id: str
     window: Window
     trace_ids: StringArray
     clusters: Sequence[EarlierCluster]
+    parents: Sequence[EarlierParent] = ()

@@ -69,6 +69,17 @@ CLUSTER_LABELS = ClusterLabels(
     labeling={"model": "small", "cost_usd": None},
     label_from_runs=["", "1_trace_20250120_000000", ""],
     label_terms=[[], ["money"], []],
+    parents=[
+        {
+            "id": "p1",
+            "level": 1,
+            "title": "Money",
+            "description": "- Of all kinds",
+            "labeler": "agent",
+            "clusters": [0, 1],
+            "traces": 4,
+        }
+    ],
 )
 
 
