@@ -78,6 +78,8 @@ def test_a_run_is_read_as_it_was_stored(place: ClickHouse) -> None:
     assert second.centroid.dtype == np.float32
     assert second.radius == 0.75
     assert (second.title, second.description, second.labeler) == ("Refunds", "About money.", "keywords")
+    assert (second.label_from_run, list(second.label_terms)) == ("1_trace_20250120_000000", ["money"])
+    assert (first.label_from_run, list(first.label_terms)) == ("", [])
     assert first.title == 'He said "näh" \\ it\'s {x}\n\t\0 🦔 \u2028 </script>'
 
 
