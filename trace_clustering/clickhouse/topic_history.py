@@ -37,7 +37,7 @@ SELECT
     JSONExtractString(properties_text, '$ai_clustering_run_id') AS run_id,
     JSONExtractInt(properties_text, '$ai_clustering_assignments', 'version') AS version,
     JSONExtract(properties_text, '$ai_clusters', concat('Array(Tuple(cluster_id Int64, title String, ',
-        'description String, labeler String))')) AS labels,
+        'description String, labeler String, label_from_run String, label_terms Array(String)))')) AS labels,
     JSONExtract(properties_text, '$ai_clustering_parents', concat('Array(Tuple(id String, level Int64, ',
         'title String, description String, labeler String, clusters Array(Int64)))')) AS parents
 FROM (
@@ -70,7 +70,7 @@ class _StoredRun:
     window: Window
     version: int
     topics: dict[int, str]
-    labels: dict[int, tuple[str, str, str]]
+    labels: dict[int, dict[str, Any]]
     parents: list[EarlierParent]
 
 
@@ -164,9 +164,12 @@ def _fetch_events(
     }
 
 
-def _tabulate_labels(labels: Iterable[Any]) -> dict[int, tuple[str, str, str]]:
-    """Return title, description and labeler by cluster; the client reads named tuples as dictionaries."""
-    return {label["cluster_id"]: (label["title"], label["description"], label["labeler"]) for label in labels}
+def _tabulate_labels(labels: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Return the label of each cluster, in the fields of `EarlierCluster`."""
+    return {
+        label["cluster_id"]: {name: value for name, value in label.items() if name != "cluster_id"}
+        for label in labels
+    }
 
 
 def _list_parents(parents: Iterable[Any], topics: Mapping[int, str]) -> list[EarlierParent]:
@@ -199,7 +202,7 @@ def _fetch_run(session: TeamSession, run: _StoredRun, run_label: str, wanted: Co
                 np.array(sorted(row["members"]), dtype=object),
                 np.array(row["centroid"], dtype=np.float32),
                 row["radius"],
-                *run.labels.get(row["cluster_id"], ("", "", "")),
+                **run.labels.get(row["cluster_id"], {}),
             )
             for row in rows
             if row["cluster_id"] in wanted
