@@ -9,6 +9,7 @@ import numpy as np
 
 from trace_clustering import constants
 from trace_clustering.clickhouse.documents import (
+    IS_USABLE,
     DocumentSelection,
     build_selection,
     write_selected_documents,
@@ -101,7 +102,6 @@ FROM selected
 INNER JOIN sample USING (trace_id)
 WHERE row_key = sample.newest AND {usable}
 """
-_IS_USABLE = "dimensions = {dimensions:UInt64} AND model = {model:String}"
 
 _ROWS_PER_CHECK = 4096
 
@@ -142,7 +142,7 @@ def fetch_trace_embeddings_for_clustering(
     usable = find_usable_vectors(session, selected, selection)
     condition = build_trace_condition(filters, window, columns=session.events)
     statement = selected + _SAMPLE.format(
-        usable=_IS_USABLE,
+        usable=IS_USABLE,
         condition=condition.sql,
         vector=columns.write_vector("embedding"),
     )
