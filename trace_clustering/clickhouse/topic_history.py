@@ -27,7 +27,8 @@ FROM {centroids:Identifier}
 WHERE team_id = {team_id:Int64} AND run_label = {run_label:String}
     AND window_end < {before:DateTime64(3, 'UTC')} AND window_end >= {since:DateTime64(3, 'UTC')}
 GROUP BY run_id, window_start, window_end, version
-HAVING countIf(length(centroid) NOT IN (0, {dimensions:UInt64}) OR model_name != {model:String}) = 0
+HAVING {dimensions:UInt64} = 0
+    OR countIf(length(centroid) NOT IN (0, {dimensions:UInt64}) OR model_name != {model:String}) = 0
 """
 
 # Of an event that was written several times, the newest version counts, as for its other readers.
@@ -92,7 +93,8 @@ def fetch_earlier_runs(
         Only runs whose window ended before the end of this one count.
     run_label : str
     dimensions : int
-        Length of the vectors; runs on vectors of another length, or of another model, do not count.
+        Length of the vectors; runs on vectors of another length, or of another model, do not count. 0 stands
+        for any length and any model.
     model : str
         The model of the vectors as their table names it; empty if it does not.
     limit : int
