@@ -49,7 +49,7 @@ def replace_former_event(
 @clustering_asset(
     makes=EventReceipt,
     kinds={"clickhouse"},
-    code_version="6",
+    code_version="7",
     retry_policy=THREE_ATTEMPTS,
     checks=[event_reads_back],
     on_shortage=replace_former_event,

@@ -63,7 +63,7 @@ class DagsterRun:
         self._run_id = str(uuid.uuid4())
 
     def materialize(self, partition: str, config: Mapping[str, Any]) -> None:
-        """Materialize the six assets of a partition, with the configuration of some resources.
+        """Materialize the clustering assets of a partition, with the configuration of some resources.
 
         Raises
         ------

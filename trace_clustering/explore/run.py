@@ -201,7 +201,7 @@ class Exploration:
         settings = {name: value for name, (value, default) in chosen.items() if value != default}
         partition = f"{sample.day}|{request.team_id}"
         self._progress.say(
-            f"Materializing the six assets of partition {partition}; this takes about half a minute"
+            f"Materializing the clustering assets of partition {partition}; this takes about half a minute"
         )
         with self._progress.doing("Starting the run"):
             run.materialize(

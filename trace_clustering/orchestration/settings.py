@@ -27,10 +27,11 @@ from trace_clustering.orchestration.method_params import (
     KMeansParams,
     explain_faults,
 )
+from trace_clustering.orchestration.sample_settings import SampleSettings
 from trace_clustering.posthog.filters import PropertyFilter, parse_filters
 
 
-class ClusteringSettings(IngestionSettings):
+class ClusteringSettings(SampleSettings, IngestionSettings):
     """Settings of a clustering run, the same for all its assets.
 
     Set them once per run, in the launchpad under `resources: settings: config:`. Each asset records the
@@ -163,6 +164,12 @@ class ClusteringSettings(IngestionSettings):
         ge=0,
         le=2**32 - 1,
     )
+    keep_labels: bool = setting(
+        "Whether a topic that goes on keeps its title and description, unless its content has changed much. "
+        "false: every run names all clusters anew.",
+        stages=["cluster_labels"],
+        default=True,
+    )
     max_traces_per_cluster: int = setting(
         "Most traces that the event lists per cluster: half of them have the lowest ranks, the others the "
         "highest. 0: all.",
@@ -257,6 +264,11 @@ def list_settings_of_several_stages() -> set[str]:
 def select_reported(settings: dict[str, Any]) -> dict[str, Any]:
     """Return what the event reports of the recorded settings that made a clustering."""
     always = list_reported_settings(ClusteringSettings, True)
-    # Artifacts that are older than a setting do not record it.
-    if_set = [name for name in list_reported_settings(ClusteringSettings, "if_set") if settings.get(name)]
+    defaults = ClusteringSettings()
+    if_set = [
+        name
+        for name in list_reported_settings(ClusteringSettings, "if_set")
+        # Artifacts that are older than a setting do not record it.
+        if name in settings and settings[name] != getattr(defaults, name)
+    ]
     return {name: settings[name] for name in always + if_set}

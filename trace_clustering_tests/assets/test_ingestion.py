@@ -1,4 +1,4 @@
-"""The three assets before the six, on Langfuse's tables in the embedded engine."""
+"""The three assets before those that cluster, on Langfuse's tables in the embedded engine."""
 
 import json
 import uuid

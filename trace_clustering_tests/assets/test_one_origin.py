@@ -40,7 +40,7 @@ def made(module_graph: Graph) -> Graph:
 
 @pytest.fixture
 def night(made: Graph) -> Graph:
-    """A partition whose six assets were made in one run."""
+    """A partition whose clustering assets were made in one run."""
     assert made.materialize(PARTITION, **QUICK).success
     return made
 

@@ -50,8 +50,8 @@ def test_a_team_with_a_source_gets_nine_assets_and_any_other_six(
     with dg.instance_for_test() as instance:
         requests = tick(instance)
     found = {str(request.partition_key): request.asset_selection for request in requests}
-    six = {key.to_user_string() for key in found["2025-01-22|1"] or []}
-    assert six == set(ASSETS)
+    asked = {key.to_user_string() for key in found["2025-01-22|1"] or []}
+    assert asked == set(ASSETS)
     assert found["2025-01-22|2"] is None  # the whole job
     job = defs.resolve_job_def("trace_clustering_job")
     assert {key.to_user_string() for key in job.asset_layer.selected_asset_keys} == {*INGESTION, *ASSETS}

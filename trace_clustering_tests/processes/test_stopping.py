@@ -83,7 +83,8 @@ def test_an_interrupt_while_a_model_is_silent_ends_the_run(
     assert code != 0
     assert "STEP_UP_FOR_RETRY" not in log
     stored = [file.split("/")[0] for file in list_files(tmp_path / "trace_clustering_data" / "artifacts")]
-    assert sorted(stored) == sorted([*INGESTION, *ASSETS[:4]])
+    assert {*INGESTION, *ASSETS[:5]} <= set(stored)  # what needs no labels may be stored too
+    assert not {"cluster_labels", "emitted_cluster_event"} & set(stored)
     assert count_events() == 0
 
 

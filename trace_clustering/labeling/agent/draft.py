@@ -37,10 +37,18 @@ class Draft:
         Number of traces of every cluster.
     save : callable
         Called after labels were set. It stores them, so that they outlive the process.
+    fixed : mapping
+        By cluster, the labels that stand before the run and cannot be changed.
     """
 
-    def __init__(self, sizes: Mapping[int, int], save: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sizes: Mapping[int, int],
+        save: Callable[[], None],
+        fixed: Mapping[int, ClusterLabel] | None = None,
+    ) -> None:
         self.sizes = sizes
+        self.fixed = dict(fixed or {})
         self.save = save
         self.labels: dict[int, ClusterLabel] = {}
         self.refused_endings = 0
@@ -54,10 +62,13 @@ class Draft:
         Raises
         ------
         ToolCallRefusedError
-            If the cluster does not exist, or the label is empty, too long or without meaning.
+            If the cluster does not exist or has a fixed label, or the label is empty, too long or without
+            meaning.
         """
         if cluster_id not in self.sizes:
             raise ToolCallRefusedError(f"there is no cluster {cluster_id}; the overview lists the ids")
+        if cluster_id in self.fixed:
+            raise ToolCallRefusedError(f"the label of cluster {cluster_id} is fixed; leave it as it is")
         label = ClusterLabel(
             self._clean_title(cluster_id, title), self._clean_description(cluster_id, description)
         )
@@ -76,11 +87,17 @@ class Draft:
 
     def list_unlabelled(self) -> list[int]:
         """Return the clusters that have no label yet."""
-        return [cluster for cluster in self.sizes if cluster not in self.labels]
+        return [cluster for cluster in self.sizes if cluster not in self.list_labels()]
+
+    def list_labels(self) -> dict[int, ClusterLabel]:
+        """Return all labels so far, those that are fixed among them, in the order of the clusters."""
+        known = self.labels | self.fixed
+        return {cluster: known[cluster] for cluster in self.sizes if cluster in known}
 
     def find_similar_titles(self) -> list[tuple[int, int]]:
-        """Return the pairs of clusters whose titles are equal or nearly equal."""
-        return find_similar_titles({cluster: label.title for cluster, label in self.labels.items()})
+        """Return the pairs of clusters whose titles are equal or nearly equal, and not both fixed."""
+        similar = find_similar_titles({cluster: label.title for cluster, label in self.list_labels().items()})
+        return [pair for pair in similar if not self.fixed.keys() >= set(pair)]
 
     def _clean_title(self, cluster_id: int, title: str) -> str:
         if cluster_id == NOISE_CLUSTER_ID:

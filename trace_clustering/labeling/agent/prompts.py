@@ -1,6 +1,6 @@
 """What the agent is told. Raise `VERSION` to have stored labels written anew."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.labeling.agent.draft import MAX_BULLETS
@@ -43,8 +43,8 @@ GO_ON = (
 )
 
 
-def write_opening(evidence: Evidence, labels: Mapping[int, ClusterLabel]) -> str:
-    """Return the first message to the agent."""
+def write_opening(evidence: Evidence, labels: Mapping[int, ClusterLabel], fixed: Collection[int] = ()) -> str:
+    """Return the first message to the agent, given the labels so far and the clusters with fixed ones."""
     ids = list(evidence.clusters)
     listed = shorten(dump_json(ids), 1000)
     text = f"There are {evidence.n_traces} traces in {len(ids)} clusters, with the ids {listed}."
@@ -52,6 +52,13 @@ def write_opening(evidence: Evidence, labels: Mapping[int, ClusterLabel]) -> str
         text += (
             f" {len(labels)} of them have labels from an earlier attempt that was cut short; "
             "get_current_labels shows them."
+        )
+    if fixed:
+        open_ids = shorten(dump_json([cluster for cluster in ids if cluster not in fixed]), 1000)
+        text += (
+            f" {len(fixed)} clusters have titles that are fixed: the team knows them by these. They cannot "
+            f"be changed. Label only the others, with the ids {open_ids}, so that their titles differ from "
+            "the fixed ones too."
         )
     return f"{text} Begin."
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -100,10 +100,18 @@ class LabelStore:
         outliers = {digest for digest, label in known.items() if label.title == NOISE_TITLE}
         return EarlierLabels(labels, n_others=len(known.keys() - outliers - set(self._digests.values())))
 
-    def save(self, stored: StoredLabels) -> None:
-        """Write the whole file; after a crash it has the old content or the new."""
+    def save(self, stored: StoredLabels, fixed: Collection[int] = ()) -> None:
+        """Write the whole file; after a crash it has the old content or the new.
+
+        Parameters
+        ----------
+        stored : StoredLabels
+        fixed : collection of int
+            The clusters whose labels no model sets.
+        """
         mine = {self._digests[c]: label for c, label in stored.labels.items() if c in self._digests}
-        earlier = {} if len(mine) == len(self._digests) else self._labels_by_members
+        is_complete = self._digests.keys() <= stored.labels.keys() | set(fixed)
+        earlier = {} if is_complete else self._labels_by_members
         content: dict[str, Any] = {
             "fingerprint": self._fingerprint,
             **asdict(stored),

@@ -54,13 +54,15 @@ def bulk_set_labels(context: ToolContext, arguments: BulkLabels, room: int) -> s
 def finalize_labels(context: ToolContext, arguments: NoArguments, room: int) -> str:  # noqa: ARG001
     """End the work, once every cluster has a label and no two titles are nearly equal."""
     draft = context.draft
+    labels = draft.list_labels()
     problems: list[Any] = []
     if missing := draft.list_unlabelled():
         problems.append({"problem": "these clusters have no label", "cluster_ids": missing})
     problems += [
         {
             "problem": "these titles are nearly equal; say in each what the other lacks",
-            "titles": {str(cluster): draft.labels[cluster].title for cluster in pair},
+            "titles": {str(cluster): labels[cluster].title for cluster in pair},
+            **({"fixed": [cluster for cluster in pair if cluster in draft.fixed]} if draft.fixed else {}),
         }
         for pair in draft.find_similar_titles()
     ]
@@ -68,4 +70,4 @@ def finalize_labels(context: ToolContext, arguments: NoArguments, room: int) -> 
         draft.refused_endings += 1
         return fit_rows(lambda _: [{"finalized": False}, *problems], (0,), room)
     draft.finalized = True
-    return dump_json([{"finalized": True, "labelled": len(draft.labels), "clusters": len(draft.sizes)}])
+    return dump_json([{"finalized": True, "labelled": len(labels), "clusters": len(draft.sizes)}])
