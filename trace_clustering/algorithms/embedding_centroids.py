@@ -48,6 +48,7 @@ def _measure_without_oneself(members: NDArray[np.float64], total: NDArray[np.flo
     """Return the cosine similarity of each member to the sum of the others; 1 for one that is alone."""
     if len(members) == 1:
         return np.ones(1)
-    products: NDArray[np.float64] = members @ total - (members * members).sum(axis=1)
+    products = members @ total - (members * members).sum(axis=1)
     squares = total @ total - 2 * (members @ total) + (members * members).sum(axis=1)
-    return np.divide(products, np.sqrt(np.maximum(squares, _TINY)))
+    similarities: NDArray[np.float64] = products / np.sqrt(np.maximum(squares, _TINY))
+    return similarities
