@@ -19,7 +19,7 @@ from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.errors import ClickHouseQueryError, TraceClusteringError
 
 # A Distributed table, or a server that collects inserts, shows a row only after a moment.
-_READ_BACK_PAUSES: Final = (0.0, 0.1, 0.4, 1.5, 3.0)
+READ_BACK_PAUSES: Final = (0.0, 0.1, 0.4, 1.5, 3.0)
 
 _COLUMNS: Final = (
     "run_id",
@@ -90,7 +90,7 @@ def store_clusters(
     for row in rows:  # one at a time: a cluster may have 100,000 members
         session.insert("centroids", [row], _COLUMNS)
     run_id = assignments.provenance.run_id
-    for pause in _READ_BACK_PAUSES:
+    for pause in READ_BACK_PAUSES:
         time.sleep(pause)
         (stored,) = session.query(_STORED_CLUSTERS, run_id=run_id, version=version)
         if stored["clusters"] == len(rows):

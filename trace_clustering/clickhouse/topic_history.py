@@ -27,7 +27,8 @@ FROM {centroids:Identifier}
 WHERE team_id = {team_id:Int64} AND run_label = {run_label:String}
     AND window_end < {before:DateTime64(3, 'UTC')} AND window_end >= {since:DateTime64(3, 'UTC')}
 GROUP BY run_id, window_start, window_end, version
-HAVING countIf(length(centroid) NOT IN (0, {dimensions:UInt64}) OR model_name != {model:String}) = 0
+HAVING {dimensions:UInt64} = 0
+    OR countIf(length(centroid) NOT IN (0, {dimensions:UInt64}) OR model_name != {model:String}) = 0
 """
 
 # Of an event that was written several times, the newest version counts, as for its other readers.
@@ -36,7 +37,7 @@ SELECT
     JSONExtractString(properties_text, '$ai_clustering_run_id') AS run_id,
     JSONExtractInt(properties_text, '$ai_clustering_assignments', 'version') AS version,
     JSONExtract(properties_text, '$ai_clusters', concat('Array(Tuple(cluster_id Int64, title String, ',
-        'description String, labeler String))')) AS labels,
+        'description String, labeler String, label_from_run String, label_terms Array(String)))')) AS labels,
     JSONExtract(properties_text, '$ai_clustering_parents', concat('Array(Tuple(id String, level Int64, ',
         'title String, description String, labeler String, clusters Array(Int64)))')) AS parents
 FROM (
@@ -69,7 +70,7 @@ class _StoredRun:
     window: Window
     version: int
     topics: dict[int, str]
-    labels: dict[int, tuple[str, str, str]]
+    labels: dict[int, dict[str, Any]]
     parents: list[EarlierParent]
 
 
@@ -95,7 +96,8 @@ def fetch_earlier_runs(
         Only runs whose window ended before the end of this one count.
     run_label : str
     dimensions : int
-        Length of the vectors; runs on vectors of another length, or of another model, do not count.
+        Length of the vectors; runs on vectors of another length, or of another model, do not count. 0 stands
+        for any length and any model.
     model : str
         The model of the vectors as their table names it; empty if it does not.
     limit : int
@@ -162,9 +164,12 @@ def _fetch_events(
     }
 
 
-def _tabulate_labels(labels: Iterable[Any]) -> dict[int, tuple[str, str, str]]:
-    """Return title, description and labeler by cluster; the client reads named tuples as dictionaries."""
-    return {label["cluster_id"]: (label["title"], label["description"], label["labeler"]) for label in labels}
+def _tabulate_labels(labels: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Return the label of each cluster, in the fields of `EarlierCluster`."""
+    return {
+        label["cluster_id"]: {name: value for name, value in label.items() if name != "cluster_id"}
+        for label in labels
+    }
 
 
 def _list_parents(parents: Iterable[Any], topics: Mapping[int, str]) -> list[EarlierParent]:
@@ -197,7 +202,7 @@ def _fetch_run(session: TeamSession, run: _StoredRun, run_label: str, wanted: Co
                 np.array(sorted(row["members"]), dtype=object),
                 np.array(row["centroid"], dtype=np.float32),
                 row["radius"],
-                *run.labels.get(row["cluster_id"], ("", "", "")),
+                **run.labels.get(row["cluster_id"], {}),
             )
             for row in rows
             if row["cluster_id"] in wanted
