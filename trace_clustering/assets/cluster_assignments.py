@@ -14,7 +14,7 @@ from trace_clustering.processes.worker import run_with_deadline
 @clustering_asset(
     makes=ClusterAssignments,
     kinds={"python", "hdbscan", "scikitlearn"},
-    code_version="6",
+    code_version="7",
     retry_policy=THREE_ATTEMPTS,
     checks=[clusters_found],
 )
