@@ -30,7 +30,9 @@ class TestContent:
         assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
         assert properties.pop("$ai_clustering_coverage") == {"in_window": 9, "sampled": 6, "assigned": 5}
         assert properties.pop("$ai_clustering_assignments") is None
-        assert properties.pop("$ai_clustering_gone_topics") == [{"topic_id": "t9", "title": "Gone"}]
+        assert properties.pop("$ai_clustering_gone_topics") == [
+            {"topic_id": "t9", "title": "Gone", "change": None}
+        ]
         assert properties.pop("$ai_clustering_parents") == [
             {
                 "id": "p1",
