@@ -60,10 +60,18 @@ class Provenance:
         """Return the provenance of an artifact that is made from this one with further settings."""
         return dataclasses.replace(self, settings=self.settings | settings)
 
-    def with_shortage(self, traces: int, traces_in_window: int, *, left_out: int = 0) -> Self:
+    def with_shortage(
+        self,
+        traces: int,
+        traces_in_window: int,
+        *,
+        left_out: int = 0,
+        apart: Mapping[str, int] | None = None,
+    ) -> Self:
         """Return the provenance of an empty artifact, for a window with too few (matching) traces.
 
-        `left_out` is the number of traces without a usable vector.
+        `left_out` is the number of traces without a usable vector; `apart` the number of those that the rules
+        of the sample leave out, by rule.
         """
         found = f"{traces} traces in the window"
         if left_out:
@@ -71,6 +79,10 @@ class Provenance:
         if self.settings.get("trace_filters"):
             found = f"{traces} of {traces_in_window} traces in the window satisfy trace_filters"
             found += f", {left_out} have no usable vector" if left_out else ""
+        if told := [f"{count} {rule.replace('_', ' ')}" for rule, count in (apart or {}).items() if count]:
+            if not left_out and not self.settings.get("trace_filters"):
+                found = f"{traces} of {traces_in_window} traces in the window are left"
+            found += f" (apart are {', '.join(told)})"
         reason = f"{found}, fewer than the {MIN_TRACES_FOR_CLUSTERING} that clustering needs"
         return dataclasses.replace(self, shortage=reason)
 

@@ -5,6 +5,7 @@ import numpy as np
 
 from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.assets.changes import describe_changes
 from trace_clustering.clickhouse.cluster_metrics import METRIC_NAMES, NO_EVENTS, measure_clusters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import NOISE_CLUSTER_ID
@@ -36,6 +37,7 @@ def cluster_metrics(
     clock = StepClock(settings.compute_timeout(sum(counted.values())))
     measured, fault = _measure(context, clickhouse, window_assignments, clock)
     unknown = dict.fromkeys(METRIC_NAMES) if fault else NO_EVENTS
+    changes = describe_changes(cluster_identities, window_assignments)
     context.log.info(f"Measured {len(measured)} of {len(clusters)} clusters")
     return dg.MaterializeResult(
         value=ClusterMetrics(
@@ -44,7 +46,7 @@ def cluster_metrics(
             metrics=[
                 {"item_count": counted[cluster], **measured.get(cluster, unknown)} for cluster in clusters
             ],
-            changes=[{} for _ in clusters],
+            changes=[changes[cluster] for cluster in clusters],
         ),
         metadata={"clusters": len(clusters), **({"not_measured": fault} if fault else {})},
     )

@@ -30,9 +30,12 @@ def document_embeddings(
     provenance = trace_summaries.provenance
     traces = list_traces(trace_summaries)
     report, model_name, figures = EmbedReport(), "", {}
-    if any(not trace.is_automation for trace in traces):  # the model is not read into memory for nothing
+    # What was summarized is embedded. Files of earlier versions do not say so, and had no automation.
+    with_automation = provenance.settings.get("automation", "leave_out") != "leave_out"
+    if any(with_automation or not trace.is_automation for trace in traces):  # no model is loaded for nothing
         texts = embedder.load(load_embedder_of_team(provenance.team_id), log=context.log)
-        report, model_name = embed_traces(clickhouse, provenance.team_id, traces, texts), texts.model_name
+        report = embed_traces(clickhouse, provenance.team_id, traces, texts, with_automation=with_automation)
+        model_name = texts.model_name
         figures = texts.list_figures()
     context.log.info(f"Embedded {report.embedded} summaries; {report.unchanged} were there")
     return dg.MaterializeResult(

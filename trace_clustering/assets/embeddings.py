@@ -32,7 +32,7 @@ with warnings.catch_warnings():
 @clustering_asset(
     makes=Embeddings,
     kinds={"clickhouse"},
-    code_version="4",
+    code_version="5",
     retry_policy=THREE_ATTEMPTS,
     deps=[dg.AssetDep("document_embeddings", partition_mapping=_DAYS_OF_WINDOW)],
 )
@@ -55,6 +55,7 @@ def embeddings(
             ),
             filters=settings.property_filters(),
             random_state=settings.random_state,
+            rules=settings.sample_rules(),
         )
         trace_times = fetch_trace_times(session, window, found.trace_ids, found.batch_run_ids)
     metadata = {
@@ -69,7 +70,9 @@ def embeddings(
         )
     provenance = Provenance(team_id, window, settings.of_stage("embeddings"))
     if len(found.trace_ids) < MIN_TRACES_FOR_CLUSTERING:
-        short = provenance.with_shortage(len(found.trace_ids), found.traces_in_window, left_out=lost)
+        short = provenance.with_shortage(
+            len(found.trace_ids), found.traces_in_window, left_out=lost, apart=_count_apart(found)
+        )
         context.log.warning(f"Team {team_id} has too few traces: {short.shortage}")
         empty = Embeddings.empty(short, traces_in_window=found.traces_in_window)
         return dg.MaterializeResult(value=empty, metadata=metadata)
@@ -91,14 +94,30 @@ def embeddings(
 
 
 def _measure_coverage(found: TraceEmbeddings) -> dict[str, int]:
-    """Return how many traces were left at each stage, from the window to the sample."""
-    embedded = found.traces_in_window - found.without_vector - found.unusable
+    """Return how many traces were left at each stage, and how many were left out for each reason."""
     return {
         "in_window": found.traces_in_window,
-        "embedded": embedded,
-        "matching": embedded - found.not_matching,
+        "embedded": found.embedded,
+        "matching": found.not_sampled + len(found.trace_ids),
         "sampled": len(found.trace_ids),
+        **_count_left_out(found),
     }
+
+
+def _count_left_out(found: TraceEmbeddings) -> dict[str, int]:
+    """Return why traces of the window are not in the sample; each trace has one reason."""
+    return {
+        "without_vector": found.without_vector,
+        "unusable": found.unusable,
+        "not_matching": found.not_matching,
+        **_count_apart(found),
+        "not_sampled": found.not_sampled,
+    }
+
+
+def _count_apart(found: TraceEmbeddings) -> dict[str, int]:
+    """Return how many traces the rules of the sample leave out."""
+    return {"automation": found.automation.total}
 
 
 def _count_traces(found: TraceEmbeddings) -> dict[str, Any]:
@@ -107,9 +126,6 @@ def _count_traces(found: TraceEmbeddings) -> dict[str, Any]:
     return {
         "traces": len(found.trace_ids),
         "traces_in_window": found.traces_in_window,
-        "without_vector": found.without_vector,
-        "unusable": found.unusable,
-        "not_matching": found.not_matching,
-        "not_sampled": found.not_sampled,
+        **_count_left_out(found),
         **examples,
     }

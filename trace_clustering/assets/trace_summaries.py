@@ -29,7 +29,7 @@ def trace_summaries(
 ) -> dg.MaterializeResult[TraceSummaries]:
     """A summary of each trace of the day: what the person asked for, the tools, and what went wrong.
 
-    Traces that have one, and those that no person started, are not summarized.
+    Traces that have one, and those that the setting `automation` leaves out, are not summarized.
     """
     provenance = ingested_traces.provenance.with_settings(settings.of_stage("trace_summaries"))
     team_id, kinds = provenance.team_id, settings.redaction_kinds()
@@ -37,7 +37,12 @@ def trace_summaries(
     options = settings.summary_options()
     summarizer = Summarizer(options, llm.resolve(load_llm_of_team(team_id)), log=context.log)
     report = summarize_traces(
-        clickhouse, team_id, list_traces(ingested_traces), summarizer, fetch=choose_fetch(source)
+        clickhouse,
+        team_id,
+        list_traces(ingested_traces),
+        summarizer,
+        fetch=choose_fetch(source),
+        with_automation=settings.automation != "leave_out",
     )
     taken = summarizer.report
     context.log.info(f"Wrote {sum(report.written.values())} summaries; {report.unchanged} were there")

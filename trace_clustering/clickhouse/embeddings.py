@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 
 from trace_clustering import constants
+from trace_clustering.clickhouse.automation import (
+    NO_AUTOMATION,
+    AutomationCounts,
+    build_automation_condition,
+    count_automation,
+)
 from trace_clustering.clickhouse.documents import (
     IS_USABLE,
     DocumentSelection,
     build_selection,
     write_selected_documents,
 )
-from trace_clustering.clickhouse.filter_sql import build_trace_condition, check_patterns
+from trace_clustering.clickhouse.filter_sql import TraceCondition, build_trace_condition, check_patterns
 from trace_clustering.clickhouse.requirements import require_columns
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.usable_vectors import (
@@ -27,6 +33,7 @@ from trace_clustering.clickhouse.usable_vectors import (
 from trace_clustering.errors import ClickHouseQueryError
 from trace_clustering.posthog.filters import PropertyFilter
 from trace_clustering.traces.arrays import FloatArray, StringArray, TimeArray
+from trace_clustering.traces.sampling import SampleRules
 from trace_clustering.traces.window import Window
 
 
@@ -44,7 +51,7 @@ class TraceEmbeddings:
     traces_in_window : int
         Number of traces before anything was left out.
     traces_matching : int
-        Number of those with a usable vector that satisfy the filters; all of them if there are no filters.
+        Number of those with a usable vector that satisfy the filters and are not left out as automation.
     without_vector : int
         Number of traces whose vectors are all empty.
     unusable : int
@@ -53,6 +60,10 @@ class TraceEmbeddings:
         Ids of a few traces without a vector, or with an unusable one; cut and safe to print.
     model : str
         The model of the embeddings, as the table names it; empty if it does not.
+    not_sampled : int
+        Number of matching traces beyond the size of the sample.
+    automation : AutomationCounts
+        Traces that are left out because no person started them.
     """
 
     trace_ids: StringArray
@@ -66,12 +77,18 @@ class TraceEmbeddings:
     examples: Sequence[str] = ()
     not_sampled: int = 0
     model: str = ""
+    automation: AutomationCounts = NO_AUTOMATION
+
+    @property
+    def embedded(self) -> int:
+        """Number of traces with a usable vector."""
+        without = self.without_vector + self.unusable + self.automation.without_document
+        return self.traces_in_window - without
 
     @property
     def not_matching(self) -> int:
         """Number of traces with a usable vector that do not satisfy the filters."""
-        used = len(self.trace_ids) + self.not_sampled
-        return self.traces_in_window - self.without_vector - self.unusable - used
+        return self.embedded - self.automation.matching - self.not_sampled - len(self.trace_ids)
 
 
 # The newest usable row of a trace counts; rows with an equal key are one row that was delivered twice. The
@@ -85,7 +102,7 @@ _SAMPLE = """, sample AS (
     FROM (
         SELECT trace_id, max(row_key) AS newest, count() OVER () AS traces_matching
         FROM selected
-        WHERE {usable} AND {condition}
+        WHERE {condition}
         GROUP BY trace_id
         ORDER BY cityHash64(trace_id, {{random_state:UInt64}}), trace_id
         LIMIT {{max_samples:UInt64}}
@@ -114,12 +131,13 @@ def fetch_trace_embeddings_for_clustering(
     documents: DocumentSelection | None = None,
     filters: Sequence[PropertyFilter] = (),
     random_state: int = constants.DEFAULT_RANDOM_STATE,
+    rules: SampleRules | None = None,
 ) -> TraceEmbeddings:
     """Read the embeddings of a window, one per trace.
 
     If more than `max_samples` traces satisfy the filters, the sample is those with the smallest hash of trace
     id and seed: the same window and seed give the same sample. Traces without a usable vector are left out,
-    up to `MAX_UNUSABLE_SHARE`.
+    up to `MAX_UNUSABLE_SHARE`; `rules` say what else is left out.
 
     Raises
     ------
@@ -140,24 +158,32 @@ def fetch_trace_embeddings_for_clustering(
     selected = write_selected_documents(columns)
     selection = build_selection(columns, documents or DocumentSelection(), window)
     usable = find_usable_vectors(session, selected, selection)
-    condition = build_trace_condition(filters, window, columns=session.events)
+    parameters = {**selection, "model": usable.model, "dimensions": usable.dimensions}
+    filtered = build_trace_condition(filters, window, columns=session.events)
+    condition = TraceCondition(IS_USABLE).join(filtered)
+    automation, left_out = (rules or SampleRules()).automation, NO_AUTOMATION
+    if automation == "leave_out":
+        left_out = count_automation(session, window, selected, condition, **parameters)
+    if left_out.found or automation == "only":
+        condition = condition.join(build_automation_condition(automation, window, session.events))
     statement = selected + _SAMPLE.format(
-        usable=IS_USABLE,
-        condition=condition.sql,
-        vector=columns.write_vector("embedding"),
+        usable=IS_USABLE, condition=condition.sql, vector=columns.write_vector("embedding")
     )
     blocks = session.stream(
         statement,
         as_bytes=["vector"],
         in_utc=bool(filters) and session.events.has_json(),
-        **selection,
+        **parameters,
         **condition.parameters,
-        model=usable.model,
-        dimensions=usable.dimensions,
         max_samples=max_samples,
         random_state=random_state,
     )
-    return _leave_out_not_finite(_collect_blocks(blocks, usable, max_samples), usable)
+    found = replace(
+        _collect_blocks(blocks, usable, max_samples),
+        automation=left_out,
+        traces_in_window=usable.traces_in_window + left_out.without_document,
+    )
+    return _leave_out_not_finite(found, usable)
 
 
 def _collect_blocks(

@@ -1,14 +1,15 @@
 """Compiles property filters to a condition of the embeddings query: fixed SQL and bound values."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from trace_clustering.clickhouse.batches import split_for_parameters
 from trace_clustering.clickhouse.columns import TableColumns
 from trace_clustering.clickhouse.session import TeamSession
-from trace_clustering.constants import TRACE_EVENT_NAMES, TRACE_FILTER_MARGIN
+from trace_clustering.clickhouse.trace_events import bind_trace_events, write_from_trace_events
+from trace_clustering.constants import TRACE_EVENT_NAMES
 from trace_clustering.errors import InvalidPatternError
 from trace_clustering.posthog.filters import PropertyFilter
 from trace_clustering.posthog.moments import ISO_8601, parse_moment
@@ -36,11 +37,7 @@ _MATCHING_TRACES: Final = """trace_id IN (
         JSONExtractString(properties_text, '$ai_trace_id') AS filtered_trace_id,
         {definitions}
     SELECT filtered_trace_id
-    FROM {{events:Identifier}}
-    WHERE team_id = {{team_id:Int64}}
-        AND {event} IN {{filtered_events:Array(String)}}
-        AND {timestamp} >= {{filtered_start:DateTime64(6, 'UTC')}}
-        AND {timestamp} < {{filtered_end:DateTime64(6, 'UTC')}}
+    {from_trace_events}
         AND filtered_trace_id != ''
         AND {conditions}
 )"""
@@ -58,30 +55,28 @@ class TraceCondition:
     sql: str = "1"
     parameters: dict[str, Any] = field(default_factory=dict)
 
+    def join(self, other: Self) -> Self:
+        """Return the condition that both hold."""
+        return replace(self, sql=f"{self.sql} AND {other.sql}", parameters=self.parameters | other.parameters)
+
 
 def build_trace_condition(
     filters: Sequence[PropertyFilter], window: Window, *, columns: TableColumns = POSTHOG_EVENTS
 ) -> TraceCondition:
     """Return the condition that at least one event of a trace satisfies all filters by itself.
 
-    The events are those from `TRACE_FILTER_MARGIN` before the window to its end, because a trace's events
-    precede its summary. Without filters the condition is always true. `columns` are those of the table of
-    events.
+    The events are those of `bind_trace_events`. Without filters the condition is always true. `columns` are
+    those of the table of events.
     """
     if not filters:
         return TraceCondition()
-    parameters: dict[str, Any] = {
-        "filtered_events": list(TRACE_EVENT_NAMES),
-        "filtered_start": window.start - TRACE_FILTER_MARGIN,
-        "filtered_end": window.end,
-    }
+    parameters = bind_trace_events(window, filtered=TRACE_EVENT_NAMES)
     compilers = [
         _FilterCompiler(f"filter_{number}", item, window.end, columns) for number, item in enumerate(filters)
     ]
     sql = _MATCHING_TRACES.format(
         properties=columns.write_text("properties"),
-        event=columns.write_comparable("event"),
-        timestamp=columns.write_ordered_moment("timestamp", 6),
+        from_trace_events=write_from_trace_events(columns, "filtered"),
         definitions=", ".join(compiler.compile_definitions() for compiler in compilers),
         conditions=" AND ".join(compiler.compile_condition() for compiler in compilers),
     )

@@ -57,6 +57,8 @@ def embed_traces(
     traces: Sequence[IngestedTrace],
     embedder: TextEmbedder,
     track: TrackTexts = lambda batches, total, description: batches,  # noqa: ARG005
+    *,
+    with_automation: bool = False,
 ) -> EmbedReport:
     """Store a vector of the summary of each trace; what was stored before a fault stays.
 
@@ -65,14 +67,15 @@ def embed_traces(
     clickhouse : ClickHouse
     team_id : int
     traces : sequence of IngestedTrace
-        Those that no person started are left out.
     embedder : TextEmbedder
     track : callable
         Shows progress: given batches, their number and a description, returns the batches.
+    with_automation : bool
+        Whether also those that no person started are embedded.
     """
     report = EmbedReport()
-    people = [trace for trace in traces if not trace.is_automation]
-    batches = list(split_by_number(people, MAX_TRACES_PER_BATCH))
+    wanted = [trace for trace in traces if with_automation or not trace.is_automation]
+    batches = list(split_by_number(wanted, MAX_TRACES_PER_BATCH))
     for batch in track(batches, len(batches), "Embedding"):
         with clickhouse.open_session(team_id, timeout_seconds=INGESTION_STATEMENT_TIMEOUT) as session:
             records = _fetch_records(session, batch)

@@ -37,7 +37,7 @@ class SummarizeReport:
     unchanged : int
         Number of traces whose summary was there.
     automation : int
-        Number of traces that no person started, which are not summarized.
+        Number of traces that are not summarized because no person started them.
     missing : int
         Number of traces that are not stored any more.
     """
@@ -55,6 +55,7 @@ def summarize_traces(
     summarizer: Summarizer,
     *,
     fetch: FetchTraces | None = None,
+    with_automation: bool = False,
 ) -> SummarizeReport:
     """Store a summary of each trace that has none, or has changed since.
 
@@ -69,10 +70,12 @@ def summarize_traces(
         Its limits hold for all traces together, and its report tells what they took.
     fetch : callable
         Reads the traces that must be summarized, by default from where they were stored.
+    with_automation : bool
+        Whether also those that no person started are summarized.
     """
-    people = [trace for trace in traces if not trace.is_automation]
-    stale = _find_stale(clickhouse, team_id, people, summarizer)
-    report = SummarizeReport(automation=len(traces) - len(people), unchanged=len(people) - len(stale))
+    wanted = [trace for trace in traces if with_automation or not trace.is_automation]
+    stale = _find_stale(clickhouse, team_id, wanted, summarizer)
+    report = SummarizeReport(automation=len(traces) - len(wanted), unchanged=len(wanted) - len(stale))
 
     def read() -> Iterable[StoredTrace]:
         return fetch(stale) if fetch else fetch_stored(clickhouse, team_id, stale)

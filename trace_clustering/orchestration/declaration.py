@@ -32,7 +32,7 @@ def setting(
         Names of the assets in which the setting takes effect, and which record it. Empty if no asset records
         it.
     reported : bool or "if_set"
-        Whether the event reports the setting. "if_set": only a value that is not 0, false or empty.
+        Whether the event reports the setting. "if_set": only a value that is not the default.
     **constraints
         Bounds and patterns of pydantic's `Field`.
     """

@@ -27,10 +27,11 @@ from trace_clustering.orchestration.method_params import (
     KMeansParams,
     explain_faults,
 )
+from trace_clustering.orchestration.sample_settings import SampleSettings
 from trace_clustering.posthog.filters import PropertyFilter, parse_filters
 
 
-class ClusteringSettings(IngestionSettings):
+class ClusteringSettings(SampleSettings, IngestionSettings):
     """Settings of a clustering run, the same for all its assets.
 
     Set them once per run, in the launchpad under `resources: settings: config:`. Each asset records the
@@ -263,6 +264,11 @@ def list_settings_of_several_stages() -> set[str]:
 def select_reported(settings: dict[str, Any]) -> dict[str, Any]:
     """Return what the event reports of the recorded settings that made a clustering."""
     always = list_reported_settings(ClusteringSettings, True)
-    # Artifacts that are older than a setting do not record it.
-    if_set = [name for name in list_reported_settings(ClusteringSettings, "if_set") if settings.get(name)]
+    defaults = ClusteringSettings()
+    if_set = [
+        name
+        for name in list_reported_settings(ClusteringSettings, "if_set")
+        # Artifacts that are older than a setting do not record it.
+        if name in settings and settings[name] != getattr(defaults, name)
+    ]
     return {name: settings[name] for name in always + if_set}

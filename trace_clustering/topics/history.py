@@ -3,8 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trace_clustering.traces.arrays import FloatArray, StringArray
+import numpy as np
+from numpy.typing import NDArray
+
+from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray
 from trace_clustering.traces.window import Window
+
+# In place of a cluster: the trace was noise in the run, or was not clustered in it at all.
+NO_CLUSTER = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +93,19 @@ class EarlierRun:
     trace_ids: StringArray
     clusters: Sequence[EarlierCluster]
     parents: Sequence[EarlierParent] = ()
+
+    def find_clusters_of(self, trace_ids: StringArray) -> IntArray:
+        """Return the position among `clusters` of the cluster that holds each trace; -1 if none does."""
+        found = np.full(len(trace_ids), NO_CLUSTER, dtype=np.int64)
+        position_of = {
+            trace_id: position
+            for position, cluster in enumerate(self.clusters)
+            for trace_id in cluster.trace_ids.tolist()
+        }
+        if position_of:
+            found[:] = [position_of.get(trace_id, NO_CLUSTER) for trace_id in trace_ids.tolist()]
+        return found
+
+    def holds(self, trace_ids: StringArray) -> NDArray[np.bool_]:
+        """Return whether each trace was clustered in the run, be it as noise."""
+        return np.isin(trace_ids, self.trace_ids)

@@ -7,6 +7,7 @@ from itertools import count
 import numpy as np
 import pytest
 
+from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.documents.embedder import Embedder
 from trace_clustering.documents.llm_summaries import Summarizer
@@ -17,6 +18,7 @@ from trace_clustering.ingestion.embed import MAX_TRACES_PER_BATCH, embed_traces
 from trace_clustering.ingestion.ingest import IngestedTrace, ingest_traces
 from trace_clustering.ingestion.summarize import summarize_traces
 from trace_clustering.llm.resource import LLM
+from trace_clustering.traces.sampling import SampleRules
 from trace_clustering.traces.trace import Trace, Turn
 from trace_clustering_tests.documents.embedding_server import (
     EmbeddingServer,
@@ -25,6 +27,7 @@ from trace_clustering_tests.documents.embedding_server import (
     answer,
     refuse,
 )
+from trace_clustering_tests.examples import WINDOW
 
 START = datetime(2025, 1, 20, 9, tzinfo=UTC)
 
@@ -62,6 +65,34 @@ def read_vectors(clickhouse: ClickHouse) -> np.ndarray:
             "WHERE team_id = {team_id:Int64} AND notEmpty(embedding) ORDER BY document_id"
         )
     return np.array([row["embedding"] for row in rows])
+
+
+def test_what_no_person_started_is_stored_and_counted_and_embedded_only_on_request(
+    clickhouse: ClickHouse, server: EmbeddingServer
+) -> None:
+    lamps = [
+        Trace(f"lamp-{n}", end=START, turns=(Turn("user", "Mend the lamp"),), is_automation=n == 2)
+        for n in range(3)
+    ]
+    stored, summarizer = (
+        ingest_traces(clickhouse, 1, lamps, START).traces,
+        Summarizer(SummaryOptions(), LLM()),
+    )
+
+    def make(with_automation: bool) -> tuple[int, int]:
+        summarize_traces(clickhouse, 1, stored, summarizer, with_automation=with_automation)
+        embed_traces(clickhouse, 1, stored, load(server), with_automation=with_automation)
+        with clickhouse.open_session(1, timeout_seconds=60) as session:
+            found, every = (
+                fetch_trace_embeddings_for_clustering(session, WINDOW, rules=SampleRules(automation))
+                for automation in ("leave_out", "include")
+            )
+        assert found.trace_ids.tolist() == ["lamp-0", "lamp-1"]
+        assert (found.traces_in_window, found.automation.total) == (3, 1)
+        return len(every.trace_ids), found.automation.without_document
+
+    assert make(with_automation=False) == (2, 1)
+    assert make(with_automation=True) == (3, 0)
 
 
 def test_the_next_run_goes_on_where_a_fault_ended_the_last(

@@ -13,6 +13,7 @@ DEFAULTS = {
     "summary_instructions": ("", None),
     "summary_max_requests": (10_000, None),
     "summary_max_cost_usd": (None, None),
+    "automation": ("leave_out", None),
     "lookback_days": (7, "DEFAULT_LOOKBACK_DAYS"),
     "max_samples": (1000, "DEFAULT_MAX_SAMPLES"),
     "document_type": ("llm-trace-summary-detailed", "LLMA_TRACE_DOCUMENT_TYPE"),
@@ -62,6 +63,7 @@ BOUNDS = {
     "compute_timeout_seconds": (1, 86_400),
 }
 CHOICES = {
+    "automation": ("leave_out", "include", "only"),
     "summaries": ("extract", "llm"),
     "embedding_normalization": ("none", "l2"),
     "dimensionality_reduction_method": ("none", "umap", "pca"),

@@ -1,0 +1,19 @@
+"""What a sample is drawn from: which traces are left out, and which count as one."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Automation = Literal["leave_out", "include", "only"]
+
+
+@dataclass(frozen=True)
+class SampleRules:
+    """What is left out or taken together before a sample is drawn.
+
+    Attributes
+    ----------
+    automation : {"leave_out", "include", "only"}
+        What becomes of traces that no person started, as far as their source says so.
+    """
+
+    automation: Automation = "leave_out"
