@@ -1,32 +1,11 @@
-"""Lists the runs of a team whose event was written, and the topics that they found."""
+"""Lists the runs of a team whose event was written, and the titles of their topics."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from trace_clustering.clickhouse.session import TeamSession
-from trace_clustering.constants import EVENT_NAME
+from trace_clustering.clickhouse.topic_runs import fetch_topic_runs
 from trace_clustering.traces.window import Window, parse_time
-
-MAX_RUNS: Final = 1000
-
-# Of an event that was written several times, the newest version counts.
-_RUNS: Final = """
-SELECT
-    JSONExtractString(body, '$ai_clustering_run_id') AS run_id,
-    JSONExtractString(body, '$ai_window_start') AS window_start,
-    JSONExtractString(body, '$ai_window_end') AS window_end,
-    JSONExtractInt(body, '$ai_clustering_assignments', 'version') AS version,
-    JSONExtract(body, '$ai_clusters', 'Array(Tuple(topic_id String, title String))') AS topics
-FROM (
-    SELECT {properties} AS body, {timestamp} AS moment
-    FROM {{events:Identifier}}
-    WHERE team_id = {{team_id:Int64}} AND {event} = {{event:String}}
-    ORDER BY {created_at} DESC
-    LIMIT 1 BY {identity}
-)
-ORDER BY moment DESC, run_id
-LIMIT {{max_runs:UInt64}}
-"""
 
 
 @dataclass(frozen=True)
@@ -55,26 +34,18 @@ class StoredRun:
 
 
 def fetch_stored_runs(session: TeamSession) -> list[StoredRun]:
-    """Return the runs of a team, the newest window first, without those whose event tells no window."""
-    columns = session.events
-    statement = _RUNS.format(
-        properties=columns.write_text("properties"),
-        timestamp=columns.write_moment("timestamp", 6),
-        event=columns.write_comparable("event"),
-        created_at=columns.write_moment("created_at", 6),
-        identity=columns.write_identity("uuid"),
-    )
-    rows = session.query(statement, in_utc=columns.has_json(), event=EVENT_NAME, max_runs=MAX_RUNS)
-    found = [run for row in rows if (run := _read(row))]
+    """Return the newest runs of a team, the newest window first."""
+    found = [run for event in fetch_topic_runs(session, run_label=None) if (run := _read(event))]
     return sorted(found, key=lambda run: (run.window.end, run.window.start), reverse=True)
 
 
-def _read(row: dict[str, Any]) -> StoredRun | None:
-    start, end = parse_time(row["window_start"]), parse_time(row["window_end"])
+def _read(event: dict[str, Any]) -> StoredRun | None:
+    """Return the run of an event; None if the event does not tell its window."""
+    start, end = parse_time(event["$ai_window_start"]), parse_time(event["$ai_window_end"])
     if not start or not end or start >= end:
         return None
-    # The client reads named tuples as dictionaries.
     titles: dict[str, str] = {}
-    for topic in row["topics"]:
-        titles.setdefault(topic["topic_id"], topic["title"])
-    return StoredRun(row["run_id"], Window(start, end), row["version"], titles)
+    for cluster in event["$ai_clusters"]:
+        titles.setdefault(str(cluster["topic_id"] or ""), str(cluster["title"] or ""))
+    version = (event["$ai_clustering_assignments"] or {}).get("version", 0)
+    return StoredRun(event["$ai_clustering_run_id"], Window(start, end), version, titles)
