@@ -15,6 +15,7 @@ from trace_clustering.clickhouse.automation import (
     count_automation,
 )
 from trace_clustering.clickhouse.documents import (
+    IS_USABLE,
     DocumentSelection,
     build_selection,
     write_selected_documents,
@@ -118,7 +119,6 @@ FROM selected
 INNER JOIN sample USING (trace_id)
 WHERE row_key = sample.newest AND {usable}
 """
-_IS_USABLE = "dimensions = {dimensions:UInt64} AND model = {model:String}"
 
 _ROWS_PER_CHECK = 4096
 
@@ -160,14 +160,14 @@ def fetch_trace_embeddings_for_clustering(
     usable = find_usable_vectors(session, selected, selection)
     parameters = {**selection, "model": usable.model, "dimensions": usable.dimensions}
     filtered = build_trace_condition(filters, window, columns=session.events)
-    condition = TraceCondition(_IS_USABLE).join(filtered)
+    condition = TraceCondition(IS_USABLE).join(filtered)
     automation, left_out = (rules or SampleRules()).automation, NO_AUTOMATION
     if automation == "leave_out":
         left_out = count_automation(session, window, selected, condition, **parameters)
     if left_out.found or automation == "only":
         condition = condition.join(build_automation_condition(automation, window, session.events))
     statement = selected + _SAMPLE.format(
-        usable=_IS_USABLE, condition=condition.sql, vector=columns.write_vector("embedding")
+        usable=IS_USABLE, condition=condition.sql, vector=columns.write_vector("embedding")
     )
     blocks = session.stream(
         statement,

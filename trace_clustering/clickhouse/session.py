@@ -13,6 +13,15 @@ from trace_clustering.processes.clock import StepClock
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
+# Without the first two, one thread reads the vectors of a window, because they are few rows to the engine.
+# With the others, a Distributed table answers when the rows are on its nodes; old servers know the last name.
+_INSERT_SELECTED = {
+    "merge_tree_min_rows_for_concurrent_read": 1,
+    "merge_tree_min_bytes_for_concurrent_read": 1,
+    "distributed_foreground_insert": 1,
+    "insert_distributed_sync": 1,
+}
+
 TableName = Literal["events", "embeddings", "centroids", "assignments"]
 VersionedTable = Literal["centroids", "assignments"]
 
@@ -105,6 +114,36 @@ class TeamSession(BoundedSession):
                 **(_KEEP_TIMES_AS_TEXT if getattr(self, table).has_json() else {}),
             },
         )
+
+    def insert_selected(
+        self,
+        table: VersionedTable,
+        columns: Sequence[str],
+        statement: str,
+        *,
+        in_utc: bool = False,
+        **parameters: Any,  # noqa: ANN401
+    ) -> None:
+        """Insert what a statement selects into a table of this project, without a row leaving ClickHouse.
+
+        Parameters
+        ----------
+        table, columns
+            Where the rows go.
+        statement : str
+            Selects one value per column; the team's id is one of them.
+        in_utc : bool
+            As in `query`.
+        """
+        head = f"INSERT INTO {{{table}:Identifier}} ({', '.join(columns)}) "
+
+        def call(settings: dict[str, Any]) -> None:
+            bound = head + self._bind_owner(statement, settings)
+            self._client.command(bound, {**parameters, **self._bound}, settings=settings)
+
+        known = self._client.server_settings
+        reading = {name: value for name, value in _INSERT_SELECTED.items() if name in known}
+        self._call(call, {**self._build_settings(in_utc=in_utc), **reading})
 
     @cached_property
     def events(self) -> TableColumns:

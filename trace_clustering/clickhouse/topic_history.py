@@ -4,7 +4,7 @@ A run counts only if its event is in the table of events. The event names the ve
 and holds their labels; centroids and members are in the table of centroids.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +15,7 @@ from trace_clustering.clickhouse.batches import split_for_parameters
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME, NOISE_CLUSTER_ID
 from trace_clustering.posthog.cluster_event import identify_event
-from trace_clustering.topics.history import EarlierCluster, EarlierRun
+from trace_clustering.topics.history import EarlierCluster, EarlierParent, EarlierRun
 from trace_clustering.traces.window import Window
 
 MAX_EARLIER_RUNS: Final = 8
@@ -27,7 +27,8 @@ FROM {centroids:Identifier}
 WHERE team_id = {team_id:Int64} AND run_label = {run_label:String}
     AND window_end < {before:DateTime64(3, 'UTC')} AND window_end >= {since:DateTime64(3, 'UTC')}
 GROUP BY run_id, window_start, window_end, version
-HAVING countIf(length(centroid) NOT IN (0, {dimensions:UInt64}) OR model_name != {model:String}) = 0
+HAVING {dimensions:UInt64} = 0
+    OR countIf(length(centroid) NOT IN (0, {dimensions:UInt64}) OR model_name != {model:String}) = 0
 """
 
 # Of an event that was written several times, the newest version counts, as for its other readers.
@@ -36,7 +37,9 @@ SELECT
     JSONExtractString(properties_text, '$ai_clustering_run_id') AS run_id,
     JSONExtractInt(properties_text, '$ai_clustering_assignments', 'version') AS version,
     JSONExtract(properties_text, '$ai_clusters', concat('Array(Tuple(cluster_id Int64, title String, ',
-        'description String, labeler String, label_from_run String, label_terms Array(String)))')) AS labels
+        'description String, labeler String, label_from_run String, label_terms Array(String)))')) AS labels,
+    JSONExtract(properties_text, '$ai_clustering_parents', concat('Array(Tuple(id String, level Int64, ',
+        'title String, description String, labeler String, clusters Array(Int64)))')) AS parents
 FROM (
     SELECT {properties} AS properties_text
     FROM {{events:Identifier}}
@@ -68,6 +71,7 @@ class _StoredRun:
     version: int
     topics: dict[int, str]
     labels: dict[int, dict[str, Any]]
+    parents: list[EarlierParent]
 
 
 def fetch_earlier_runs(
@@ -92,7 +96,8 @@ def fetch_earlier_runs(
         Only runs whose window ended before the end of this one count.
     run_label : str
     dimensions : int
-        Length of the vectors; runs on vectors of another length, or of another model, do not count.
+        Length of the vectors; runs on vectors of another length, or of another model, do not count. 0 stands
+        for any length and any model.
     model : str
         The model of the vectors as their table names it; empty if it does not.
     limit : int
@@ -119,24 +124,29 @@ def _find_runs(
         _RUNS, run_label=run_label, before=window.end, since=since, dimensions=dimensions, model=model
     )
     events = _fetch_events(session, {row["run_id"] for row in rows}, since, window.end)
-    found = [
-        _StoredRun(
-            row["run_id"],
-            Window(row["window_start"], row["window_end"]),
-            row["version"],
-            {cluster: topic for cluster, topic in row["topics"] if cluster != NOISE_CLUSTER_ID},
-            events[row["run_id"]][1],
+    found = []
+    for row in rows:
+        event = events.get(row["run_id"])
+        if event is None or event["version"] != row["version"]:
+            continue
+        topics = {cluster: topic for cluster, topic in row["topics"] if cluster != NOISE_CLUSTER_ID}
+        found.append(
+            _StoredRun(
+                row["run_id"],
+                Window(row["window_start"], row["window_end"]),
+                row["version"],
+                topics,
+                _tabulate_labels(event["labels"]),
+                _list_parents(event["parents"], topics),
+            )
         )
-        for row in rows
-        if row["run_id"] in events and events[row["run_id"]][0] == row["version"]
-    ]
     return sorted(found, key=lambda run: (run.window.end, run.run_id), reverse=True)
 
 
 def _fetch_events(
     session: TeamSession, run_ids: Iterable[str], since: datetime, before: datetime
-) -> dict[str, tuple[int, dict[int, dict[str, Any]]]]:
-    """Return, by run, the version that its event names, and the labels of its clusters."""
+) -> dict[str, dict[str, Any]]:
+    """Return, by run, what its event says: a version, and the labels of clusters and of their groups."""
     columns = session.events
     statement = _EVENTS.format(
         properties=columns.write_text("properties"),
@@ -148,7 +158,7 @@ def _fetch_events(
     )
     uuids = sorted(str(identify_event(session.team_id, run_id)) for run_id in run_ids)
     return {
-        row["run_id"]: (row["version"], _tabulate_labels(row["labels"]))
+        row["run_id"]: row
         for batch in split_for_parameters(uuids, str)
         for row in session.query(statement, event=EVENT_NAME, since=since, before=before, uuids=batch)
     }
@@ -160,6 +170,21 @@ def _tabulate_labels(labels: Iterable[dict[str, Any]]) -> dict[int, dict[str, An
         label["cluster_id"]: {name: value for name, value in label.items() if name != "cluster_id"}
         for label in labels
     }
+
+
+def _list_parents(parents: Iterable[Any], topics: Mapping[int, str]) -> list[EarlierParent]:
+    """Return the groups of a run that an event lists, with the topics of their clusters."""
+    return [
+        EarlierParent(
+            parent["id"],
+            parent["level"],
+            tuple(topics[cluster] for cluster in parent["clusters"] if cluster in topics),
+            parent["title"],
+            parent["description"],
+            parent["labeler"],
+        )
+        for parent in parents
+    ]
 
 
 def _fetch_run(session: TeamSession, run: _StoredRun, run_label: str, wanted: Collection[int]) -> EarlierRun:
@@ -182,4 +207,5 @@ def _fetch_run(session: TeamSession, run: _StoredRun, run_label: str, wanted: Co
             for row in rows
             if row["cluster_id"] in wanted
         ],
+        run.parents,
     )

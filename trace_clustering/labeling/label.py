@@ -99,11 +99,13 @@ def label_clusters(
         [(parent["level"], parent["cluster_ids"]) for parent in parents],
         seconds=clock.seconds_left(),
     )
-    groups = prepare_groups(parents, shared_terms, terms, assignments.cluster_sizes())
+    groups = prepare_groups(
+        parents, shared_terms, terms, assignments.cluster_sizes(), keep_labels=identities is not None
+    )
     lasting = find_lasting_labels(identities, assignments.cluster_sizes(), terms) if identities else {}
     lasting |= {cluster: FixedLabel(label, "user") for cluster, label in (renamed or {}).items()}
     agent = run_labeling_agent(
-        Clustering(assignments, projection, members, terms, held_out),
+        Clustering(assignments, projection, members, terms, held_out, groups),
         connection,
         fault=fault,
         llm=llm,
@@ -112,12 +114,13 @@ def label_clusters(
         seconds=clock.seconds_left(),
         log=log,
         # An agent that can be asked now replaces the keywords of a time without one.
-        fixed={cluster: kept.label for cluster, kept in lasting.items() if kept.labeler != "keywords"},
+        fixed={cluster: kept.label for cluster, kept in lasting.items() if kept.labeler != "keywords"}
+        | {group.group_id: group.kept for group in groups if group.kept and group.kept_labeler == "agent"},
     )
     labels = generate_cluster_labels(
         assignments, members, terms, agent, llm.explain_absence(), lasting=lasting
     )
-    labels = replace(labels, parents=label_groups(groups, labels, {}))
+    labels = replace(labels, parents=label_groups(groups, labels, agent.labels if agent else {}))
     return LabelingResult(labels, agent.reused if agent else 0)
 
 
