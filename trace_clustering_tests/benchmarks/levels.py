@@ -28,8 +28,8 @@ class LevelsLine:
 
     `kept` is the share of the traces in the samples of two nights in a row, and in a cluster both times,
     whose group has the same id; `kept_over_weeks` the share of the intents whose group has the same id in the
-    first and in the last window, which share no trace. `inside` is the share of what sets centroids apart that is
-    left inside groups: the less, the tighter they are.
+    first and in the last window, which share no trace. `inside` is the share of what sets centroids apart
+    that is left inside groups: the less, the tighter they are.
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = (
