@@ -46,6 +46,7 @@ class ClusterData:
     `max_traces_per_cluster`. `centroid` is the mean of the members in the clustering space, of length r, and
     empty for noise; `centroid_x` and `centroid_y` are their mean on the map. `label_accuracy` is the share of
     held-out members that a model assigned to the cluster by its label, None if labels were not verified.
+    `weight` is the number of traces for which its members stand, more than `size` if duplicates were folded.
     `stability` says how likely another run finds the members together, from 0 to 1, None if unknown.
     `topic_id` is the identity that the cluster keeps from run to run, `continuity` says where it comes from,
     `change` how its share of the traffic changes, and `metrics` what its traces cost and how they fare, over
@@ -64,6 +65,7 @@ class ClusterData:
     labeler: str
     label_accuracy: float | None
     stability: float | None
+    weight: int
     topic_id: str | None
     continuity: dict[str, Any] | None
     change: dict[str, Any] | None
@@ -186,6 +188,7 @@ def build_cluster_event(
                 labeler=labels.labelers[label],
                 label_accuracy=None if np.isnan(accuracy) else round(float(accuracy), 4),
                 stability=assignments.stability(cluster_id),
+                weight=int(assignments.weights[members].sum()),
                 **_describe_topic(cluster_id, topics.identities),
                 **_describe_figures(cluster_id, topics.metrics),
             )
