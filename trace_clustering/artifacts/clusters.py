@@ -122,12 +122,20 @@ class ClusterLabels(Artifact):
         Number of members of each cluster.
     titles, descriptions : array of str, shape (m,)
     labelers : array of str, shape (m,)
-        Maker of each label: `agent`, `keywords` or `fallback`.
+        Maker of each label: `agent`, `keywords`, `fallback` or `user`.
     accuracies : float32 array, shape (m,)
         Share of held-out members that a model assigned to their own cluster by its label; NaN if labels were
         not verified.
     labeling : dict
-        How the labels were made: model, how the agent ended, requests, tokens, cost in US dollars.
+        How the labels were made: model, how the agent ended, requests, tokens, cost in US dollars, and how
+        many labels of earlier runs were kept.
+    label_from_runs : list of str, length m
+        The earlier run that made each label; empty text if this one did. Empty in files of earlier versions.
+    label_terms : list of list of str, length m
+        The terms that set each cluster apart when its label was made. Empty in files of earlier versions.
+    parents : list of dict
+        The groups of clusters, the narrower level first: `id`, `level`, `title`, `description`, `labeler`,
+        `clusters` (ids) and `traces` (their number).
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64")
@@ -137,6 +145,9 @@ class ClusterLabels(Artifact):
     labelers: StringArray = column("labeler", "object")
     accuracies: FloatArray = column("accuracy", "float32", fill=np.nan)
     labeling: dict[str, Any] = entry({})
+    label_from_runs: list[str] = entry([])
+    label_terms: list[list[str]] = entry([])
+    parents: list[dict[str, Any]] = entry([])
 
     @property
     def n_clusters(self) -> int:

@@ -27,8 +27,14 @@ class ClusterIdentities(Artifact):
         Number of traces that both clusters hold.
     earlier_titles, earlier_descriptions, earlier_labelers : array of str, shape (k,)
         The label of the cluster that it continues; empty for a new topic.
+    earlier_label_from_runs : list of str, length k
+        The run that made this label; empty for a new topic.
+    earlier_label_terms : list of list of str, length k
+        The terms that set the cluster apart when the label was made.
     gone : list of dict
         The topics that no cluster continues, with the fields of `GoneTopic`.
+    parents : list of dict
+        The groups of clusters on two levels, with the fields of `Parent`; empty for few clusters.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64")
@@ -40,7 +46,10 @@ class ClusterIdentities(Artifact):
     earlier_titles: StringArray = column("earlier_title", "object")
     earlier_descriptions: StringArray = column("earlier_description", "object")
     earlier_labelers: StringArray = column("earlier_labeler", "object")
+    earlier_label_from_runs: list[str] = entry([])
+    earlier_label_terms: list[list[str]] = entry([])
     gone: list[dict[str, Any]] = entry([])
+    parents: list[dict[str, Any]] = entry([])
 
     def __len__(self) -> int:
         return len(self.cluster_ids)

@@ -29,6 +29,8 @@ class TraceArtifact(Artifact):
         The batch run that made the embedded document; empty if unknown.
     weights : int64 array, shape (n,)
         Number of traces of the same kind for which each stands; 1 unless duplicates were folded.
+    embedding_model : str
+        The model of all embeddings, as their table names it; empty if it does not.
     coverage : dict
         How many traces there were at each stage before this sample, and how many were left out for each
         reason.
@@ -39,6 +41,7 @@ class TraceArtifact(Artifact):
     trace_times: TimeArray = column("trace_time", "datetime64[us]", fill=np.datetime64("NaT"))
     batch_run_ids: StringArray = column("batch_run_id", "object")
     weights: IntArray = column("weight", "int64", fill=1)
+    embedding_model: str = entry("")
     coverage: dict[str, int] = entry({})
 
     def __len__(self) -> int:
@@ -46,7 +49,8 @@ class TraceArtifact(Artifact):
 
     def identity(self) -> dict[str, Any]:
         """Return the fields that an artifact made from this one takes over."""
-        names = ("trace_ids", "timestamps", "trace_times", "batch_run_ids", "weights", "coverage")
+        columns = ("trace_ids", "timestamps", "trace_times", "batch_run_ids", "weights")
+        names = (*columns, "embedding_model", "coverage")
         return {name: getattr(self, name) for name in names}
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+from collections import Counter
 from typing import Any
 
 import dagster as dg
@@ -14,12 +15,13 @@ from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.clock import StepClock
 from trace_clustering.topics.history import EarlierCluster, EarlierRun
 from trace_clustering.topics.identity import CurrentCluster, Identities, find_identities
+from trace_clustering.topics.parents import Parent, find_parents
 
 
 @clustering_asset(
     makes=ClusterIdentities,
     kinds={"python", "clickhouse"},
-    code_version="1",
+    code_version="2",
     retry_policy=THREE_ATTEMPTS,
 )
 def cluster_identities(
@@ -32,13 +34,17 @@ def cluster_identities(
     provenance = cluster_assignments.provenance
     clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
-        earlier = fetch_earlier_runs(session, provenance.window, provenance.run_label)
-    found = find_identities(
-        _list_clusters(cluster_assignments),
-        cluster_assignments.trace_ids,
-        earlier,
-        scope=f"{provenance.team_id}:{provenance.run_id}",
-    )
+        earlier = fetch_earlier_runs(
+            session,
+            provenance.window,
+            provenance.run_label,
+            dimensions=cluster_assignments.embedding_centroids.shape[1],
+            model=cluster_assignments.embedding_model,
+        )
+    scope = f"{provenance.team_id}:{provenance.run_id}"
+    clusters = _list_clusters(cluster_assignments)
+    found = find_identities(clusters, cluster_assignments.trace_ids, earlier, scope=scope)
+    parents = find_parents(clusters, found.continuities, earlier, scope=scope)
     relations = [continuity.relation for continuity in found.continuities]
     counts = {relation: relations.count(relation) for relation in sorted(set(relations))}
     context.log.info(
@@ -48,11 +54,13 @@ def cluster_identities(
         value=ClusterIdentities(
             provenance=provenance.with_settings(settings.of_stage("cluster_identities")),
             **_tabulate(found, earlier),
+            parents=[dataclasses.asdict(parent) for parent in parents],
         ),
         metadata={
             "clusters": len(relations),
             "relations": counts,
             "gone": len(found.gone),
+            "parents": _count_parents(parents),
             "earlier_runs": [run.run_id for run in earlier],
         },
     )
@@ -63,6 +71,12 @@ def _list_clusters(assignments: ClusterAssignments) -> list[CurrentCluster]:
         CurrentCluster(cluster, assignments.trace_ids[assignments.cluster_ids == cluster], centroid)
         for cluster, centroid in enumerate(assignments.embedding_centroids)
     ]
+
+
+def _count_parents(parents: list[Parent]) -> dict[str, int]:
+    """Return the number of groups on each level, and how many of them continue earlier ones."""
+    counts = Counter(f"level_{parent.level}" for parent in parents)
+    return {**counts, "continued": sum(parent.relation == "continued" for parent in parents)}
 
 
 def _tabulate(found: Identities, earlier: list[EarlierRun]) -> dict[str, Any]:
@@ -81,5 +95,9 @@ def _tabulate(found: Identities, earlier: list[EarlierRun]) -> dict[str, Any]:
         "earlier_titles": np.array([old.title for old in olds], dtype=object),
         "earlier_descriptions": np.array([old.description for old in olds], dtype=object),
         "earlier_labelers": np.array([old.labeler for old in olds], dtype=object),
+        "earlier_label_from_runs": [
+            old.label_from_run or row.earlier_run_id for old, row in zip(olds, rows, strict=True)
+        ],
+        "earlier_label_terms": [list(old.label_terms) for old in olds],
         "gone": [dataclasses.asdict(topic) for topic in found.gone],
     }

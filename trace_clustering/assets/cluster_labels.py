@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import dagster as dg
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabels, Projection2D
@@ -19,23 +21,24 @@ from trace_clustering.reports.labels_table import tabulate_labels
 @clustering_asset(
     makes=ClusterLabels,
     kinds={"python", "clickhouse", "openai"},
-    code_version="5",
+    code_version="6",
     retry_policy=TWO_ATTEMPTS,
     checks=[titles_distinct, clusters_named],
 )
 def cluster_labels(
     context: dg.AssetExecutionContext,
-    settings: ClusteringSettings,  # noqa: ARG001 - its run_label says which artifacts are read
+    settings: ClusteringSettings,
     clickhouse: ClickHouse,
     llm: LLM,
     io_manager: dg.ResourceParam[ArtifactIOManager],
     cluster_assignments: ClusterAssignments,
     projection_2d: Projection2D,
-    cluster_identities: ClusterIdentities,  # noqa: ARG001
+    cluster_identities: ClusterIdentities,
 ) -> dg.MaterializeResult[ClusterLabels]:
     """A title and a description for each cluster, by a language model that compares the clusters.
 
-    Without a model, a title is the words that set the cluster apart from the others.
+    Without a model, a title is the words that set the cluster apart from the others; what goes on keeps its
+    label.
     """
     provenance = projection_2d.provenance
     llm = llm.resolve(load_llm_of_team(provenance.team_id))
@@ -48,6 +51,7 @@ def cluster_labels(
         cluster_assignments,
         projection_2d,
         summaries,
+        parents=cluster_identities.parents,
         llm=llm,
         base=io_manager.base,
         attempt=Attempt(
@@ -55,12 +59,13 @@ def cluster_labels(
         ),
         clock=clock,
         log=context.log,
+        identities=cluster_identities if settings.keep_labels else None,
     )
-    labels = result.labels
+    labels = replace(result.labels, provenance=provenance.with_settings(settings.of_stage("cluster_labels")))
     labelers = {name: list(labels.labelers).count(name) for name in sorted(set(labels.labelers))}
     context.log.info(
         f"{len(labels.cluster_ids)} clusters are labelled by {', '.join(labelers)} from {len(summaries)} "
-        f"summaries; {labels.labeling['ended']}"
+        f"summaries, {labels.labeling['kept']} of them kept from earlier runs; {labels.labeling['ended']}"
     )
     return dg.MaterializeResult(
         value=labels,
@@ -69,6 +74,7 @@ def cluster_labels(
             "labels": tabulate_labels(labels, cluster_assignments),
             "summaries": len(summaries),
             "labelers": labelers,
+            "parents": [parent["title"] for parent in labels.parents],
             "labeling": labels.labeling,
             "labels_reused": result.labels_reused,
         },

@@ -87,6 +87,7 @@ def embeddings(
             embeddings=found.embeddings,
             weights=found.weights,
             traces_in_window=found.traces_in_window,
+            embedding_model=found.model,
             coverage=_measure_coverage(found),
         ),
         metadata={**metadata, "dimensions": found.embeddings.shape[1]},

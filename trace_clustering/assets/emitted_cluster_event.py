@@ -12,6 +12,7 @@ from trace_clustering.assets.checks import event_reads_back
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event, is_emitted
 from trace_clustering.clickhouse.json_columns import hold_same_values
 from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.run_clusters import delete_older_versions
 from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
 from trace_clustering.posthog.cluster_event import ClusterEvent, Topics, build_cluster_event
@@ -48,7 +49,7 @@ def replace_former_event(
 @clustering_asset(
     makes=EventReceipt,
     kinds={"clickhouse"},
-    code_version="6",
+    code_version="7",
     retry_policy=THREE_ATTEMPTS,
     checks=[event_reads_back],
     on_shortage=replace_former_event,
@@ -91,6 +92,8 @@ def _emit(
         require_live_run(context.instance, context.run.run_id)
         outcome = emit_cluster_events(session, event, notes.append)
         stored = fetch_cluster_event(session, provenance.run_id)
+        if reason := delete_older_versions(session, provenance.run_id, event.version):
+            notes.append(f"Older versions of the clusters of {provenance.run_id} stay: {reason}")
     for text in notes:
         context.log.warning(text)
     payload_bytes = len(event.json_text.encode())

@@ -8,10 +8,11 @@ from trace_clustering.cli.explore import explore
 from trace_clustering.cli.group import Commands
 from trace_clustering.cli.load import load
 from trace_clustering.cli.show import show
+from trace_clustering.cli.topics import topics
 from trace_clustering.environment import load_env_file
 
 
-@click.group(cls=Commands, commands=[demo, explore, load, show, create_tables])
+@click.group(cls=Commands, commands=[demo, explore, load, show, topics, create_tables])
 @click.version_option(package_name="trace-clustering")
 def main() -> None:
     """Clusters of a team's LLM traces: load traces, try the demo, look at results.

@@ -1,7 +1,7 @@
 """The embedded documents that stand for traces: which rows count, and how their columns are read."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from trace_clustering import constants
 from trace_clustering.clickhouse.columns import TableColumns
@@ -50,7 +50,7 @@ WITH selected AS (
         tuple(inserted, moment, rendered, model, document, metadata_batch) AS row_key,
         {content} AS document_text,
         embedding,
-        length(embedding) AS dimensions
+        length(embedding) AS dimensions{further}
     FROM {{embeddings:Identifier}}
     WHERE team_id = {{team_id:Int64}}
         AND {timestamp} >= {{window_start:DateTime64(3, 'UTC')}}
@@ -64,12 +64,26 @@ WITH selected AS (
         AND ({{job_id:String}} = '' OR metadata_job = {{job_id:String}}
              OR ends_with_job AND last_part = {{job_id:String}}
              OR endsWith(rendered, concat('_', {{job_id:String}})))
+        AND {condition}
 )
 """
 
 
-def write_selected_documents(columns: TableColumns) -> str:
-    """Return the SQL that names the selected rows `selected`, with the columns as this table needs them."""
+# Rows whose vectors can be compared.
+IS_USABLE: Final = "dimensions = {dimensions:UInt64} AND model = {model:String}"
+
+
+def write_selected_documents(columns: TableColumns, *, further: str = "", condition: str = "1") -> str:
+    """Return the SQL that names the selected rows `selected`, with the columns as this table needs them.
+
+    Parameters
+    ----------
+    columns : TableColumns
+    further : str
+        More columns, each after a comma. They are computed where the rows are, on each node of a cluster.
+    condition : str
+        A further condition on the rows.
+    """
     has_model, has_metadata = columns.has("model_name"), columns.has("metadata")
     metadata = columns.write_json("metadata") if has_metadata else "''"
     return _SELECTED_DOCUMENTS.format(
@@ -86,6 +100,8 @@ def write_selected_documents(columns: TableColumns) -> str:
         document_type=columns.write_comparable("document_type"),
         rendering=columns.write_comparable("rendering"),
         model_name=columns.write_comparable("model_name") if has_model else "''",
+        further=further,
+        condition=condition,
     )
 
 

@@ -15,6 +15,7 @@ from trace_clustering.clickhouse.automation import (
     count_automation,
 )
 from trace_clustering.clickhouse.documents import (
+    IS_USABLE,
     DocumentSelection,
     build_selection,
     write_selected_documents,
@@ -63,6 +64,8 @@ class TraceEmbeddings:
         Ids of a few traces without a vector, or with an unusable one; cut and safe to print.
     same_session, folded : int
         Number of matching traces for which another of their session stands, and another of their kind.
+    model : str
+        The model of the embeddings, as the table names it; empty if it does not.
     not_sampled : int
         Number of those that are left, beyond the size of the sample.
     automation : AutomationCounts
@@ -82,6 +85,7 @@ class TraceEmbeddings:
     same_session: int = 0
     folded: int = 0
     not_sampled: int = 0
+    model: str = ""
     automation: AutomationCounts = NO_AUTOMATION
 
     @property
@@ -121,7 +125,6 @@ FROM selected
 INNER JOIN sample USING (trace_id)
 WHERE row_key = sample.newest AND {usable}
 """
-_IS_USABLE = "dimensions = {dimensions:UInt64} AND model = {model:String}"
 
 _ROWS_PER_CHECK = 4096
 
@@ -163,14 +166,14 @@ def fetch_trace_embeddings_for_clustering(
     usable = find_usable_vectors(session, selected, selection)
     parameters = {**selection, "model": usable.model, "dimensions": usable.dimensions}
     filtered = build_trace_condition(filters, window, columns=session.events)
-    condition = TraceCondition(_IS_USABLE).join(filtered)
+    condition = TraceCondition(IS_USABLE).join(filtered)
     rules, left_out = rules or SampleRules(), NO_AUTOMATION
     if rules.automation == "leave_out":
         left_out = count_automation(session, window, selected, condition, **parameters)
     if left_out.found or rules.automation == "only":
         condition = condition.join(build_automation_condition(rules.automation, window, session.events))
     sample = write_sample(session, window, rules, condition)
-    vectors = _VECTORS.format(usable=_IS_USABLE, vector=columns.write_vector("embedding"))
+    vectors = _VECTORS.format(usable=IS_USABLE, vector=columns.write_vector("embedding"))
     blocks = session.stream(
         selected + sample.sql + vectors,
         as_bytes=["vector"],
@@ -211,6 +214,7 @@ def _collect_blocks(
         same_session=matching - voices,
         folded=voices - kinds,
         not_sampled=kinds - n,
+        model=usable.model,
     )
     length_bytes = (usable.dimensions.bit_length() + 6) // 7  # 7 bits to a byte
     for block in chain([first] if first else [], blocks):

@@ -14,7 +14,12 @@ from trace_clustering.clickhouse.deadline import call_within
 from trace_clustering.clickhouse.engine import name_lock_file, use_engine
 from trace_clustering.clickhouse.faults import explain_errors
 from trace_clustering.clickhouse.identifiers import check_identifier, is_identifier
-from trace_clustering.clickhouse.schema import CREATE_DOCUMENT_EMBEDDINGS, CREATE_EVENTS
+from trace_clustering.clickhouse.schema import (
+    CREATE_ASSIGNMENTS,
+    CREATE_CENTROIDS,
+    CREATE_DOCUMENT_EMBEDDINGS,
+    CREATE_EVENTS,
+)
 from trace_clustering.clickhouse.session import Tables, TeamSession
 from trace_clustering.environment import read_clickhouse_dsn
 from trace_clustering.errors import ClickHouseFolderLockedError, ClickHouseSetupError, InvalidSettingsError
@@ -39,9 +44,21 @@ class ClickHouse(LaunchpadResource):
         default="",
         secret=True,
     )
-    database: str = Field(default="", description="Database of both tables; empty: that of the address.")
+    database: str = Field(default="", description="Database of the tables; empty: that of the address.")
     events_table: str = Field(default="events", description="Table of the events.")
     embeddings_table: str = Field(default="document_embeddings", description="Table of the embeddings.")
+    centroids_table: str = Field(
+        default="trace_cluster_centroids", description="Table of the clusters that runs found."
+    )
+    assignments_table: str = Field(
+        default="trace_cluster_assignments", description="Table of all traces by cluster and run."
+    )
+    retention_days: int = Field(
+        default=90,
+        ge=1,
+        le=36500,
+        description="How long those two tables keep a run's rows; it counts when they are created.",
+    )
     lock_timeout_seconds: float = Field(
         default=300.0, gt=0, description="How long to wait for another process to leave the embedded folder."
     )
@@ -49,7 +66,7 @@ class ClickHouse(LaunchpadResource):
         default=10.0, gt=0, description="How long a server may take to answer."
     )
 
-    @field_validator("database", "events_table", "embeddings_table")
+    @field_validator("database", "events_table", "embeddings_table", "centroids_table", "assignments_table")
     @classmethod
     def _check_identifier(cls, name: str, info: ValidationInfo) -> str:
         return check_identifier(name) if name or info.field_name != "database" else name
@@ -81,7 +98,7 @@ class ClickHouse(LaunchpadResource):
             yield TeamSession(client, address, team_id, self._resolve_tables(client), timeout_seconds)
 
     def create_tables(self) -> list[str]:
-        """Create those of the two tables that do not exist, and return the names of both."""
+        """Create those of the tables that do not exist, and return the names of all."""
         address = self._parse_address()
         with self._open_client(address, 60, self.database) as client:
             self._create_tables(client, address)
@@ -93,7 +110,7 @@ class ClickHouse(LaunchpadResource):
         return self._parse_address().name
 
     def find_database(self) -> str:
-        """Return the name of the database of both tables."""
+        """Return the name of the database of the tables."""
         address = self._parse_address()
         named = "" if address.folder else urlsplit(address.dsn).path.strip("/")
         return self.database or named or "default"
@@ -111,7 +128,11 @@ class ClickHouse(LaunchpadResource):
 
     def _create_tables(self, client: "Client", address: Address) -> None:
         with explain_errors(address):
-            for statement in (CREATE_EVENTS, CREATE_DOCUMENT_EMBEDDINGS):
+            own = [
+                statement.format(retention_days=self.retention_days)
+                for statement in (CREATE_CENTROIDS, CREATE_ASSIGNMENTS)
+            ]
+            for statement in (CREATE_EVENTS, CREATE_DOCUMENT_EMBEDDINGS, *own):
                 client.command(statement, self._resolve_tables(client).to_parameters())
 
     def _resolve_tables(self, client: "Client") -> Tables:
@@ -120,7 +141,9 @@ class ClickHouse(LaunchpadResource):
             raise ClickHouseSetupError(
                 f"The database name {database!r} must be letters, digits and underscores"
             )
-        return Tables(database, self.events_table, self.embeddings_table)
+        return Tables(
+            database, self.events_table, self.embeddings_table, self.centroids_table, self.assignments_table
+        )
 
     @contextmanager
     def open_foreign_client(

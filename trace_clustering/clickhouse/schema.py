@@ -1,6 +1,8 @@
-"""Creates the two tables as PostHog has them on one node: same columns, keys and engines.
+"""Creates the tables: two as PostHog has them on one node, and two of this project's own.
 
-The tables have no time to live, because a backfill of an old window needs its rows.
+PostHog's have the same columns, keys and engines, but no time to live, because a backfill of an old window
+needs its rows. Ours hold what a run found, in as many versions as it was made; the event of the run names the
+version that counts.
 """
 
 CREATE_EVENTS = """
@@ -57,4 +59,50 @@ ENGINE = ReplacingMergeTree(inserted_at)
 PARTITION BY toMonday(timestamp)
 ORDER BY (team_id, toDate(timestamp), product, document_type, model_name, rendering, cityHash64(document_id))
 SETTINGS index_granularity = 512
+"""
+
+# A run's clusters. `members` are the sampled traces of the cluster; cluster -1 is noise, without a centroid.
+CREATE_CENTROIDS = """
+CREATE TABLE IF NOT EXISTS {{centroids:Identifier}} (
+    team_id Int64,
+    run_id String,
+    run_label LowCardinality(String),
+    window_start DateTime64(3, 'UTC'),
+    window_end DateTime64(3, 'UTC'),
+    version Int64,
+    model_name LowCardinality(String),
+    cluster_id Int32,
+    topic_id String,
+    centroid Array(Float32) CODEC(ZSTD(1)),
+    radius Float32,
+    size UInt64,
+    members Array(String) CODEC(ZSTD(1)),
+    inserted_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree(inserted_at)
+PARTITION BY toYYYYMM(inserted_at)
+ORDER BY (team_id, run_label, window_end, run_id, version, cluster_id)
+TTL toDateTime(inserted_at) + INTERVAL {retention_days:d} DAY
+SETTINGS index_granularity = 512
+"""
+
+# Every trace of a run's window, in its cluster or in none (-1). A week is dropped as a whole once it is over.
+CREATE_ASSIGNMENTS = """
+CREATE TABLE IF NOT EXISTS {{assignments:Identifier}} (
+    team_id Int64,
+    run_id String,
+    version Int64,
+    cluster_id Int32,
+    topic_id LowCardinality(String),
+    trace_id String CODEC(ZSTD(1)),
+    timestamp DateTime64(3, 'UTC'),
+    similarity Float32,
+    in_sample UInt8,
+    inserted_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree(inserted_at)
+PARTITION BY toMonday(inserted_at)
+ORDER BY (team_id, run_id, version, cluster_id, trace_id)
+TTL toDateTime(inserted_at) + INTERVAL {retention_days:d} DAY
+SETTINGS ttl_only_drop_parts = 1
 """

@@ -13,27 +13,42 @@ from trace_clustering.processes.clock import StepClock
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
+# Without the first two, one thread reads the vectors of a window, because they are few rows to the engine.
+# With the others, a Distributed table answers when the rows are on its nodes; old servers know the last name.
+_INSERT_SELECTED = {
+    "merge_tree_min_rows_for_concurrent_read": 1,
+    "merge_tree_min_bytes_for_concurrent_read": 1,
+    "distributed_foreground_insert": 1,
+    "insert_distributed_sync": 1,
+}
+
+TableName = Literal["events", "embeddings", "centroids", "assignments"]
+VersionedTable = Literal["centroids", "assignments"]
+
 # A column of type JSON would otherwise take text that looks like a time for a time, and write it differently.
 _KEEP_TIMES_AS_TEXT = {"input_format_try_infer_dates": 0, "input_format_try_infer_datetimes": 0}
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Names of the database and its two tables, checked to be identifiers."""
+    """Names of the database and its tables, checked to be identifiers."""
 
     database: str
     events: str
     embeddings: str
+    centroids: str
+    assignments: str
 
     def to_parameters(self) -> dict[str, str]:
         """Return the parameters that statements use for the names of the tables."""
-        return {"events": self.events, "embeddings": self.embeddings}
+        names = ("events", "embeddings", "centroids", "assignments")
+        return {name: getattr(self, name) for name in names}
 
 
 class TeamSession(BoundedSession):
     """Queries and inserts that can only touch the rows of one team.
 
-    The team is a bound parameter of every statement. The engine also filters both tables by it, so a
+    The team is a bound parameter of every statement. The engine also filters all tables by it, so a
     statement that forgets the team still reads no row of another team.
 
     Attributes
@@ -42,7 +57,8 @@ class TeamSession(BoundedSession):
 
     Notes
     -----
-    In every statement `{team_id:Int64}`, `{events:Identifier}` and `{embeddings:Identifier}` are bound.
+    In every statement `{team_id:Int64}` and the names of the tables are bound: `{events:Identifier}`,
+    `{embeddings:Identifier}`, `{centroids:Identifier}` and `{assignments:Identifier}`.
     """
 
     def __init__(
@@ -73,9 +89,11 @@ class TeamSession(BoundedSession):
         """Delete the team's rows of `document_embeddings` that satisfy a condition."""
         self._delete("embeddings", condition, parameters)
 
-    def insert(
-        self, table: Literal["events", "embeddings"], rows: Sequence[Sequence[Any]], columns: Sequence[str]
-    ) -> None:
+    def delete_versions(self, table: VersionedTable, condition: str, **parameters: Any) -> None:  # noqa: ANN401
+        """Delete the team's rows of a table of this project that satisfy a condition."""
+        self._delete(table, condition, parameters)
+
+    def insert(self, table: TableName, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> None:
         """Insert rows into one of the tables; the team's id is added to each.
 
         If the answer is lost on the way, the client library sends the rows a second time: the caller must
@@ -97,6 +115,36 @@ class TeamSession(BoundedSession):
             },
         )
 
+    def insert_selected(
+        self,
+        table: VersionedTable,
+        columns: Sequence[str],
+        statement: str,
+        *,
+        in_utc: bool = False,
+        **parameters: Any,  # noqa: ANN401
+    ) -> None:
+        """Insert what a statement selects into a table of this project, without a row leaving ClickHouse.
+
+        Parameters
+        ----------
+        table, columns
+            Where the rows go.
+        statement : str
+            Selects one value per column; the team's id is one of them.
+        in_utc : bool
+            As in `query`.
+        """
+        head = f"INSERT INTO {{{table}:Identifier}} ({', '.join(columns)}) "
+
+        def call(settings: dict[str, Any]) -> None:
+            bound = head + self._bind_owner(statement, settings)
+            self._client.command(bound, {**parameters, **self._bound}, settings=settings)
+
+        known = self._client.server_settings
+        reading = {name: value for name, value in _INSERT_SELECTED.items() if name in known}
+        self._call(call, {**self._build_settings(in_utc=in_utc), **reading})
+
     @cached_property
     def events(self) -> TableColumns:
         """The columns of `events`."""
@@ -107,12 +155,22 @@ class TeamSession(BoundedSession):
         """The columns of `document_embeddings`."""
         return self._read_columns("embeddings")
 
-    def can_delete(self) -> bool:
-        """Return whether rows of `events` can be deleted; a Distributed table cannot delete."""
+    @cached_property
+    def centroids(self) -> TableColumns:
+        """The columns of the table of centroids."""
+        return self._read_columns("centroids")
+
+    @cached_property
+    def assignments(self) -> TableColumns:
+        """The columns of the table of assignments."""
+        return self._read_columns("assignments")
+
+    def can_delete(self, table: TableName = "events") -> bool:
+        """Return whether rows of a table can be deleted; a Distributed table cannot delete."""
         rows = self.query(
             "SELECT engine FROM system.tables WHERE database = {database:String} AND name = {name:String}",
             database=self._tables.database,
-            name=self._tables.events,
+            name=getattr(self._tables, table),
         )
         return bool(rows) and rows[0]["engine"].endswith("MergeTree")
 

@@ -1,5 +1,6 @@
 """The demo: an exploration of the traces of a made-up product, which come with the package."""
 
+from datetime import date
 from importlib.resources import as_file, files
 
 from trace_clustering.clickhouse.address import parse_dsn
@@ -15,12 +16,12 @@ from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.explore.run import Exploration, Request
 
 DEMO_TEAM_ID = 112495
-DEMO_DAY = "2025-01-22"
+DEMO_DAYS = (date(2025, 1, 8), date(2025, 1, 15), date(2025, 1, 22))
 DEMO_MODEL = "all-MiniLM-L6-v2-384"
 
 
 def run_demo(team_id: int | None = None, *, agent: bool = False) -> None:
-    """Load the demo traces, materialize the assets for one team and day, and print the clusters.
+    """Load the demo traces, cluster three weeks of them for one team, and print the clusters of the last.
 
     A language model writes the titles only if `agent` is true: a key in the environment alone must not cost
     money. Ctrl-C ends the process at once.
@@ -40,7 +41,8 @@ def run_demo(team_id: int | None = None, *, agent: bool = False) -> None:
     _require_settings(team_id)
     with as_file(files("trace_clustering.demo") / "traces.parquet") as path:
         labeler = "agent" if agent else "keywords"
-        Exploration(Request([path], team_id, labeler=labeler, model_name=DEMO_MODEL)).run()
+        request = Request([path], team_id, labeler=labeler, model_name=DEMO_MODEL, last_days=DEMO_DAYS)
+        Exploration(request).run()
 
 
 def _require_settings(team_id: int) -> None:
@@ -55,8 +57,8 @@ def _require_settings(team_id: int) -> None:
             f"{CLICKHOUSE_DSN} is the address of a server, and the demo writes made-up traces; "
             "unset it for the demo"
         )
-    if str(read_first_day()) > DEMO_DAY:
+    if read_first_day() > DEMO_DAYS[-1]:
         raise InvalidSettingsError(
-            f"The demo's traces are of {DEMO_DAY}, and {FIRST_DAY} is {read_first_day()}; "
+            f"The demo's traces are of {DEMO_DAYS[-1]}, and {FIRST_DAY} is {read_first_day()}; "
             "unset it for the demo"
         )

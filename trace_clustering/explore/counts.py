@@ -35,7 +35,9 @@ def build_counts_table(
         if count and reason != AUTOMATION:
             _add(table, count, f"of them left out: {reason}")
     drawn = len(sample.traces)
-    _add(table, drawn, f"of {sample.eligible:,} sampled" if drawn < sample.eligible else "of them taken, all")
+    window = f" in the window that ends with {sample.day}" if sample.is_one_of_several else ""
+    of_how_many = f"of {sample.eligible:,}{window} sampled"
+    _add(table, drawn, of_how_many if drawn < sample.eligible else f"of them{window} taken, all")
     if clustering is not None:
         clusters = clustering.properties["$ai_clusters"]
         noise = sum(cluster["size"] for cluster in clusters if cluster["cluster_id"] == NOISE_CLUSTER_ID)

@@ -48,19 +48,18 @@ def check_settings() -> None:
 
 
 class DagsterRun:
-    """One run in this process; creating it loads the definitions.
+    """Runs in this process, one after the other; creating it loads the definitions.
 
     Parameters
     ----------
     instance : dagster.DagsterInstance
-        Closed after the run.
     progress : Progress
     """
 
     def __init__(self, instance: "dg.DagsterInstance", progress: Progress) -> None:
         self._instance = instance
         self._job = _build_job(progress)
-        self._run_id = str(uuid.uuid4())
+        self._run_id = ""
 
     def materialize(self, partition: str, config: Mapping[str, Any]) -> None:
         """Materialize the clustering assets of a partition, with the configuration of some resources.
@@ -72,18 +71,18 @@ class DagsterRun:
         """
         from trace_clustering.orchestration.jobs import CLUSTERING_ASSETS
 
-        with self._instance:
-            result = self._job.execute_in_process(
-                instance=self._instance,
-                run_id=self._run_id,
-                partition_key=partition,
-                asset_selection=CLUSTERING_ASSETS,
-                run_config={
-                    "loggers": {"progress": {"config": {}}},
-                    "resources": {name: {"config": fields} for name, fields in config.items()},
-                },
-                raise_on_error=False,
-            )
+        self._run_id = str(uuid.uuid4())
+        result = self._job.execute_in_process(
+            instance=self._instance,
+            run_id=self._run_id,
+            partition_key=partition,
+            asset_selection=CLUSTERING_ASSETS,
+            run_config={
+                "loggers": {"progress": {"config": {}}},
+                "resources": {name: {"config": fields} for name, fields in config.items()},
+            },
+            raise_on_error=False,
+        )
         if not result.success:
             failed = [event.step_key for event in result.all_events if event.is_step_failure]
             raise ExplorationFailedError(f"The run failed in {', '.join(map(str, failed))}; its log is above")

@@ -29,6 +29,7 @@ class Progress:
         width = None if file.isatty() else _WIDTH_OF_A_FILE
         self._console = Console(file=file, highlight=False, width=width)
         self._status: Status | None = None
+        self._brief = ""
         self._lock = threading.RLock()
 
     @contextmanager
@@ -42,6 +43,16 @@ class Progress:
         finally:
             with self._lock:
                 self._status.stop()
+
+    @contextmanager
+    def doing_briefly(self, text: str) -> Iterator[None]:
+        """Show inside the block what is being done; of Dagster's log, print warnings and errors only."""
+        self._brief = text
+        try:
+            with self.doing(text):
+                yield
+        finally:
+            self._brief = ""
 
     def track(self, items: Iterable[T], total: int, description: str) -> Iterator[T]:
         """Yield the items, and show how many of them are done."""
@@ -83,6 +94,9 @@ class Progress:
         event = meta.get("dagster_event")
         if record.levelno >= logging.WARNING:
             self.say(record.getMessage(), "red")
+        elif self._brief:
+            if event is not None and event.event_type_value == "STEP_START" and self._status is not None:
+                self._status.update(f"{self._brief}: {event.step_key}")
         elif event is None and record.levelno >= logging.INFO:
             self.say(f"  {meta.get('orig_message', record.getMessage())}")
         elif event is not None and event.event_type_value == "STEP_START" and self._status is not None:

@@ -1,11 +1,12 @@
 """Explores files: their traces are read, summarized, embedded and clustered, and the groups shown."""
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trace_clustering.constants import DEFAULT_LOOKBACK_DAYS, DEFAULT_MAX_SAMPLES, MIN_TRACES_FOR_CLUSTERING
 from trace_clustering.documents.summary_options import SummaryOptions
@@ -18,6 +19,7 @@ from trace_clustering.explore.selection import Choice, Sample, Selection
 
 if TYPE_CHECKING:
     from trace_clustering.documents.llm_summaries import Summarizer
+    from trace_clustering.ingestion.ingest import IngestedTrace
     from trace_clustering.sources.read_report import ReadReport
 
 
@@ -41,6 +43,9 @@ class Request:
         Whether everything in the home belongs to this exploration.
     unset : sequence of str
         Variables that do not count here, and must not count for the commands that are shown.
+    last_days : sequence of date
+        Last days of windows of the default length, which are clustered one after the other. Empty: one window
+        holds everything.
     """
 
     paths: Sequence[Path]
@@ -52,6 +57,7 @@ class Request:
     summaries: SummaryOptions = field(default_factory=SummaryOptions)
     is_alone: bool = False
     unset: Sequence[str] = ()
+    last_days: Sequence[date] = ()
 
 
 class Exploration:
@@ -78,15 +84,20 @@ class Exploration:
                 # What is wrong with it is told before anything is stored.
                 instance = open_instance()
                 check_settings()
-            read, selection, sample = self._ingest()
+            read, selection, samples = self._ingest()
+            sample = samples[-1]
             if len(sample.traces) < MIN_TRACES_FOR_CLUSTERING:
                 self._tell_shortage(read, selection, sample)
                 return
-            self._make_vectors(selection, sample)
-            open_partitions(sample.day)
-            with self._progress.doing("Loading the assets"):
-                run = self._run = DagsterRun(instance, self._progress)
-            self._materialize_assets(run, sample)
+            self._make_vectors(selection, [trace for each in samples for trace in each.traces])
+            for each in samples:
+                open_partitions(each.day)
+            with instance:
+                with self._progress.doing("Loading the assets"):
+                    run = self._run = DagsterRun(instance, self._progress)
+                for earlier in samples[:-1]:
+                    self._materialize_earlier(run, earlier)
+                self._materialize_assets(run, sample)
             self._tell_clusters(read, selection, sample)
 
     def _leave(self) -> None:
@@ -118,7 +129,7 @@ class Exploration:
 
             require_usable_storage(read_storage_base())
 
-    def _ingest(self) -> "tuple[ReadReport, Selection, Sample]":
+    def _ingest(self) -> "tuple[ReadReport, Selection, list[Sample]]":
         from trace_clustering.clickhouse.resource import ClickHouse
         from trace_clustering.documents.redaction import redact_trace
         from trace_clustering.explore.place import find_time_of_files
@@ -136,16 +147,20 @@ class Exploration:
             redacted = (redact_trace(trace, kinds) for trace in found) if kinds else found
             traces = selection.watch(redacted)
             stored = ingest_traces(ClickHouse(), request.team_id, traces, find_time_of_files(request.paths))
-        sample = selection.choose(stored.traces)
+        samples = (
+            selection.choose_windows(stored.traces, request.last_days)
+            if request.last_days
+            else [selection.choose(stored.traces)]
+        )
         for line in read.describe():
             self._progress.say(line)
         if selection.untimed:
             self._progress.say(
                 f"{selection.untimed:,} of them have no time; that of their files stands for it."
             )
-        return read, selection, sample
+        return read, selection, samples
 
-    def _make_vectors(self, selection: Selection, sample: Sample) -> None:
+    def _make_vectors(self, selection: Selection, traces: "list[IngestedTrace]") -> None:
         from trace_clustering.clickhouse.resource import ClickHouse
         from trace_clustering.documents.embedder import Embedder
         from trace_clustering.ingestion.embed import (
@@ -157,28 +172,26 @@ class Exploration:
 
         clickhouse, team_id = ClickHouse(), self._request.team_id
         if self._request.is_alone:
-            delete_other_vectors(clickhouse, team_id, sample.traces)
+            delete_other_vectors(clickhouse, team_id, traces)
         with self._progress.doing("Summarizing"):
             summarizer = self._open_summarizer()
-            summaries = summarize_traces(clickhouse, team_id, sample.traces, summarizer)
+            summaries = summarize_traces(clickhouse, team_id, traces, summarizer)
         self._progress.say(
             f"Summarized {sum(summaries.written.values()):,} traces; {summaries.unchanged:,} were there."
         )
         for reason, count in summarizer.report.fallbacks.most_common():
             self._progress.say(f"  {count:,} of them by extract: {reason}")
-        given = {trace.trace_id: selection.vectors.get(trace.trace_id) for trace in sample.traces}
+        given = {trace.trace_id: selection.vectors.get(trace.trace_id) for trace in traces}
         vectors = {trace_id: vector for trace_id, vector in given.items() if vector is not None}
         # Vectors of two models are never mixed: either all are given, or all are computed.
         if len(vectors) == len(given) and len({len(vector) for vector in vectors.values()}) == 1:
             with self._progress.doing("Storing the vectors of the files"):
-                found = store_given_vectors(
-                    clickhouse, team_id, sample.traces, vectors, self._request.model_name
-                )
+                found = store_given_vectors(clickhouse, team_id, traces, vectors, self._request.model_name)
             self._progress.say(f"Took {found.given:,} vectors from the files.")
             return
         with self._progress.doing("Embedding"):
             embedder = Embedder().load()
-            made = embed_traces(clickhouse, team_id, sample.traces, embedder, self._progress.track)
+            made = embed_traces(clickhouse, team_id, traces, embedder, self._progress.track)
         self._progress.say(
             f"Embedded {made.embedded:,} summaries with {embedder.model_name}; {made.unchanged:,} were there."
         )
@@ -191,23 +204,35 @@ class Exploration:
         llm = LLM().resolve(load_llm_of_team(self._request.team_id))
         return Summarizer(self._request.summaries, llm, self._progress.make_python_logger())
 
+    def _materialize_earlier(self, run: DagsterRun, sample: Sample) -> None:
+        """Cluster a window before the last, so that there is something to compare the last one with."""
+        started = time.monotonic()
+        with self._progress.doing_briefly(f"Clustering the window that ends with {sample.day}"):
+            run.materialize(self._name_partition(sample), self._configure_run(sample))
+        traces, seconds = len(sample.traces), time.monotonic() - started
+        self._progress.say(
+            f"Clustered {traces:,} traces of the window that ends with {sample.day} [{seconds:.1f} s]"
+        )
+
     def _materialize_assets(self, run: DagsterRun, sample: Sample) -> None:
-        request = self._request
-        # What is the default anyway does not count as chosen.
-        chosen = {
-            "lookback_days": (sample.lookback_days, DEFAULT_LOOKBACK_DAYS),
-            "max_samples": (request.choice.max_samples, DEFAULT_MAX_SAMPLES),
-        }
-        settings = {name: value for name, (value, default) in chosen.items() if value != default}
-        partition = f"{sample.day}|{request.team_id}"
+        partition = self._name_partition(sample)
         self._progress.say(
             f"Materializing the clustering assets of partition {partition}; this takes about half a minute"
         )
         with self._progress.doing("Starting the run"):
-            run.materialize(
-                partition,
-                {"llm": {"labeler": request.labeler}, "settings": settings},
-            )
+            run.materialize(partition, self._configure_run(sample))
+
+    def _name_partition(self, sample: Sample) -> str:
+        return f"{sample.day}|{self._request.team_id}"
+
+    def _configure_run(self, sample: Sample) -> dict[str, dict[str, Any]]:
+        # What is the default anyway does not count as chosen.
+        chosen = {
+            "lookback_days": (sample.lookback_days, DEFAULT_LOOKBACK_DAYS),
+            "max_samples": (self._request.choice.max_samples, DEFAULT_MAX_SAMPLES),
+        }
+        settings = {name: value for name, (value, default) in chosen.items() if value != default}
+        return {"llm": {"labeler": self._request.labeler}, "settings": settings}
 
     def _tell_shortage(self, read: "ReadReport", selection: Selection, sample: Sample) -> None:
         from trace_clustering.clickhouse.resource import ClickHouse

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from trace_clustering.artifacts.provenance import Provenance
-from trace_clustering.constants import DEFAULT_MAX_SAMPLES, MAX_LOOKBACK_DAYS
+from trace_clustering.constants import DEFAULT_LOOKBACK_DAYS, DEFAULT_MAX_SAMPLES, MAX_LOOKBACK_DAYS
 from trace_clustering.explore.conditions import Condition
 from trace_clustering.ingestion.ingest import IngestedTrace
 from trace_clustering.traces.arrays import FloatArray
@@ -22,6 +22,7 @@ _NO_TEXT: Final = "without any text"
 _NOT_WHERE: Final = "do not satisfy --where"
 _NOT_IN_TIME: Final = "ended before --since or after --until"
 _FUTURE: Final = "end in the future"
+_IN_NO_WINDOW: Final = "ended in none of the windows"
 _TOO_OLD: Final = f"ended more than {MAX_LOOKBACK_DAYS} days before the newest"
 
 
@@ -59,12 +60,15 @@ class Sample:
         Last day of the window.
     lookback_days : int
         Length of the window.
+    is_one_of_several : bool
+        Whether other windows are clustered too.
     """
 
     traces: list[IngestedTrace]
     eligible: int
     day: date
     lookback_days: int
+    is_one_of_several: bool = False
 
     def name_run(self, team_id: int) -> str:
         """Return the id of the run that clusters the sample."""
@@ -113,10 +117,25 @@ class Selection:
         held = [trace for trace in eligible if trace.moment.astimezone(UTC).date() >= first]
         self.left_out[_TOO_OLD] += len(eligible) - len(held)
         oldest = min((trace.moment for trace in held), default=self.now).astimezone(UTC).date()
+        return Sample(self._draw(held), len(held), newest, (newest - oldest).days + 1)
+
+    def choose_windows(self, traces: Iterable[IngestedTrace], last_days: Sequence[date]) -> list[Sample]:
+        """Return the traces to cluster in each of several windows of the default length, given their ends."""
+        eligible = [trace for trace in traces if not self._leave_out(trace)]
+        samples, in_a_window = [], set()
+        for day in last_days:
+            end = _begin(day) + _ONE_DAY
+            start = end - DEFAULT_LOOKBACK_DAYS * _ONE_DAY
+            held = [trace for trace in eligible if start <= trace.moment < end]
+            drawn = self._draw(held)
+            samples.append(Sample(drawn, len(held), day, DEFAULT_LOOKBACK_DAYS, is_one_of_several=True))
+            in_a_window |= {trace.trace_id for trace in held}
+        self.left_out[_IN_NO_WINDOW] += len(eligible) - len(in_a_window)
+        return samples
+
+    def _draw(self, held: list[IngestedTrace]) -> list[IngestedTrace]:
         drawn = sorted(held, key=lambda trace: _hash_id(trace.trace_id))[: self.choice.max_samples]
-        return Sample(
-            sorted(drawn, key=lambda trace: trace.trace_id), len(held), newest, (newest - oldest).days + 1
-        )
+        return sorted(drawn, key=lambda trace: trace.trace_id)
 
     def _find_reason(self, trace: Trace) -> str:
         """Return why a trace is not clustered, as far as it shows itself; empty if it may be."""

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _MAX_VOCABULARY = 20_000
 # More summaries would change the terms of a cluster little, and those of 100,000 traces would take minutes.
 MAX_SUMMARIES = 1000
 # A term that occurs in a larger share of the clusters, such as the name of the product, tells none apart.
-_MAX_CLUSTER_SHARE = 0.6
+MAX_CLUSTER_SHARE = 0.6
 # A common word that nearly all clusters have is a filler, such as an article: pairs with it are left out too.
 _MIN_CLUSTER_SHARE_OF_FILLER = 0.95
 # With fewer clusters than this, a term of two of them would already exceed that share. Then a term is common
@@ -58,10 +59,43 @@ def find_distinguishing_terms(
     max_terms : int
         At most so many terms are returned per cluster.
     """
+    counted = count_terms(documents)
+    if counted is None:
+        return [[] for _ in documents]
+    counts, terms = counted.counts, counted.terms
+    totals = counts.sum(axis=1, keepdims=True)
+    frequency = counts / np.maximum(totals, 1)
+    weights = frequency * np.log1p(totals.mean() / counts.sum(axis=0))
+    is_common = _find_common_terms(counts, frequency)
+    fillers = set(terms[is_common & ((counts > 0).mean(axis=0) >= _MIN_CLUSTER_SHARE_OF_FILLER)])
+    is_common |= [" " in term and not fillers.isdisjoint(term.split()) for term in terms]
+    telling = np.where(is_common, 0, weights)
+    if len(counts) < _MIN_CLUSTERS_FOR_SHARE:
+        lacks_others = telling.max(axis=1) <= 0
+        telling[lacks_others] = weights[lacks_others]
+    return [pick_terms(terms, row, max_terms) for row in telling]
+
+
+@dataclass(frozen=True, eq=False)
+class TermCounts:
+    """How often each of t terms occurs in each of m documents.
+
+    Attributes
+    ----------
+    terms : array of str, shape (t,)
+    counts : float64 array, shape (m, t)
+    """
+
+    terms: np.ndarray
+    counts: np.ndarray
+
+
+def count_terms(documents: Sequence[str]) -> TermCounts | None:
+    """Count words and pairs of words, or pieces of text without spaces; None if there are none."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     if not any(document.strip() for document in documents):
-        return [[] for _ in documents]
+        return None
     composed = [unicodedata.normalize("NFC", document) for document in documents]
     list_words = CountVectorizer(
         stop_words="english", ngram_range=(1, 2), token_pattern=_make_word_pattern(composed)
@@ -73,19 +107,8 @@ def find_distinguishing_terms(
     try:
         counts = vectorizer.fit_transform(composed).toarray().astype(np.float64)
     except ValueError:  # nothing but stop words and numbers
-        return [[] for _ in documents]
-    terms = vectorizer.get_feature_names_out()
-    totals = counts.sum(axis=1, keepdims=True)
-    frequency = counts / np.maximum(totals, 1)
-    weights = frequency * np.log1p(totals.mean() / counts.sum(axis=0))
-    is_common = _find_common_terms(counts, frequency)
-    fillers = set(terms[is_common & ((counts > 0).mean(axis=0) >= _MIN_CLUSTER_SHARE_OF_FILLER)])
-    is_common |= [" " in term and not fillers.isdisjoint(term.split()) for term in terms]
-    telling = np.where(is_common, 0, weights)
-    if len(counts) < _MIN_CLUSTERS_FOR_SHARE:
-        lacks_others = telling.max(axis=1) <= 0
-        telling[lacks_others] = weights[lacks_others]
-    return [_pick_terms(terms, row, max_terms) for row in telling]
+        return None
+    return TermCounts(vectorizer.get_feature_names_out(), counts)
 
 
 def _make_word_pattern(documents: Sequence[str]) -> str:
@@ -110,7 +133,7 @@ def _find_common_terms(counts: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     """Return, for each term, whether it occurs in too many clusters to tell them apart."""
     share: np.ndarray = (counts > 0).mean(axis=0)
     if len(counts) >= _MIN_CLUSTERS_FOR_SHARE:
-        return share > _MAX_CLUSTER_SHARE
+        return share > MAX_CLUSTER_SHARE
     if len(counts) == 1:
         return np.zeros(counts.shape[1], dtype=bool)
     is_even: np.ndarray = frequency.max(axis=0) < _MAX_RATIO_OF_COMMON * frequency.min(axis=0)
@@ -118,7 +141,7 @@ def _find_common_terms(counts: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     return is_common
 
 
-def _pick_terms(terms: np.ndarray, weights: np.ndarray, max_terms: int) -> list[str]:
+def pick_terms(terms: np.ndarray, weights: np.ndarray, max_terms: int) -> list[str]:
     """Return the heaviest terms, without those that repeat a word of a heavier one."""
     picked: list[str] = []
     words: set[str] = set()

@@ -2,17 +2,22 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from upath import UPath
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel, ClusterLabels, Projection2D
+from trace_clustering.artifacts.topics import ClusterIdentities
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.labeling.agent.evidence import Clustering, HeldOutTrace, hold_out
 from trace_clustering.labeling.agent.run import AgentLabels, Attempt, run_labeling_agent
 from trace_clustering.labeling.agent.store import LabelStore
-from trace_clustering.labeling.keywords import TERMS_IN_TITLE, build_documents, find_terms
+from trace_clustering.labeling.fixed import FixedLabel, find_lasting_labels, write_size_line
+from trace_clustering.labeling.keywords import TERMS_IN_TITLE, build_documents
+from trace_clustering.labeling.parents import label_groups, prepare_groups
+from trace_clustering.labeling.shared_terms import find_all_terms
 from trace_clustering.labeling.titles import add_each_term, make_titles_distinct
 from trace_clustering.llm.access import API_KEY, BASE_URL
 from trace_clustering.llm.endpoint.budget import Usage
@@ -44,11 +49,13 @@ def label_clusters(
     projection: Projection2D,
     summaries: dict[str, TraceSummary],
     *,
+    parents: Sequence[Mapping[str, Any]],
     llm: LLM,
     base: UPath,
     attempt: Attempt,
     clock: StepClock,
     log: logging.Logger,
+    identities: ClusterIdentities | None = None,
 ) -> LabelingResult:
     """Label every cluster: by the agent if a language model is configured, else by keywords.
 
@@ -57,6 +64,8 @@ def label_clusters(
     assignments, projection
     summaries : dict
         Summaries by trace id; some may be missing.
+    parents : sequence of mapping
+        The groups of clusters, as `ClusterIdentities` holds them.
     llm : LLM
     base : UPath
         Folder of all artifacts; the agent's labels are stored below it while they are made.
@@ -64,6 +73,8 @@ def label_clusters(
     clock : StepClock
     log : logging.Logger
         Gets a line per iteration of the agent, without any text of a trace or a model.
+    identities : ClusterIdentities, optional
+        The topics whose labels are kept where they go on. None: every cluster is named anew.
 
     Raises
     ------
@@ -79,9 +90,18 @@ def label_clusters(
         members, held_out = hold_out(members, llm.verification_samples)
     # The process of the run's other computations has imported scikit-learn already, which takes a second. It
     # must not have to import this module for it, and with it Dagster.
-    terms = run_with_deadline(find_terms, build_documents(members), seconds=clock.seconds_left())
+    terms, shared_terms = run_with_deadline(
+        find_all_terms,
+        build_documents(members),
+        [(parent["level"], parent["cluster_ids"]) for parent in parents],
+        seconds=clock.seconds_left(),
+    )
+    groups = prepare_groups(
+        parents, shared_terms, terms, assignments.cluster_sizes(), keep_labels=identities is not None
+    )
+    lasting = find_lasting_labels(identities, assignments.cluster_sizes(), terms) if identities else {}
     agent = run_labeling_agent(
-        Clustering(assignments, projection, members, terms, held_out),
+        Clustering(assignments, projection, members, terms, held_out, groups),
         connection,
         fault=fault,
         llm=llm,
@@ -89,8 +109,14 @@ def label_clusters(
         attempt=attempt,
         seconds=clock.seconds_left(),
         log=log,
+        # An agent that can be asked now replaces the keywords of a time without one.
+        fixed={cluster: kept.label for cluster, kept in lasting.items() if kept.labeler != "keywords"}
+        | {group.group_id: group.kept for group in groups if group.kept and group.kept_labeler == "agent"},
     )
-    labels = generate_cluster_labels(assignments, members, terms, agent, llm.explain_absence())
+    labels = generate_cluster_labels(
+        assignments, members, terms, agent, llm.explain_absence(), lasting=lasting
+    )
+    labels = replace(labels, parents=label_groups(groups, labels, agent.labels if agent else {}))
     return LabelingResult(labels, agent.reused if agent else 0)
 
 
@@ -142,14 +168,17 @@ def generate_cluster_labels(
     terms: Mapping[int, list[str]],
     agent: AgentLabels | None = None,
     why_no_agent: str = "",
+    *,
+    lasting: Mapping[int, FixedLabel] | None = None,
 ) -> ClusterLabels:
     """Return a label for every cluster.
 
-    With an agent, titles and descriptions are the agent's; a cluster that it left without a title is called
+    A label that lasts stays, except that the agent's replaces one of keywords. With an agent, the other
+    titles and descriptions are the agent's; a cluster that it left without a title is called
     `Cluster N (late, parcel, refund)`, after the terms that set it apart. Without an agent, titles are these
     terms, or `Cluster N` where there are none. Noise is always called `Outliers`. Descriptions that nobody
     wrote give the size, the terms and an example. If two titles say the same, a term
-    or at last its number is added to the later one.
+    or at last its number is added to the later one; titles that last come first.
 
     Parameters
     ----------
@@ -162,6 +191,8 @@ def generate_cluster_labels(
         Some clusters may be missing. None if no language model is configured.
     why_no_agent : str
         Why there is none, for the report.
+    lasting : mapping, optional
+        By cluster, the labels that stood before.
 
     Returns
     -------
@@ -169,25 +200,54 @@ def generate_cluster_labels(
         In ascending order of cluster ids, noise last.
     """
     sizes = assignments.cluster_sizes()
-    descriptions = {c: _describe_cluster(sizes[c], len(assignments), terms[c], members[c]) for c in sizes}
-    if agent is None:
-        labeler, candidates = "keywords", {c: _make_keyword_titles(terms[c]) for c in sizes if terms[c]}
-    else:
-        labeler, labels = "agent", {**agent.kept, **agent.labels}
-        candidates = {c: _make_agent_titles(label, terms[c]) for c, label in labels.items()}
-        descriptions |= {c: label.description for c, label in labels.items()}
-    titles = make_titles_distinct({c: candidates.get(c) or _make_fallback_titles(c, terms[c]) for c in sizes})
+    chosen = {c: _choose_label(c, terms[c], agent, (lasting or {}).get(c)) for c in sizes}
+    titles = make_titles_distinct({c: chosen[c].titles for c in sorted(sizes, key=lambda c: chosen[c].order)})
+    facts = {c: _describe_cluster(sizes[c], len(assignments), terms[c], members[c]) for c in sizes}
     accuracies = agent.accuracies if agent else {}
+    report = agent.report if agent else {"model": "", "ended": why_no_agent, **asdict(Usage())}
     return ClusterLabels(
         provenance=assignments.provenance,
         cluster_ids=np.array(list(sizes), dtype=np.int64),
         sizes=np.array(list(sizes.values()), dtype=np.int64),
         titles=np.array([titles[c] for c in sizes], dtype=object),
-        descriptions=np.array([descriptions[c] for c in sizes], dtype=object),
-        labelers=np.array([labeler if c in candidates else "fallback" for c in sizes], dtype=object),
+        descriptions=np.array([chosen[c].description or facts[c] for c in sizes], dtype=object),
+        labelers=np.array([chosen[c].labeler for c in sizes], dtype=object),
         accuracies=np.array([accuracies.get(c, np.nan) for c in sizes], dtype=np.float32),
-        labeling=agent.report if agent else {"model": "", "ended": why_no_agent, **asdict(Usage())},
+        labeling=report | {"kept": sum(bool(chosen[c].from_run) for c in sizes)},
+        label_from_runs=[chosen[c].from_run for c in sizes],
+        label_terms=[list(chosen[c].terms) for c in sizes],
     )
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Where the label of a cluster comes from: candidates for its title, and a description or none."""
+
+    titles: list[str]
+    labeler: str
+    description: str = ""
+    from_run: str = ""
+    terms: Sequence[str] = ()
+
+    @property
+    def order(self) -> int:
+        """Whose titles are taken first, where two say the same."""
+        return 0 if self.labeler == "user" else 1 if self.from_run else 2
+
+
+def _choose_label(
+    cluster: int, terms: list[str], agent: AgentLabels | None, lasting: FixedLabel | None
+) -> _Choice:
+    label = {**agent.kept, **agent.labels}.get(cluster) if agent else None
+    if lasting and (label is None or lasting.labeler != "keywords"):
+        titles = [lasting.label.title, *add_each_term(lasting.label.title, terms)]
+        known = lasting.label.description if lasting.labeler != "keywords" else ""
+        return _Choice(titles, lasting.labeler, known, lasting.from_run, lasting.terms)
+    if label:
+        return _Choice(_make_agent_titles(label, terms), "agent", label.description, terms=terms)
+    if terms and (agent is None or not agent.had_to_label):
+        return _Choice(_make_keyword_titles(terms), "keywords", terms=terms)
+    return _Choice(_make_fallback_titles(cluster, terms), "fallback", terms=terms)
 
 
 def _make_keyword_titles(terms: list[str]) -> list[str]:
@@ -209,7 +269,7 @@ def _make_fallback_titles(cluster: int, terms: list[str]) -> list[str]:
 
 def _describe_cluster(size: int, total: int, terms: list[str], summaries: Sequence[TraceSummary]) -> str:
     """Return a description of facts: the size of the cluster, its terms, an example."""
-    lines = [f"- {size} of {total} traces ({size / total:.0%})"]
+    lines = [write_size_line(size, total)]
     if terms:
         lines.append(f"- Distinguishing terms: {clean_line(', '.join(terms), 300)}")
     if summaries:

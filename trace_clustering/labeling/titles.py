@@ -33,13 +33,16 @@ def find_similar_titles(titles: Mapping[int, str]) -> list[tuple[int, int]]:
     ]
 
 
-def make_titles_distinct(candidates: Mapping[int, Sequence[str]]) -> dict[int, str]:
+def make_titles_distinct(
+    candidates: Mapping[int, Sequence[str]], others: Iterable[str] = ()
+) -> dict[int, str]:
     """Choose for each cluster the first of its candidates that no earlier title repeats.
 
-    If there is none, its first candidate gets the number of the cluster. Noise is always `Outliers`.
+    If there is none, its first candidate gets the number of the cluster. Noise is always `Outliers`. No
+    title repeats one of the `others`, which have theirs already.
     """
     titles: dict[int, str] = {}
-    taken = {stem_title(NOISE_TITLE)}
+    taken = {stem_title(NOISE_TITLE), *map(stem_title, others)}
     for cluster, wanted in candidates.items():
         if cluster == NOISE_CLUSTER_ID:
             titles[cluster] = NOISE_TITLE

@@ -164,6 +164,12 @@ class ClusteringSettings(SampleSettings, IngestionSettings):
         ge=0,
         le=2**32 - 1,
     )
+    keep_labels: bool = setting(
+        "Whether a topic that goes on keeps its title and description, unless its content has changed much. "
+        "false: every run names all clusters anew.",
+        stages=["cluster_labels"],
+        default=True,
+    )
     max_traces_per_cluster: int = setting(
         "Most traces that the event lists per cluster: half of them have the lowest ranks, the others the "
         "highest. 0: all.",

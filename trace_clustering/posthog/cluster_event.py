@@ -22,6 +22,11 @@ _CLUSTER_EVENT_NAMESPACE = uuid.UUID("6f0b4c5e-7d0f-5b0a-9d53-0c2b3a4e5f61")
 _EVENT_DECIMALS = 6
 
 
+def identify_event(team_id: int, run_id: str) -> uuid.UUID:
+    """Return the uuid of the event of a run."""
+    return uuid.uuid5(_CLUSTER_EVENT_NAMESPACE, f"{team_id}:{run_id}")
+
+
 @dataclass(frozen=True)
 class TraceClusterMetadata:
     """One trace in the event.
@@ -46,6 +51,8 @@ class ClusterData:
     `max_traces_per_cluster`. `centroid` is the mean of the members in the clustering space, of length r, and
     empty for noise; `centroid_x` and `centroid_y` are their mean on the map. `label_accuracy` is the share of
     held-out members that a model assigned to the cluster by its label, None if labels were not verified.
+    `label_from_run` is the earlier run that made the label, None if this one did, and `label_terms` are the
+    terms that set the cluster apart when the label was made.
     `weight` is the number of traces for which its members stand, more than `size` if duplicates were folded.
     `stability` says how likely another run finds the members together, from 0 to 1, None if unknown.
     `topic_id` is the identity that the cluster keeps from run to run, `continuity` says where it comes from,
@@ -64,6 +71,8 @@ class ClusterData:
     centroid_y: float
     labeler: str
     label_accuracy: float | None
+    label_from_run: str | None
+    label_terms: list[str]
     stability: float | None
     weight: int
     topic_id: str | None
@@ -90,6 +99,10 @@ class ClusterEvent:
         How many traces there are at each stage, from the window to the clusters.
     gone_topics : list of dict
         The topics of the run before that no cluster continues.
+    version : int
+        Version of the run's rows in the tables of centroids and of assignments; 0 if there are none.
+    parents : list of dict
+        The groups of clusters, the narrower level first.
     """
 
     provenance: Provenance
@@ -98,11 +111,13 @@ class ClusterEvent:
     labeling: dict[str, Any]
     coverage: dict[str, int] = field(default_factory=dict)
     gone_topics: list[dict[str, Any]] = field(default_factory=list)
+    version: int = 0
+    parents: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def event_uuid(self) -> uuid.UUID:
         """Identity of the event: the same for every attempt to emit the same team and run."""
-        return uuid.uuid5(_CLUSTER_EVENT_NAMESPACE, f"{self.provenance.team_id}:{self.provenance.run_id}")
+        return identify_event(self.provenance.team_id, self.provenance.run_id)
 
     @property
     def labeler(self) -> str:
@@ -126,6 +141,8 @@ class ClusterEvent:
                 "$ai_clustering_labeling": self.labeling,
                 "$ai_clustering_coverage": self.coverage,
                 "$ai_clustering_gone_topics": self.gone_topics,
+                "$ai_clustering_assignments": {"version": self.version} if self.version else None,
+                "$ai_clustering_parents": self.parents,
                 **({"$ai_clustering_shortage": shortage} if shortage else {}),
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
             },
@@ -187,9 +204,12 @@ def build_cluster_event(
                 centroid_y=_round(y),
                 labeler=labels.labelers[label],
                 label_accuracy=None if np.isnan(accuracy) else round(float(accuracy), 4),
+                label_from_run=labels.label_from_runs[label] or None if labels.label_from_runs else None,
+                label_terms=labels.label_terms[label] if labels.label_terms else [],
                 stability=assignments.stability(cluster_id),
                 weight=int(assignments.weights[members].sum()),
                 **_describe_topic(cluster_id, topics.identities),
+                parents=_list_parents(cluster_id, labels),
                 **_describe_figures(cluster_id, topics.metrics),
             )
         )
@@ -200,13 +220,15 @@ def build_cluster_event(
         labels.labeling,
         coverage=topics.window.coverage,
         gone_topics=topics.identities.gone,
+        version=topics.window.version,
+        parents=labels.parents,
     )
 
 
 def _describe_topic(cluster_id: int, identities: ClusterIdentities) -> dict[str, Any]:
     """Return the identity of a cluster as the event tells it; noise has none."""
     if cluster_id == NOISE_CLUSTER_ID:
-        return {"topic_id": None, "continuity": None, "parents": []}
+        return {"topic_id": None, "continuity": None}
     (row,) = np.flatnonzero(identities.cluster_ids == cluster_id)
     continuity: dict[str, Any] = {"relation": identities.relations[row]}
     if identities.earlier_run_ids[row]:
@@ -215,7 +237,16 @@ def _describe_topic(cluster_id: int, identities: ClusterIdentities) -> dict[str,
             "earlier_cluster_id": int(identities.earlier_cluster_ids[row]),
             "shared_traces": int(identities.shared_traces[row]),
         }
-    return {"topic_id": identities.topic_ids[row], "continuity": continuity, "parents": []}
+    return {"topic_id": identities.topic_ids[row], "continuity": continuity}
+
+
+def _list_parents(cluster_id: int, labels: ClusterLabels) -> list[dict[str, Any]]:
+    """Return the groups that hold a cluster, the narrower first; noise is in none."""
+    return [
+        {key: parent[key] for key in ("id", "title", "level")}
+        for parent in labels.parents
+        if cluster_id in parent["clusters"]
+    ]
 
 
 def _describe_figures(cluster_id: int, metrics: ClusterMetrics) -> dict[str, Any]:

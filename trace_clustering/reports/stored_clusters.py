@@ -1,8 +1,14 @@
 """Reads the clusters of a stored event, which another program may have written in another form."""
 
 import json
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+import math
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeGuard
+
+from trace_clustering.text import clean_line
+
+# Enough to tell the topics of a team apart.
+_TOPIC_ID_LENGTH: Final = 8
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,16 @@ class StoredCluster:
         Empty if unknown.
     measures : dict
         Numbers from 0 to 1 by key; only those that were measured.
+    topic_id : str
+        Empty if unknown.
+    change : str
+        Kind of change, such as `growing`; empty if nothing is said.
+    share_before : float or None
+        Share of the traffic that the change is measured against.
+    metrics : dict
+        Numbers by name; only those that are known.
+    is_ignored : bool
+        Whether the team does not want to hear of it.
     """
 
     cluster_id: str
@@ -28,6 +44,11 @@ class StoredCluster:
     ranked_traces: list[str]
     labeler: str
     measures: dict[str, float]
+    topic_id: str = ""
+    change: str = ""
+    share_before: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    is_ignored: bool = False
 
     @property
     def is_noise(self) -> bool:
@@ -51,9 +72,14 @@ def count_traces(properties: dict[str, Any], clusters: list[StoredCluster]) -> i
     return told if _is_count(told) else sum(cluster.size for cluster in clusters)
 
 
+def shorten_topic_id(topic_id: str) -> str:
+    """Return the beginning of a topic's id, which may come from another program."""
+    return clean_line(topic_id)[:_TOPIC_ID_LENGTH]
+
+
 def _read_cluster(cluster: dict[str, Any], position: int) -> StoredCluster:
     ranked = _rank_traces(cluster.get("traces"))
-    size = cluster.get("size")
+    size, change = cluster.get("size"), _as_dict(cluster.get("change"))
     return StoredCluster(
         cluster_id=str(cluster.get("cluster_id", position)),
         title=str(cluster.get("title") or ""),
@@ -65,7 +91,29 @@ def _read_cluster(cluster: dict[str, Any], position: int) -> StoredCluster:
             for key in ("stability", "label_accuracy")
             if isinstance(cluster.get(key), (int, float))
         },
+        topic_id=_as_text(cluster.get("topic_id")),
+        change=_as_text(change.get("kind")),
+        share_before=_keep_numbers(change).get("share_before"),
+        metrics=_keep_numbers(_as_dict(cluster.get("metrics"))),
+        is_ignored=cluster.get("ignored") is True,
     )
+
+
+def _as_dict(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    return value if isinstance(value, dict) else {}
+
+
+def _as_text(value: Any) -> str:  # noqa: ANN401 - any JSON
+    return value if isinstance(value, str) else ""
+
+
+def _keep_numbers(values: dict[str, Any]) -> dict[str, float]:
+    """Return the values that are finite numbers."""
+    return {
+        key: float(value)
+        for key, value in values.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    }
 
 
 def _rank_traces(traces: Any) -> list[str]:  # noqa: ANN401 - any JSON

@@ -13,7 +13,12 @@ from trace_clustering.clickhouse.stored_records import find_newest_day
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.errors import NoClusteringError
 from trace_clustering.reports.next_steps import describe_first_steps
-from trace_clustering.reports.stored_clusters import StoredCluster, count_traces, read_clusters
+from trace_clustering.reports.stored_clusters import (
+    StoredCluster,
+    count_traces,
+    read_clusters,
+    shorten_topic_id,
+)
 from trace_clustering.text import clean_line
 from trace_clustering.traces.window import Window, parse_time
 
@@ -21,6 +26,10 @@ MAX_NEAREST_TRACES = 3
 _TIMEOUT_SECONDS = 60.0
 _MAX_TITLE_LINE = 200
 _MAX_CAPTION_LINE = 300
+_MAX_CHANGE = 12
+_MIN_COST_TOLD = 0.0001
+# What stands below what in one cell.
+_SECOND_LINES = {"Topic": "Cluster", "Change": "Share", "Cost": "Traces"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,9 @@ def _read_window(properties: dict[str, Any]) -> Window | None:
 def build_clustering_table(clustering: StoredClustering) -> Table:
     """Return a clustering as a table: id, title, size, share and nearest traces of every cluster.
 
-    If stability was measured or labels were verified, columns show the stability and the label accuracy.
+    If stability was measured or labels were verified, columns show the stability and the label accuracy. If
+    the event tells them, the topic stands below the id, the change below the share, and the cost below the
+    size: a row has several lines anyway, and further columns would leave no room on a narrow terminal.
     """
     properties, titles = clustering.properties, clustering.titles
     clusters = read_clusters(properties)
@@ -96,10 +107,12 @@ def build_clustering_table(clustering: StoredClustering) -> Table:
         show_lines=True,
         expand=True,  # without it, rich ignores the ratios of the columns
     )
-    table.add_column("Cluster", justify="right")
+    told = [word for word in _SECOND_LINES if any(_write_second(word, cluster) for cluster in clusters)]
+    second = {above: word if word in told else "" for word, above in _SECOND_LINES.items()}
+    table.add_column(_stack("Cluster", second["Cluster"]), justify="right")
     table.add_column("Title", ratio=2)
-    table.add_column("Traces", justify="right")
-    table.add_column("Share", justify="right")
+    table.add_column(_stack("Traces", second["Traces"]), justify="right")
+    table.add_column(_stack("Share", second["Share"]), justify="right")
     measured_columns = {
         key: header
         for key, header in (("stability", "Stability"), ("label_accuracy", "Verified"))
@@ -111,14 +124,35 @@ def build_clustering_table(clustering: StoredClustering) -> Table:
     for cluster in clusters:
         nearest = [clean_line(titles.get(trace) or trace) for trace in _list_nearest(cluster)]
         table.add_row(
-            Text(clean_line(cluster.cluster_id)),
+            _stack(clean_line(cluster.cluster_id), _write_second(second["Cluster"], cluster)),
             Text(clean_line(cluster.title)),
-            str(cluster.size),
-            f"{cluster.size / total:.1%}" if total else "",
+            _stack(str(cluster.size), _write_second(second["Traces"], cluster)),
+            _stack(f"{cluster.size / total:.1%}" if total else "", _write_second(second["Share"], cluster)),
             *(_format_share(cluster.measures.get(key)) for key in measured_columns),
             Text("\n".join(nearest)),
         )
     return table
+
+
+def _stack(above: str, below: str) -> Text:
+    return Text(f"{above}\n{below}" if below else above)
+
+
+def _write_second(word: str, cluster: StoredCluster) -> str:
+    """Return the second line of a cell, given its header; empty if the event does not tell it."""
+    if word == "Topic":
+        return shorten_topic_id(cluster.topic_id)
+    if word == "Change":
+        return clean_line("ignored" if cluster.is_ignored else cluster.change, _MAX_CHANGE)
+    cost = cluster.metrics.get("total_cost")
+    return format_cost(cost) if word == "Cost" and cost is not None else ""
+
+
+def format_cost(dollars: float) -> str:
+    """Return an amount in US dollars; of a small one, two digits that count."""
+    if 0 < dollars < _MIN_COST_TOLD:
+        return f"<${_MIN_COST_TOLD:.4f}"
+    return f"${dollars:.2g}" if 0 < dollars < 1 else f"${dollars:,.2f}"
 
 
 def _write_caption(properties: dict[str, Any], clusters: list[StoredCluster]) -> str:

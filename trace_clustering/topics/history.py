@@ -3,8 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trace_clustering.traces.arrays import FloatArray, StringArray
+import numpy as np
+from numpy.typing import NDArray
+
+from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray
 from trace_clustering.traces.window import Window
+
+# In place of a cluster: the trace was noise in the run, or was not clustered in it at all.
+NO_CLUSTER = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +30,10 @@ class EarlierCluster:
         Smallest cosine similarity to the centroid at which a trace still counts as one of the topic.
     title, description, labeler : str
         Its label in the event of that run.
+    label_from_run : str
+        The run that made the label, if the run of the event had kept it; else empty.
+    label_terms : sequence of str
+        The terms that set the cluster apart when its label was made; empty if they are not known.
     """
 
     topic_id: str
@@ -31,6 +41,32 @@ class EarlierCluster:
     trace_ids: StringArray
     centroid: FloatArray
     radius: float
+    title: str = ""
+    description: str = ""
+    labeler: str = ""
+    label_from_run: str = ""
+    label_terms: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class EarlierParent:
+    """A group of clusters of an earlier run.
+
+    Attributes
+    ----------
+    parent_id : str
+        The identity that it keeps from run to run.
+    level : int
+        1 is the narrower, 2 the wider.
+    topic_ids : tuple of str
+        The topics of its clusters.
+    title, description, labeler : str
+        Its label in the event of that run.
+    """
+
+    parent_id: str
+    level: int
+    topic_ids: tuple[str, ...]
     title: str = ""
     description: str = ""
     labeler: str = ""
@@ -48,9 +84,28 @@ class EarlierRun:
         All traces that were clustered, also those that were noise, sorted.
     clusters : sequence of EarlierCluster
         Noise is none of them.
+    parents : sequence of EarlierParent
+        The groups of these clusters; none for few clusters.
     """
 
     run_id: str
     window: Window
     trace_ids: StringArray
     clusters: Sequence[EarlierCluster]
+    parents: Sequence[EarlierParent] = ()
+
+    def find_clusters_of(self, trace_ids: StringArray) -> IntArray:
+        """Return the position among `clusters` of the cluster that holds each trace; -1 if none does."""
+        found = np.full(len(trace_ids), NO_CLUSTER, dtype=np.int64)
+        position_of = {
+            trace_id: position
+            for position, cluster in enumerate(self.clusters)
+            for trace_id in cluster.trace_ids.tolist()
+        }
+        if position_of:
+            found[:] = [position_of.get(trace_id, NO_CLUSTER) for trace_id in trace_ids.tolist()]
+        return found
+
+    def holds(self, trace_ids: StringArray) -> NDArray[np.bool_]:
+        """Return whether each trace was clustered in the run, be it as noise."""
+        return np.isin(trace_ids, self.trace_ids)

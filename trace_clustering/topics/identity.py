@@ -7,15 +7,23 @@ from typing import Literal
 
 import numpy as np
 
-from trace_clustering.topics.history import EarlierCluster, EarlierRun
-from trace_clustering.traces.arrays import FloatArray, StringArray
+from trace_clustering.topics.evidence import (
+    MIN_SHARED_TRACES,
+    Evidence,
+    KnownTopic,
+    count_common_traces,
+    weigh_evidence,
+)
+from trace_clustering.topics.history import NO_CLUSTER, EarlierRun
+from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray
 
 # The relation of a cluster to the clusters of earlier runs. `back`: its topic was gone in the newest one.
 Relation = Literal["continued", "split", "merged", "new", "back"]
 
 # Any fixed UUID would do. With another one, every topic would get another id.
 _TOPIC_NAMESPACE = uuid.UUID("0f4f0d2a-8f0c-5a86-9d6b-3c1b6a1c7e55")
-_MIN_OVERLAP = 0.3
+# A part goes where more than this share of its traces goes, and comes from where so many of them come from.
+_MIN_SHARE_OF_TRACES = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +59,9 @@ class Continuity:
         -1 for a new topic.
     shared_traces : int
         Number of traces that both clusters hold.
+    from_topic_ids : tuple of str
+        Other topics that its traces come from: for `split` the one that it was part of, for `merged` those
+        that went into it.
     """
 
     cluster_id: int
@@ -59,6 +70,7 @@ class Continuity:
     earlier_run_id: str = ""
     earlier_cluster_id: int = -1
     shared_traces: int = 0
+    from_topic_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ class GoneTopic:
     cluster_id : int
         Its cluster there.
     merged_into : str
-        The topic that took over most of its traces; empty if none did.
+        The topic whose cluster holds most of its traces now; empty if none does.
     """
 
     topic_id: str
@@ -95,12 +107,15 @@ class Identities:
 
 def find_identities(
     clusters: Sequence[CurrentCluster],
-    trace_ids: StringArray,  # noqa: ARG001
+    trace_ids: StringArray,
     earlier: Sequence[EarlierRun],
     *,
     scope: str,
 ) -> Identities:
     """Find the topic of every cluster.
+
+    Clusters and topics are matched one to one so that the sum of their overlaps is largest (Kuhn 1955), and
+    those that share too few traces with any sample so that the sum of their nearness is.
 
     Parameters
     ----------
@@ -112,45 +127,154 @@ def find_identities(
     scope : str
         Team, run label and window: new topics of different scopes never have equal ids.
     """
+    ordered = sorted(clusters, key=lambda cluster: str(cluster.trace_ids[0]))
+    labels = _label_traces(trace_ids, ordered)
+    centroids = np.array([cluster.centroid for cluster in ordered], dtype=np.float32)
+    evidence = weigh_evidence(trace_ids, labels, centroids, earlier)
+    carried = _match(evidence)
+    topic_ids = [
+        known.cluster.topic_id if known else make_topic_id(scope, cluster)
+        for known, cluster in zip(carried, ordered, strict=True)
+    ]
+    if not earlier:
+        new = [Continuity(c.cluster_id, t, "new") for c, t in zip(ordered, topic_ids, strict=True)]
+        return Identities(sorted(new, key=lambda row: row.cluster_id), [])
+    flow = _Flow.count(trace_ids, labels, earlier[0], topic_ids)
+    continuities = [
+        _describe(cluster, topic_id, known, flow)
+        for cluster, topic_id, known in zip(ordered, topic_ids, carried, strict=True)
+    ]
+    return Identities(
+        sorted(continuities, key=lambda row: row.cluster_id),
+        [flow.describe_gone(position) for position in flow.list_gone()],
+    )
+
+
+def _label_traces(trace_ids: StringArray, clusters: Sequence[CurrentCluster]) -> IntArray:
+    """Return the position of the cluster of each trace; -1 for noise."""
+    position_of = {
+        trace_id: position
+        for position, cluster in enumerate(clusters)
+        for trace_id in cluster.trace_ids.tolist()
+    }
+    found = [position_of.get(trace_id, NO_CLUSTER) for trace_id in trace_ids.tolist()]
+    return np.array(found, dtype=np.int64)
+
+
+def _match(evidence: Evidence) -> list[KnownTopic | None]:
+    """Return the topic that each cluster continues, if any."""
     from scipy.optimize import linear_sum_assignment
 
-    known = list(earlier[0].clusters) if earlier else []
-    overlaps = np.array([[_measure_overlap(new, old) for old in known] for new in clusters])
-    overlaps = overlaps.reshape(len(clusters), len(known))
-    pairs = dict(zip(*(index.tolist() for index in linear_sum_assignment(-overlaps)), strict=True))
-    continuities = []
-    for position, cluster in enumerate(clusters):
-        old = pairs.get(position)
-        if old is None or overlaps[position, old] < _MIN_OVERLAP:
-            continuities.append(Continuity(cluster.cluster_id, make_topic_id(scope, cluster), "new"))
-            continue
-        continued = known[old]
-        shared = len(np.intersect1d(cluster.trace_ids, continued.trace_ids))
-        continuities.append(
-            Continuity(
-                cluster.cluster_id,
-                continued.topic_id,
-                "continued",
-                earlier[0].run_id,
-                continued.cluster_id,
-                shared,
-            )
+    matched: list[KnownTopic | None] = [None] * len(evidence.overlaps)
+    free = np.ones(len(evidence.topics), dtype=bool)
+    for weights in (evidence.overlaps, evidence.nearness):
+        clusters = np.flatnonzero([known is None for known in matched])
+        topics = np.flatnonzero(free)
+        offered = weights[np.ix_(clusters, topics)]
+        for row, column in zip(*linear_sum_assignment(offered, maximize=True), strict=True):
+            if offered[row, column] > 0:
+                matched[clusters[row]] = evidence.topics[topics[column]]
+                free[topics[column]] = False
+    return matched
+
+
+@dataclass(frozen=True, eq=False)
+class _Flow:
+    """Where the traces of k clusters were in the newest earlier run, which had m clusters.
+
+    Attributes
+    ----------
+    run : EarlierRun
+    topic_ids : list of str, length k
+        The topics of the clusters.
+    common : int64 array, shape (k, m)
+        Number of traces of both.
+    n_before : int64 array, shape (k,)
+        Number of traces of a cluster that the earlier run clustered too, be it as noise.
+    n_now : int64 array, shape (m,)
+        Number of traces of an earlier cluster that are clustered now too, be it as noise.
+    """
+
+    run: EarlierRun
+    topic_ids: list[str]
+    common: IntArray
+    n_before: IntArray
+    n_now: IntArray
+
+    @classmethod
+    def count(
+        cls, trace_ids: StringArray, labels: IntArray, run: EarlierRun, topic_ids: list[str]
+    ) -> "_Flow":
+        common, n_now, union = count_common_traces(trace_ids, labels, run, len(topic_ids))
+        n_before = (
+            (union - n_now + common)[:, 0] if run.clusters else np.zeros(len(topic_ids), dtype=np.int64)
         )
-    kept = {continuity.topic_id for continuity in continuities}
-    gone = [
-        GoneTopic(old.topic_id, old.title, earlier[0].run_id, old.cluster_id)
-        for old in known
-        if old.topic_id not in kept
-    ]
-    return Identities(continuities, gone)
+        return cls(run, topic_ids, common, n_before, n_now)
+
+    def list_gone(self) -> list[int]:
+        """Return the positions of the earlier clusters whose topic no cluster carries on, by cluster id."""
+        kept = set(self.topic_ids)
+        gone = [p for p, cluster in enumerate(self.run.clusters) if cluster.topic_id not in kept]
+        return sorted(gone, key=lambda position: self.run.clusters[position].cluster_id)
+
+    def find_target(self, position: int) -> int | None:
+        """Return the cluster that took over most traces of an earlier cluster, if one did."""
+        if self.n_now[position] < MIN_SHARED_TRACES:
+            return None
+        target = int(self.common[:, position].argmax())
+        return target if self.common[target, position] > _MIN_SHARE_OF_TRACES * self.n_now[position] else None
+
+    def find_source(self, topic_id: str) -> str:
+        """Return the topic that most traces of a new cluster were of; empty if there is none."""
+        row = self.topic_ids.index(topic_id)
+        if not self.run.clusters or self.n_before[row] < MIN_SHARED_TRACES:
+            return ""
+        source = int(self.common[row].argmax())
+        most = self.common[row, source] > _MIN_SHARE_OF_TRACES * self.n_before[row]
+        return self.run.clusters[source].topic_id if most else ""
+
+    def list_absorbed(self, topic_id: str) -> tuple[str, ...]:
+        """Return the topics that are gone since most of their traces are in the cluster of a topic."""
+        return tuple(
+            self.run.clusters[position].topic_id
+            for position in self.list_gone()
+            if self.describe_gone(position).merged_into == topic_id
+        )
+
+    def describe_gone(self, position: int) -> GoneTopic:
+        cluster = self.run.clusters[position]
+        target = self.find_target(position) if self.topic_ids else None
+        return GoneTopic(
+            cluster.topic_id,
+            cluster.title,
+            self.run.run_id,
+            cluster.cluster_id,
+            self.topic_ids[target] if target is not None else "",
+        )
+
+
+def _describe(cluster: CurrentCluster, topic_id: str, known: KnownTopic | None, flow: _Flow) -> Continuity:
+    """Name the relation of a cluster to the clusters before it."""
+    absorbed = flow.list_absorbed(topic_id)
+    if known is None:
+        source = flow.find_source(topic_id)
+        if absorbed:
+            return Continuity(cluster.cluster_id, topic_id, "merged", from_topic_ids=absorbed)
+        if source:
+            return Continuity(cluster.cluster_id, topic_id, "split", from_topic_ids=(source,))
+        return Continuity(cluster.cluster_id, topic_id, "new")
+    relation: Relation = "merged" if absorbed else "back" if known.age > 0 else "continued"
+    return Continuity(
+        cluster.cluster_id,
+        topic_id,
+        relation,
+        known.run.run_id,
+        known.cluster.cluster_id,
+        len(np.intersect1d(cluster.trace_ids, known.cluster.trace_ids)),
+        absorbed,
+    )
 
 
 def make_topic_id(scope: str, cluster: CurrentCluster) -> str:
     """Return the id of a topic that begins with a cluster: the same whenever the run is made again."""
     return str(uuid.uuid5(_TOPIC_NAMESPACE, f"{scope}:{cluster.trace_ids[0]}"))
-
-
-def _measure_overlap(new: CurrentCluster, old: EarlierCluster) -> float:
-    """Return the Jaccard index of the members of two clusters."""
-    shared = len(np.intersect1d(new.trace_ids, old.trace_ids))
-    return shared / (len(new.trace_ids) + len(old.trace_ids) - shared)

@@ -1,10 +1,12 @@
 """What is clustered: made-up groups of any size, the demo, and the real labelled sets."""
 
+from datetime import timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
 
+from trace_clustering.demo.run import DEMO_DAYS
 from trace_clustering_tests.conftest import REAL_DATA
 
 
@@ -31,9 +33,12 @@ def load_labelled_set(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def demo() -> np.ndarray:
-    """Return the vectors of the packaged demo traces, shape (n, d)."""
+    """Return the vectors of the last week of the packaged demo traces, shape (n, d)."""
+    import pyarrow.parquet as pq
+
     with as_file(files("trace_clustering.demo") / "traces.parquet") as path:
-        return _read(path)[0]
+        moments = pq.read_table(path, columns=["timestamp"])["timestamp"].to_numpy()
+        return _read(path)[0][moments >= np.datetime64(DEMO_DAYS[-2] + timedelta(days=1))]
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:

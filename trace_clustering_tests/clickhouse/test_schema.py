@@ -1,4 +1,4 @@
-"""The two tables are those of PostHog."""
+"""Two tables are those of PostHog, and two hold what runs found."""
 
 import pytest
 
@@ -63,6 +63,8 @@ TABLES = {
     },
 }
 
+NAMES_OF_TABLES = ("events", "document_embeddings", "trace_cluster_centroids", "trace_cluster_assignments")
+
 THE_COLUMNS = (
     "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {t:String}"
 )
@@ -106,14 +108,22 @@ def test_a_server_gets_tables_only_when_asked(server: Server) -> None:
             session.query("SELECT event FROM events")
         with pytest.raises(ClickHouseSetupError, match="trace-clustering create-tables"):
             session.insert("events", [["e"]], ["event"])
-    assert clickhouse.create_tables() == [f"{database}.events", f"{database}.document_embeddings"]
+    assert clickhouse.create_tables() == [f"{database}.{name}" for name in NAMES_OF_TABLES]
     with clickhouse.open_session(1, timeout_seconds=60) as session:
         assert session.query("SELECT event FROM events") == []
 
 
 def test_the_tables_can_have_other_names(place: ClickHouse) -> None:
-    renamed = ClickHouse(dsn=place.dsn, events_table="my_events", embeddings_table="my_vectors")
-    assert [name.partition(".")[2] for name in renamed.create_tables()] == ["my_events", "my_vectors"]
+    renamed = ClickHouse(
+        dsn=place.dsn,
+        events_table="my_events",
+        embeddings_table="my_vectors",
+        centroids_table="my_centroids",
+        assignments_table="my_assignments",
+    )
+    assert [name.partition(".")[2] for name in renamed.create_tables()] == [
+        *("my_events", "my_vectors", "my_centroids", "my_assignments")
+    ]
     for team_id in (1, 2):
         with renamed.open_session(team_id, timeout_seconds=60) as session:
             session.insert("events", [[f"of {team_id}"]], ["event"])
@@ -126,7 +136,7 @@ def test_the_tables_can_have_other_names(place: ClickHouse) -> None:
 
 def test_the_embedded_engine_keeps_the_tables_in_any_database(clickhouse: ClickHouse) -> None:
     elsewhere = ClickHouse(dsn=clickhouse.dsn, database="analytics")
-    assert elsewhere.create_tables() == ["analytics.events", "analytics.document_embeddings"]
+    assert elsewhere.create_tables() == [f"analytics.{name}" for name in NAMES_OF_TABLES]
     for team_id in (1, 2):
         with elsewhere.open_session(team_id, timeout_seconds=60) as session:
             session.insert("events", [[f"of {team_id}"]], ["event"])
@@ -139,7 +149,17 @@ def test_the_embedded_engine_keeps_the_tables_in_any_database(clickhouse: ClickH
 def test_the_database_setting_wins_over_that_of_the_address(server: Server) -> None:
     database = server.new_database()
     clickhouse = ClickHouse(dsn=server.dsn(server.new_database()), database=database)
-    assert clickhouse.create_tables() == [f"{database}.events", f"{database}.document_embeddings"]
+    assert clickhouse.create_tables() == [f"{database}.{name}" for name in NAMES_OF_TABLES]
     with clickhouse.open_session(1, timeout_seconds=60) as session:
         session.insert("events", [["e"]], ["event"])
         assert session.query("SELECT event FROM events") == [{"event": "e"}]
+
+
+@pytest.mark.parametrize("table", ["trace_cluster_centroids", "trace_cluster_assignments"])
+def test_what_runs_found_is_kept_for_a_time_that_can_be_set(clickhouse: ClickHouse, table: str) -> None:
+    elsewhere = ClickHouse(dsn=clickhouse.dsn, database="short", retention_days=7)
+    kept = "SELECT engine_full FROM system.tables WHERE database = {d:String} AND name = {t:String}"
+    for place, database, days in [(clickhouse, "default", 90), (elsewhere, "short", 7)]:
+        with place.open_session(1, timeout_seconds=60) as session:
+            (row,) = session.query(kept, d=database, t=table)
+        assert f"TTL toDateTime(inserted_at) + toIntervalDay({days})" in row["engine_full"]

@@ -69,3 +69,18 @@ def test_a_trace_that_comes_again_counts_as_it_came_last() -> None:
     selection, sample = select([replace(make_trace(0, NOW), turns=()), make_trace(0, NOW)], Choice())
     assert {trace.trace_id for trace in sample.traces} == {"t000"}
     assert sum(selection.left_out.values()) == 0
+
+
+HOURS = ((1, 23), (2, 0), (8, 23), (9, 0), (15, 5))
+
+
+def test_several_windows_hold_a_week_each_and_no_trace_twice() -> None:
+    days = [datetime(2025, 1, day, hour, tzinfo=UTC) for day, hour in HOURS]
+    traces = [make_trace(n, end) for n, end in enumerate(days)]
+    selection = Selection(Choice(), NOW)
+    stored = [IngestedTrace(t.trace_id, t.end or NOW, "", t.is_automation) for t in selection.watch(traces)]
+    first, second = selection.choose_windows(stored, [date(2025, 1, 8), date(2025, 1, 15)])
+    assert [trace.trace_id for trace in first.traces] == ["t001", "t002"]
+    assert [trace.trace_id for trace in second.traces] == ["t003", "t004"]
+    assert first.name_run(7) == "7_trace_20250109_000000"
+    assert selection.left_out["ended in none of the windows"] == 1

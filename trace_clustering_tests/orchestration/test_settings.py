@@ -34,6 +34,7 @@ DEFAULTS = {
     "max_k": (10, "DEFAULT_MAX_K"),
     "visualization_method": ("umap", "DEFAULT_VISUALIZATION_METHOD"),
     "random_state": (42, "DEFAULT_RANDOM_STATE"),
+    "keep_labels": (True, None),
     "max_traces_per_cluster": (0, None),
     "compute_timeout_seconds": (None, None),
 }

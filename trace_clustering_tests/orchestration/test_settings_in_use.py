@@ -20,6 +20,7 @@ def test_each_stage_records_the_settings_that_take_effect_in_it() -> None:
         "reduced_embeddings",
         "cluster_assignments",
         "projection_2d",
+        "cluster_labels",
         "emitted_cluster_event",
     )
     recorded: dict[str, Any] = {}

@@ -68,6 +68,19 @@ CLUSTER_LABELS = ClusterLabels(
     labelers=np.array(["fallback", "keywords", "keywords"], dtype=object),
     accuracies=np.array([np.nan, 0.75, 1], dtype=np.float32),
     labeling={"model": "small", "cost_usd": None},
+    label_from_runs=["", "1_trace_20250120_000000", ""],
+    label_terms=[[], ["money"], []],
+    parents=[
+        {
+            "id": "p1",
+            "level": 1,
+            "title": "Money",
+            "description": "- Of all kinds",
+            "labeler": "agent",
+            "clusters": [0, 1],
+            "traces": 4,
+        }
+    ],
 )
 
 

@@ -29,7 +29,19 @@ class TestContent:
         assert properties.pop("$ai_clustering_labeler") == "keywords"
         assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
         assert properties.pop("$ai_clustering_coverage") == {"in_window": 9, "sampled": 6, "assigned": 5}
+        assert properties.pop("$ai_clustering_assignments") is None
         assert properties.pop("$ai_clustering_gone_topics") == [{"topic_id": "t9", "title": "Gone"}]
+        assert properties.pop("$ai_clustering_parents") == [
+            {
+                "id": "p1",
+                "level": 1,
+                "title": "Money",
+                "description": "- Of all kinds",
+                "labeler": "agent",
+                "clusters": [0, 1],
+                "traces": 4,
+            }
+        ]
         assert properties == {
             "$ai_clustering_run_id": "1_trace_20250123_000000_try",
             "$ai_clustering_level": "trace",
@@ -65,13 +77,23 @@ class TestContent:
             },
             None,
         ]
+        assert [cluster.pop("label_from_run") for cluster in clusters] == [
+            None,
+            "1_trace_20250120_000000",
+            None,
+        ]
+        assert [cluster.pop("label_terms") for cluster in clusters] == [[], ["money"], []]
         assert [cluster.pop("change") for cluster in clusters] == [{"kind": "new"}, None, None]
         assert [cluster.pop("metrics") for cluster in clusters] == [
             {"item_count": 1},
             {"item_count": 4},
             None,
         ]
-        assert [cluster.pop("parents") for cluster in clusters] == [[], [], []]
+        assert [cluster.pop("parents") for cluster in clusters] == [
+            [{"id": "p1", "title": "Money", "level": 1}],
+            [{"id": "p1", "title": "Money", "level": 1}],
+            [],
+        ]
         time = "2025-01-20T12:00:00.250000Z"
         assert clusters == [
             {

@@ -8,13 +8,20 @@ import pytest
 from rich.console import Console
 
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.reports.table import StoredClustering, build_clustering_table, fetch_clustering
+from trace_clustering.reports.table import (
+    StoredClustering,
+    build_clustering_table,
+    fetch_clustering,
+    format_cost,
+)
 from trace_clustering_tests.clickhouse.rows import NOON, insert_events, insert_summaries
 
 TRACE = {"distance_to_centroid": 0.0, "rank": 0, "x": 0.0, "y": 0.0, "timestamp": ""}
 
 
-def print_table(*clusters: dict[str, Any], titles: dict[str, str] | None = None) -> list[str]:
+def print_table(
+    *clusters: dict[str, Any], titles: dict[str, str] | None = None, width: int = 140
+) -> list[str]:
     """Return the lines of the table of clusters of one trace each."""
     properties = {
         "$ai_clustering_run_id": "1_trace_20250123_000000",
@@ -26,7 +33,7 @@ def print_table(*clusters: dict[str, Any], titles: dict[str, str] | None = None)
             for row, cluster in enumerate(clusters)
         ],
     }
-    console = Console(file=io.StringIO(), width=140)
+    console = Console(file=io.StringIO(), width=width)
     console.print(build_clustering_table(StoredClustering(properties, titles or {})))
     return console.file.getvalue().splitlines()
 
@@ -45,6 +52,52 @@ def test_what_was_measured_is_a_column_and_what_was_not_is_none(key: str, header
     (measured,) = [line for line in lines if "86%" in line]
     assert measured.split("│")[5].strip() == "86%"
     assert not any(header in line for line in print_table({key: None}, {}))
+
+
+TOPIC = {
+    "topic_id": "5f2a91bc-0000-5000-8000-000000000000",
+    "change": {"kind": "growing", "share": 0.08, "share_before": 0.03},
+    "metrics": {"total_cost": 0.1234, "item_count": 1},
+}
+
+
+def test_topic_change_and_cost_stand_below_id_share_and_size() -> None:
+    lines = print_table(TOPIC, {"topic_id": None, "change": None, "metrics": None})
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+    assert ["5f2a91bc", "", "$0.12", "growing", ""] in cells
+    assert any("Topic" in line and "Cost" in line and "Change" in line for line in lines)
+    assert not any(word in line for line in print_table({}) for word in ("Topic", "Cost", "Change"))
+
+
+def test_a_narrow_terminal_has_room_for_titles() -> None:
+    lines = print_table(TOPIC | {"stability": 0.9, "title": "Refunds for damaged parcels"}, width=80)
+    assert any("Refunds for" in line for line in lines)
+    assert max(map(len, lines)) == 80
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"topic_id": "\x1b[31m[red]x", "change": {"kind": "\x1b[2J" * 9}, "metrics": {"total_cost": "1"}},
+        {"topic_id": 7, "change": ["growing"], "metrics": [1], "ignored": "yes"},
+        {"topic_id": {}, "change": {"kind": {}}, "metrics": {"total_cost": float("inf")}},
+        {"topic_id": "", "change": {}, "metrics": {"total_cost": True}},
+    ],
+    ids=str,
+)
+def test_topics_of_other_programs_do_no_harm(hostile: dict[str, Any]) -> None:
+    printed = "\n".join(print_table(hostile))
+    assert "Refunds" in printed
+    assert "\x1b" not in printed
+    assert "Cost" not in printed
+
+
+@pytest.mark.parametrize(
+    ("dollars", "expected"),
+    [(0, "$0.00"), (0.00001, "<$0.0001"), (0.0123, "$0.012"), (0.5, "$0.5"), (1234.5, "$1,234.50")],
+)
+def test_small_costs_keep_digits_that_count(dollars: float, expected: str) -> None:
+    assert format_cost(dollars) == expected
 
 
 FOREIGN = {

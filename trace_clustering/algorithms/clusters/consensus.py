@@ -31,6 +31,9 @@ _MIN_SHARE_TO_JOIN = 0.5
 # A point that is left over joins a cluster at a lower share: the layouts in which it is noise count for no
 # cluster, but they do not say that it belongs to none.
 _MIN_SHARE_TO_FOLLOW = 0.15
+# All earlier clusterings together count like half of the layouts: groups that were one stay one if more than
+# a quarter of the layouts join them, and others are joined if more than three quarters do.
+_WEIGHT_OF_VOTES = 0.5
 # Shares are means of floats: exactly one half must not pass as more than one half.
 _ROUNDING = 1e-6
 # The co-association of all pairs of linked columns is held in memory: 128 MB for this many columns.
@@ -129,7 +132,9 @@ def _hold_only_copies(points: NDArray[np.float32], labels: NDArray[np.int64]) ->
     return np.asarray(np.bincount(own[differs], minlength=len(first)) == 0)
 
 
-def find_consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDArray[np.int64]:
+def find_consensus_labels(
+    clusterings: NDArray[np.int64], min_size: int, votes: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
     """Join points by average linkage of their co-association, as long as it is above one half.
 
     The co-association of two points is the share of clusterings in which they are in one cluster; a point
@@ -144,13 +149,17 @@ def find_consensus_labels(clusterings: NDArray[np.int64], min_size: int) -> NDAr
         Cluster ids of n points in m clusterings; -1 is noise.
     min_size : int
         Smallest number of points in a cluster.
+    votes : int64 array, shape (r, n), optional
+        Cluster ids in r earlier clusterings; -1 is a point that was not in them, or noise there: no vote.
 
     Returns
     -------
     int64 array, shape (n,)
         Cluster ids in the order of the clusters' first points; -1 is noise.
     """
-    columns = DistinctColumns.find(clusterings)
+    if votes is None:
+        votes = np.empty((0, clusterings.shape[1]), dtype=np.int64)
+    columns = DistinctColumns.find(clusterings, votes)
     groups = _link_columns(columns)
     groups = _drop_small_groups(groups, columns.sizes, min_size)
     left_over = groups == NOISE_CLUSTER_ID
@@ -172,20 +181,33 @@ class DistinctColumns:
         The first point that has each column.
     of_point : int64 array, shape (n,)
         The column of each point.
+    votes : int64 array, shape (r, u)
+        Cluster ids of the columns in r earlier clusterings; -1 is no vote.
     """
 
     labels: NDArray[np.int64]
     sizes: NDArray[np.int64]
     first_points: NDArray[np.int64]
     of_point: NDArray[np.int64]
+    votes: NDArray[np.int64]
+
+    @property
+    def weight_of_vote(self) -> float:
+        """The weight of one earlier clustering, where that of a layout is 1."""
+        return _WEIGHT_OF_VOTES * len(self.labels) / max(len(self.votes), 1)
 
     @classmethod
-    def find(cls, clusterings: NDArray[np.int64]) -> Self:
-        """Return the distinct columns of m clusterings of n points, shape (m, n)."""
-        labels, first_points, of_point, sizes = np.unique(
-            clusterings, axis=1, return_index=True, return_inverse=True, return_counts=True
+    def find(cls, clusterings: NDArray[np.int64], votes: NDArray[np.int64]) -> Self:
+        """Return the distinct columns of m clusterings, shape (m, n), and of r votes, shape (r, n)."""
+        rows, first_points, of_point, sizes = np.unique(
+            np.concatenate([clusterings, votes]),
+            axis=1,
+            return_index=True,
+            return_inverse=True,
+            return_counts=True,
         )
-        return cls(labels, sizes, first_points, of_point)
+        labels, votes = np.split(rows, [len(clusterings)])
+        return cls(labels, sizes, first_points, of_point, votes)
 
     def order_for_linkage(self) -> NDArray[np.int64]:
         """Return the columns that average linkage can join, most points first, at most 4,000.
@@ -204,19 +226,22 @@ def _link_columns(columns: DistinctColumns) -> NDArray[np.int64]:
     linked = columns.order_for_linkage()
     groups = np.full(len(columns.sizes), NOISE_CLUSTER_ID)
     groups[linked] = join_by_average_linkage(
-        _calculate_co_association(columns.labels[:, linked]),
-        columns.sizes[linked],
-        _MIN_SHARE_TO_JOIN + _ROUNDING,
+        _calculate_co_association(columns, linked), columns.sizes[linked], _MIN_SHARE_TO_JOIN + _ROUNDING
     )
     return groups
 
 
-def _calculate_co_association(labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the co-association of all pairs of columns, shape (u, u)."""
-    together = np.zeros((labels.shape[1], labels.shape[1]))
-    for row in labels:
+def _calculate_co_association(columns: DistinctColumns, linked: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the co-association of all pairs of linked columns, shape (u, u)."""
+    together = np.zeros((len(linked), len(linked)))
+    for row in columns.labels[:, linked]:
         together += (row[:, None] == row) & (row != NOISE_CLUSTER_ID)
-    together /= len(labels)
+    counted: float | NDArray[np.float64] = len(columns.labels)
+    for row in columns.votes[:, linked]:
+        voted = (row != NOISE_CLUSTER_ID) & (row[:, None] != NOISE_CLUSTER_ID)
+        together += columns.weight_of_vote * (voted & (row[:, None] == row))
+        counted = counted + columns.weight_of_vote * voted
+    together /= counted
     return together
 
 
@@ -235,14 +260,28 @@ def _find_nearest_groups(columns: DistinctColumns, groups: NDArray[np.int64]) ->
     together = np.zeros((len(found), len(groups)))
     for row in columns.labels:
         clustered = row != NOISE_CLUSTER_ID
-        # The number of points of each group in each cluster of this clustering.
-        counts = np.zeros((len(found), row.max() + 2))
-        np.add.at(counts, (group_of[clustered], row[clustered]), weights[clustered])
-        together[:, clustered] += counts[:, row[clustered]]
-    together /= len(columns.labels) * np.maximum(np.bincount(group_of, weights), 1)[:, None]
+        together[:, clustered] += _count_points(group_of, row, weights)[:, row[clustered]]
+    counted = np.full_like(together, len(columns.labels))
+    counted *= np.maximum(np.bincount(group_of, weights), 1)[:, None]
+    for row in columns.votes:
+        voted = row != NOISE_CLUSTER_ID
+        counts = columns.weight_of_vote * _count_points(group_of, row, weights)
+        together[:, voted] += counts[:, row[voted]]
+        counted[:, voted] += counts.sum(axis=1, keepdims=True)
+    together /= counted
     nearest = together.argmax(axis=0)
     share = together[nearest, np.arange(len(groups))]
     return np.where(share > _MIN_SHARE_TO_FOLLOW + _ROUNDING, found[nearest], NOISE_CLUSTER_ID)
+
+
+def _count_points(
+    group_of: NDArray[np.int64], row: NDArray[np.int64], weights: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the number of points of each group in each cluster of a clustering, shape (groups, clusters)."""
+    clustered = row != NOISE_CLUSTER_ID
+    counts = np.zeros((group_of.max() + 1, row.max() + 2))
+    np.add.at(counts, (group_of[clustered], row[clustered]), weights[clustered])
+    return counts
 
 
 def _number_groups_by_first_point(groups: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -55,7 +55,7 @@ class LabelingGraph:
         self._limits = endpoint.budget.limits
         self._opening: list[BaseMessage] = [
             SystemMessage(prompts.AGENT),
-            HumanMessage(prompts.write_opening(context.evidence, context.draft.labels)),
+            HumanMessage(prompts.write_opening(context.evidence, context.draft)),
         ]
 
     @property
@@ -154,19 +154,20 @@ class LabelingGraph:
         return call_tool(self._context, call["name"], call["args"], room)
 
     def _write_stand_in(self, room: int) -> str:
-        return prompts.write_stand_in(self._context.draft.labels, room)
+        return prompts.write_stand_in(self._context.draft.list_all_labels(), room)
 
     def _log_iteration(self, state: AgentState, calls: list[ToolCall]) -> None:
         """Log the called tools and some figures, but no text of a model or a trace."""
         names = Counter(call["name"] if call["name"] in TOOLS else "an unknown tool" for call in calls)
         called = ", ".join(f"{name} x {count}" if count > 1 else name for name, count in names.items())
         draft, usage = self._context.draft, self._endpoint.budget.usage
+        labelled = len(draft.list_labels())
         refused = draft.refusals.total() - self._refusals_told
         self._refusals_told += refused
         self._log.info(
             f"Labeling, iteration {state['iterations']}: {called or 'no tool'}; "
             f"{f'{refused} refused; ' if refused else ''}"
-            f"{len(draft.labels)} of {len(draft.sizes)} clusters have labels; so far {usage.prompt_tokens} "
+            f"{labelled} of {len(draft.sizes)} clusters have labels; so far {usage.prompt_tokens} "
             f"prompt and {usage.completion_tokens} completion tokens in {usage.requests} requests"
         )
 

@@ -51,6 +51,8 @@ class AgentLabels:
         How many of the labels an earlier attempt or run had stored.
     kept : dict
         By cluster without a label, the label that the same traces had in an earlier run for the same night.
+    had_to_label : bool
+        False if all labels but that of noise are fixed.
     """
 
     labels: Mapping[int, ClusterLabel]
@@ -58,6 +60,7 @@ class AgentLabels:
     accuracies: Mapping[int, float] = field(default_factory=dict)
     reused: int = 0
     kept: Mapping[int, ClusterLabel] = field(default_factory=dict)
+    had_to_label: bool = True
 
 
 def run_labeling_agent(
@@ -70,11 +73,13 @@ def run_labeling_agent(
     attempt: Attempt,
     seconds: float,
     log: logging.Logger,
+    fixed: Mapping[int, ClusterLabel] | None = None,
 ) -> AgentLabels | None:
     """Have the agent label the clusters that have no stored label, and improve the others.
 
-    Labels are stored as soon as they are set. If a limit is reached, the endpoint fails or the model does not
-    cooperate, some clusters have no label, but no label that was set is lost.
+    If all labels are fixed, nothing is asked. Labels are stored as soon as they are set. If a limit is
+    reached, the endpoint fails or the model does not cooperate, some clusters have no label, but no label
+    that was set is lost.
 
     Parameters
     ----------
@@ -87,6 +92,8 @@ def run_labeling_agent(
         What is left of the step's time.
     log : logging.Logger
         Gets a line per iteration, without any text of a trace or a model.
+    fixed : mapping, optional
+        By cluster, the labels that stand and that the agent must not change.
 
     Returns
     -------
@@ -104,8 +111,12 @@ def run_labeling_agent(
         return None
     # Without reuse_labels the first attempt starts anew; the second continues it.
     stored = store.load() if llm.reuse_labels or not attempt.is_first else StoredLabels()
-    run = _Run(clustering, stored, llm=llm, store=store, attempt=attempt, seconds=seconds, log=log)
-    if run.is_complete:
+    run = _Run(
+        clustering, stored, fixed or {}, llm=llm, store=store, attempt=attempt, seconds=seconds, log=log
+    )
+    if not run.had_to_label:
+        run.end_without_need()
+    elif run.is_complete:
         log.info(f"Labeling: all {run.reused} labels of this clustering are stored and are used again")
     elif connection is None:
         if not (fault or run.has_stored_labels):
@@ -133,6 +144,7 @@ class _Run:
         self,
         clustering: Clustering,
         stored: StoredLabels,
+        fixed: Mapping[int, ClusterLabel],
         *,
         llm: LLM,
         store: LabelStore,
@@ -146,11 +158,16 @@ class _Run:
         # not, but the report adds it.
         self._used_before = stored.usage if attempt.is_first else Usage()
         self._budget = Budget(llm.limits(), Usage() if attempt.is_first else stored.usage, seconds)
+        self._groups = [list(group.cluster_ids) for group in clustering.groups]
+        stored = stored.adapt_to_groups(self._groups, clustering.assignments.clusters())
         self._outcome = _Outcome.ENDED if stored.ended else _Outcome.UNFINISHED
         self._reason = stored.ended
         self.accuracies = stored.accuracies
         self._earlier = store.load_earlier()
-        self._draft = Draft(clustering.assignments.cluster_sizes(), self._save)
+        sizes = clustering.assignments.cluster_sizes()
+        groups = {group.group_id: group.size for group in clustering.groups}
+        self._draft = Draft(sizes, self._save, fixed, groups)
+        self.had_to_label = not fixed or bool(self._list_nameless() or self._draft.list_unlabelled_groups())
         self._adopt_labels(stored.labels)
         self.reused = len(self._draft.labels)
         self._dialects: dict[str, Dialect] = {}  # by model: what the endpoint takes, found once per run
@@ -196,6 +213,10 @@ class _Run:
             if not self._draft.list_unlabelled():  # otherwise the result warns
                 self._log.warning(f"Labeling: {self._reason}")
 
+    def end_without_need(self) -> None:
+        """Note that all labels are fixed; noise is described by facts then, which needs no model."""
+        self._outcome, self._reason = _Outcome.ENDED, "no language model was asked: all titles are kept"
+
     def end_without_model(self, reason: str) -> None:
         """Note that there is no endpoint to ask."""
         self._outcome, self._reason = _Outcome.ENDPOINT_DOWN, reason
@@ -205,7 +226,9 @@ class _Run:
         from trace_clustering.labeling.verification import verify_labels
 
         with self._open_endpoint(connection) as endpoint:
-            accuracies = verify_labels(endpoint, self._draft.labels, self._clustering.held_out, self._log)
+            accuracies = verify_labels(
+                endpoint, self._draft.list_labels(), self._clustering.held_out, self._log
+            )
         self.accuracies = accuracies or None  # after no answer at all, the next run tries again
         self._save()
 
@@ -219,7 +242,7 @@ class _Run:
         """
         missing = self._draft.list_unlabelled()
         kept = {c: label for c, label in self._earlier.labels.items() if c in missing}
-        nameless = [c for c in missing if c not in kept and c != NOISE_CLUSTER_ID]
+        nameless = [cluster for cluster in self._list_nameless() if cluster not in kept]
         is_down = self._outcome is _Outcome.ENDPOINT_DOWN
         if is_down and nameless and self._earlier.n_others:
             raise LabelsWouldBeLostError(
@@ -229,7 +252,7 @@ class _Run:
                 "in the llm resource, and materialize cluster_labels again"
             )
         reason = f"{self._reason}; {len(kept)} labels of an earlier run are kept" if kept else self._reason
-        if missing or is_down:
+        if (missing and self.had_to_label) or is_down:
             self._log.warning(
                 f"Labeling: {len(missing)} of {len(self._draft.sizes)} clusters have no label of the agent. "
                 f"How it ended: {reason}"
@@ -240,7 +263,11 @@ class _Run:
             accuracies=self.accuracies or {},
             reused=self.reused,
             kept=kept,
+            had_to_label=self.had_to_label,
         )
+
+    def _list_nameless(self) -> list[int]:
+        return [cluster for cluster in self._draft.list_unlabelled() if cluster != NOISE_CLUSTER_ID]
 
     def _open_endpoint(self, connection: Connection) -> "Endpoint":
         from trace_clustering.llm.endpoint.client import Endpoint
@@ -251,6 +278,8 @@ class _Run:
     def _adopt_labels(self, labels: Mapping[int, ClusterLabel]) -> None:
         """Take stored labels over; they are checked like those that the model sets."""
         for cluster, label in labels.items():
+            if cluster in self._draft.fixed:
+                continue
             try:
                 self._draft.set_label(cluster, label.title, label.description)
             except ToolCallRefusedError as error:
@@ -261,4 +290,5 @@ class _Run:
 
     def _save(self) -> None:
         ended = self._reason if self._outcome is _Outcome.ENDED else ""
-        self._store.save(StoredLabels(self._draft.labels, self._total_usage(), ended, self.accuracies))
+        stored = StoredLabels(self._draft.labels, self._total_usage(), ended, self.accuracies, self._groups)
+        self._store.save(stored, self._draft.fixed)

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -32,12 +32,22 @@ class StoredLabels:
         How the agent ended; empty if it did not.
     accuracies : dict or None
         By cluster, the share of held-out traces that were assigned to it; None if labels were not verified.
+    groups : list of list of int
+        The groups of clusters, whose labels have the ids after those of the clusters.
     """
 
     labels: Mapping[int, ClusterLabel] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     ended: str = ""
     accuracies: Mapping[int, float] | None = None
+    groups: list[list[int]] = field(default_factory=list)
+
+    def adapt_to_groups(self, groups: list[list[int]], clusters: Collection[int]) -> "StoredLabels":
+        """Return what holds if the same clusters are in these groups; other groups have to be labelled."""
+        if groups == self.groups:
+            return self
+        labels = {cluster: label for cluster, label in self.labels.items() if cluster in clusters}
+        return replace(self, labels=labels, ended="" if groups else self.ended, groups=groups)
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,7 @@ class LabelStore:
                 usage=Usage(**content["usage"]),
                 ended=content["ended"],
                 accuracies=None if accuracies is None else {int(c): float(a) for c, a in accuracies.items()},
+                groups=content.get("groups", []),
             )
         except _UNREADABLE:
             return StoredLabels()
@@ -100,10 +111,18 @@ class LabelStore:
         outliers = {digest for digest, label in known.items() if label.title == NOISE_TITLE}
         return EarlierLabels(labels, n_others=len(known.keys() - outliers - set(self._digests.values())))
 
-    def save(self, stored: StoredLabels) -> None:
-        """Write the whole file; after a crash it has the old content or the new."""
+    def save(self, stored: StoredLabels, fixed: Collection[int] = ()) -> None:
+        """Write the whole file; after a crash it has the old content or the new.
+
+        Parameters
+        ----------
+        stored : StoredLabels
+        fixed : collection of int
+            The clusters whose labels no model sets.
+        """
         mine = {self._digests[c]: label for c, label in stored.labels.items() if c in self._digests}
-        earlier = {} if len(mine) == len(self._digests) else self._labels_by_members
+        is_complete = self._digests.keys() <= stored.labels.keys() | set(fixed)
+        earlier = {} if is_complete else self._labels_by_members
         content: dict[str, Any] = {
             "fingerprint": self._fingerprint,
             **asdict(stored),

@@ -1,0 +1,87 @@
+"""A topic that goes on keeps its label, until its content is another."""
+
+import pytest
+
+from trace_clustering.labeling.fixed import find_lasting_labels, share_terms
+from trace_clustering_tests.labeling.clusterings import clustering
+from trace_clustering_tests.labeling.identities import EARLIER_RUN, identities_of
+
+ASSIGNMENTS, _, _ = clustering()
+SIZES = ASSIGNMENTS.cluster_sizes()
+TERMS = {cluster: ["kettle orders", "refund", "merchant", "shop"] for cluster in SIZES}
+TITLES = {0: "Broken kettles", 2: "Tax rates"}
+
+
+def test_what_goes_on_keeps_its_label_and_what_is_new_has_none() -> None:
+    lasting = find_lasting_labels(identities_of(ASSIGNMENTS, TITLES), SIZES, TERMS)
+    assert {cluster: kept.label.title for cluster, kept in lasting.items()} == TITLES
+    assert {kept.from_run for kept in lasting.values()} == {EARLIER_RUN}
+    assert lasting[0].label.description == "- Written before."
+    assert lasting[0].terms == tuple(TERMS[0])
+
+
+@pytest.mark.parametrize(
+    ("relation", "shared", "lasts"),
+    [
+        ("continued", 0, True),  # windows that share no day
+        ("back", 0, True),
+        ("merged", 5, True),
+        ("merged", 4, False),
+        ("split", 9, False),
+        ("new", 0, False),
+    ],
+)
+def test_the_relation_decides(relation: str, shared: int, lasts: bool) -> None:
+    found = identities_of(ASSIGNMENTS, TITLES, relation=relation, shared=shared)
+    assert bool(find_lasting_labels(found, SIZES, TERMS)) is lasts
+
+
+@pytest.mark.parametrize(
+    ("terms", "lasts"),
+    [
+        (("kettles", "order", "late"), True),
+        (("kettle", "parcel", "late", "lost"), True),
+        (("parcel", "late", "lost", "customs", "kettle"), False),
+        (("parcel", "late"), False),
+        ((), True),
+    ],
+)
+def test_content_that_has_changed_needs_a_new_label(terms: tuple[str, ...], lasts: bool) -> None:
+    found = identities_of(ASSIGNMENTS, TITLES, terms=terms)
+    assert bool(find_lasting_labels(found, SIZES, TERMS)) is lasts
+
+
+def test_a_label_that_is_kept_again_is_compared_with_the_terms_of_its_first_day() -> None:
+    found = identities_of(ASSIGNMENTS, TITLES, terms=("kettle", "parcel"), from_run="1_trace_20250101_000000")
+    kept = find_lasting_labels(found, SIZES, TERMS)[0]
+    assert (kept.terms, kept.from_run) == (("kettle", "parcel"), "1_trace_20250101_000000")
+
+
+@pytest.mark.parametrize(("labeler", "lasts"), [("keywords", True), ("fallback", False), ("user", False)])
+def test_no_number_of_a_cluster_and_no_title_of_the_file_lasts(labeler: str, lasts: bool) -> None:
+    assert (
+        bool(find_lasting_labels(identities_of(ASSIGNMENTS, TITLES, labeler=labeler), SIZES, TERMS)) is lasts
+    )
+
+
+def test_a_size_in_the_description_is_that_of_now() -> None:
+    text = "- About kettles.\n- 3 of 99 traces\n- 4 of 99 traces (4%) were late"
+    kept = find_lasting_labels(identities_of(ASSIGNMENTS, TITLES, description=text), SIZES, TERMS)[0]
+    assert kept.label.description.splitlines() == [
+        "- About kettles.",
+        "- 10 of 44 traces (23%)",
+        "- 4 of 99 traces (4%) were late",
+    ]
+
+
+def test_text_of_the_database_is_cleaned() -> None:
+    titles = {0: "Kettles\x1b[31m <b>\u202e"}
+    kept = find_lasting_labels(
+        identities_of(ASSIGNMENTS, titles, description="- a\x07\n\n<i>"), SIZES, TERMS
+    )[0]
+    assert (kept.label.title, kept.label.description) == ("Kettles 31m", "- a")
+
+
+def test_terms_of_scripts_without_spaces_are_compared_too() -> None:
+    assert share_terms(["退款申请", "水壶"], ["退款申请", "订单"])
+    assert not share_terms(["退款申请", "水壶"], ["密码", "订单"])
