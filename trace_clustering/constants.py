@@ -98,8 +98,10 @@ DEFAULT_HDBSCAN_MIN_SAMPLES: Final = 5
 DEGENERATE_MIN_CLUSTERS: Final = 3
 DEGENERATE_DOMINANT_CLUSTER_FRACTION: Final = 0.7
 DEFAULT_MAX_CLUSTER_SIZE_FRACTION: Final = 0.5
-# So many clusters can be read as one list; more of them are grouped on two levels.
+# So many clusters can be read as one list; more of them are grouped on two levels. Groups that there are stay
+# while a few clusters come and go.
 MAX_CLUSTERS_WITHOUT_LEVELS: Final = 12
+MIN_CLUSTERS_TO_KEEP_LEVELS: Final = 10
 DEFAULT_MIN_K: Final = 2
 DEFAULT_MAX_K: Final = 10
 NOISE_CLUSTER_ID: Final = -1

@@ -23,7 +23,9 @@ from trace_clustering.orchestration.executors import build_executor
 from trace_clustering.orchestration.jobs import trace_clustering_job
 from trace_clustering.orchestration.run_settings import RunSettings
 from trace_clustering.orchestration.schedules import trace_clustering_daily_schedule
+from trace_clustering.orchestration.topic_edits import load_topic_edits
 
+load_topic_edits()  # so that a mistake in the file is reported now, and not at night
 llm, embedder, alerts = LLM(), Embedder(), Alerts()
 for resource in (llm, embedder):
     resource.resolve()  # so that a mistake in the environment is reported now, and not at night

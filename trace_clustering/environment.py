@@ -19,6 +19,7 @@ INCLUDE_TODAY = "TRACE_CLUSTERING_INCLUDE_TODAY"
 EXECUTOR = "TRACE_CLUSTERING_EXECUTOR"
 TEAM_SETTINGS = "TRACE_CLUSTERING_TEAM_SETTINGS"
 ALERTS_WEBHOOK = "TRACE_CLUSTERING_ALERTS_WEBHOOK"
+TOPICS = "TRACE_CLUSTERING_TOPICS"
 MAX_TEAM_ID = 2**63 - 1  # Int64 in ClickHouse
 MIN_FIRST_DAY = date(1970, 1, 1)
 
@@ -182,6 +183,12 @@ def find_team_settings_file() -> Path | None:
     """Return the file with the settings of each team's runs; None if no file is named."""
     text = os.environ.get(TEAM_SETTINGS)
     return _expand_path(TEAM_SETTINGS, text, Path.cwd()) if text else None
+
+
+def find_topics_file() -> Path | None:
+    """Return the file with what each team says of its topics; None if no file is named."""
+    text = os.environ.get(TOPICS)
+    return _expand_path(TOPICS, text, Path.cwd()) if text else None
 
 
 def read_executor_name() -> Literal["multiprocess", "in_process"]:

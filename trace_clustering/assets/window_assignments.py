@@ -10,6 +10,7 @@ from trace_clustering.clickhouse.window_assignments import assign_window
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.posthog.filters import parse_filters
 from trace_clustering.processes.clock import StepClock
+from trace_clustering.traces.sampling import SampleRules
 
 _NAMES_OF_SELECTION = ("document_type", "rendering", "embedding_model", "job_id")
 
@@ -38,14 +39,10 @@ def window_assignments(
             # As they were when the sample was drawn, whatever the launchpad says now.
             DocumentSelection(**{name: provenance.settings[name] for name in _NAMES_OF_SELECTION}),
             parse_filters(provenance.settings["trace_filters"]),
+            SampleRules(provenance.settings.get("automation", SampleRules().automation)),
         )
     window = assigned.window
-    coverage = cluster_assignments.coverage | {
-        "in_window": window.in_window,
-        "embedded": window.embedded,
-        "matching": window.matching,
-        "assigned": assigned.assigned,
-    }
+    coverage = cluster_assignments.coverage | {"assigned": assigned.assigned}
     context.log.info(f"{assigned.assigned} of {window.matching} traces belong to a cluster")
     return dg.MaterializeResult(
         value=WindowAssignments(
@@ -59,6 +56,7 @@ def window_assignments(
         metadata={
             **coverage,
             "version": assigned.version,
+            "traces": window.matching,
             "written": window.matching if assigned.is_new else 0,
             "assignment_seconds": round(assigned.seconds, 3),
             "traces_per_second": round(window.matching / assigned.seconds) if assigned.is_new else None,

@@ -77,6 +77,13 @@ def build_automation_condition(
     return TraceCondition(f"trace_id {operator} ({automated})", _bind(window))
 
 
+def find_automation_condition(session: TeamSession, automation: Automation, window: Window) -> TraceCondition:
+    """Return the same condition, or one that always holds if no trace is known to be automation."""
+    if automation == "leave_out" and not _knows_automation(session, window):
+        return TraceCondition()
+    return build_automation_condition(automation, window, session.events)
+
+
 def count_automation(
     session: TeamSession,
     window: Window,
@@ -99,7 +106,7 @@ def count_automation(
     """
     columns, bound = session.events, _bind(window)
     # Asked first, because the engine would evaluate the whole condition to count nothing.
-    if not session.query(_write_automated(columns, "1 AS found") + "LIMIT 1", **bound):
+    if not _knows_automation(session, window):
         return NO_AUTOMATION
     moment = columns.write_ordered_moment("timestamp", 6)
     in_window = f"{moment} >= {{window_start:DateTime64(3, 'UTC')}} AS is_in_window"
@@ -112,6 +119,11 @@ def count_automation(
         **bound,
     )
     return AutomationCounts(True, row["matching"], row["without_document"])
+
+
+def _knows_automation(session: TeamSession, window: Window) -> bool:
+    statement = _write_automated(session.events, "1 AS found") + "LIMIT 1"
+    return bool(session.query(statement, **_bind(window)))
 
 
 def _write_automated(columns: TableColumns, selected: str) -> str:

@@ -14,12 +14,16 @@ import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.topics import ClusterIdentities
+from trace_clustering.clickhouse.batches import split_by_size
 from trace_clustering.clickhouse.session import TeamSession, VersionedTable
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.errors import ClickHouseQueryError, TraceClusteringError
 
 # A Distributed table, or a server that collects inserts, shows a row only after a moment.
 READ_BACK_PAUSES: Final = (0.0, 0.1, 0.4, 1.5, 3.0)
+
+_MAX_CLUSTERS_PER_INSERT: Final = 100
+_MAX_MEMBERS_PER_INSERT: Final = 20_000
 
 _COLUMNS: Final = (
     "run_id",
@@ -87,8 +91,14 @@ def store_clusters(
         If rows were lost on the way.
     """
     rows = list(_build_rows(assignments, identities, version, model))
-    for row in rows:  # one at a time: a cluster may have 100,000 members
-        session.insert("centroids", [row], _COLUMNS)
+    members = _COLUMNS.index("members")
+    for batch in split_by_size(
+        rows,
+        lambda row: len(row[members]),
+        max_items=_MAX_CLUSTERS_PER_INSERT,
+        max_bytes=_MAX_MEMBERS_PER_INSERT,
+    ):
+        session.insert("centroids", batch, _COLUMNS)
     run_id = assignments.provenance.run_id
     for pause in READ_BACK_PAUSES:
         time.sleep(pause)

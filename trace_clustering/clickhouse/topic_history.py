@@ -4,7 +4,7 @@ A run counts only if its event is in the table of events. The event names the ve
 and holds their labels; centroids and members are in the table of centroids.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +15,7 @@ from trace_clustering.clickhouse.batches import split_for_parameters
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME, NOISE_CLUSTER_ID
 from trace_clustering.posthog.cluster_event import identify_event
-from trace_clustering.topics.history import EarlierCluster, EarlierRun
+from trace_clustering.topics.history import EarlierCluster, EarlierParent, EarlierRun
 from trace_clustering.traces.window import Window
 
 MAX_EARLIER_RUNS: Final = 8
@@ -37,7 +37,9 @@ SELECT
     JSONExtractString(properties_text, '$ai_clustering_run_id') AS run_id,
     JSONExtractInt(properties_text, '$ai_clustering_assignments', 'version') AS version,
     JSONExtract(properties_text, '$ai_clusters', concat('Array(Tuple(cluster_id Int64, title String, ',
-        'description String, labeler String))')) AS labels
+        'description String, labeler String, label_from_run String, label_terms Array(String)))')) AS labels,
+    JSONExtract(properties_text, '$ai_clustering_parents', concat('Array(Tuple(id String, level Int64, ',
+        'title String, description String, labeler String, clusters Array(Int64)))')) AS parents
 FROM (
     SELECT {properties} AS properties_text
     FROM {{events:Identifier}}
@@ -61,14 +63,15 @@ LIMIT 1 BY cluster_id
 
 
 @dataclass(frozen=True)
-class _StoredRun:
+class StoredRun:
     """A run whose event was written; `topics` are the topics of its clusters by cluster."""
 
     run_id: str
     window: Window
     version: int
     topics: dict[int, str]
-    labels: dict[int, tuple[str, str, str]]
+    labels: dict[int, dict[str, Any]]
+    parents: list[EarlierParent]
 
 
 def fetch_earlier_runs(
@@ -102,7 +105,7 @@ def fetch_earlier_runs(
         Runs whose window ended before that do not count; by default `TOPIC_MEMORY` before the window's end.
     """
     since = since or window.end - TOPIC_MEMORY
-    found = _find_runs(session, window, run_label, since, dimensions, model)
+    found = find_stored_runs(session, window, run_label, since, dimensions, model)
     known: set[str] = set()
     runs = []
     for number, run in enumerate(found):
@@ -113,32 +116,37 @@ def fetch_earlier_runs(
     return runs
 
 
-def _find_runs(
+def find_stored_runs(
     session: TeamSession, window: Window, run_label: str, since: datetime, dimensions: int, model: str
-) -> list[_StoredRun]:
+) -> list[StoredRun]:
     """Return the runs whose event names a version that is stored, newest first."""
     rows = session.query(
         _RUNS, run_label=run_label, before=window.end, since=since, dimensions=dimensions, model=model
     )
     events = _fetch_events(session, {row["run_id"] for row in rows}, since, window.end)
-    found = [
-        _StoredRun(
-            row["run_id"],
-            Window(row["window_start"], row["window_end"]),
-            row["version"],
-            {cluster: topic for cluster, topic in row["topics"] if cluster != NOISE_CLUSTER_ID},
-            events[row["run_id"]][1],
+    found = []
+    for row in rows:
+        event = events.get(row["run_id"])
+        if event is None or event["version"] != row["version"]:
+            continue
+        topics = {cluster: topic for cluster, topic in row["topics"] if cluster != NOISE_CLUSTER_ID}
+        found.append(
+            StoredRun(
+                row["run_id"],
+                Window(row["window_start"], row["window_end"]),
+                row["version"],
+                topics,
+                _tabulate_labels(event["labels"]),
+                _list_parents(event["parents"], topics),
+            )
         )
-        for row in rows
-        if row["run_id"] in events and events[row["run_id"]][0] == row["version"]
-    ]
     return sorted(found, key=lambda run: (run.window.end, run.run_id), reverse=True)
 
 
 def _fetch_events(
     session: TeamSession, run_ids: Iterable[str], since: datetime, before: datetime
-) -> dict[str, tuple[int, dict[int, tuple[str, str, str]]]]:
-    """Return, by run, the version that its event names, and the labels of its clusters."""
+) -> dict[str, dict[str, Any]]:
+    """Return, by run, what its event says: a version, and the labels of clusters and of their groups."""
     columns = session.events
     statement = _EVENTS.format(
         properties=columns.write_text("properties"),
@@ -150,18 +158,36 @@ def _fetch_events(
     )
     uuids = sorted(str(identify_event(session.team_id, run_id)) for run_id in run_ids)
     return {
-        row["run_id"]: (row["version"], _tabulate_labels(row["labels"]))
+        row["run_id"]: row
         for batch in split_for_parameters(uuids, str)
         for row in session.query(statement, event=EVENT_NAME, since=since, before=before, uuids=batch)
     }
 
 
-def _tabulate_labels(labels: Iterable[Any]) -> dict[int, tuple[str, str, str]]:
-    """Return title, description and labeler by cluster; the client reads named tuples as dictionaries."""
-    return {label["cluster_id"]: (label["title"], label["description"], label["labeler"]) for label in labels}
+def _tabulate_labels(labels: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Return the label of each cluster, in the fields of `EarlierCluster`."""
+    return {
+        label["cluster_id"]: {name: value for name, value in label.items() if name != "cluster_id"}
+        for label in labels
+    }
 
 
-def _fetch_run(session: TeamSession, run: _StoredRun, run_label: str, wanted: Collection[int]) -> EarlierRun:
+def _list_parents(parents: Iterable[Any], topics: Mapping[int, str]) -> list[EarlierParent]:
+    """Return the groups of a run that an event lists, with the topics of their clusters."""
+    return [
+        EarlierParent(
+            parent["id"],
+            parent["level"],
+            tuple(topics[cluster] for cluster in parent["clusters"] if cluster in topics),
+            parent["title"],
+            parent["description"],
+            parent["labeler"],
+        )
+        for parent in parents
+    ]
+
+
+def _fetch_run(session: TeamSession, run: StoredRun, run_label: str, wanted: Collection[int]) -> EarlierRun:
     rows = session.query(
         _CLUSTERS, run_label=run_label, window_end=run.window.end, run_id=run.run_id, version=run.version
     )
@@ -176,9 +202,10 @@ def _fetch_run(session: TeamSession, run: _StoredRun, run_label: str, wanted: Co
                 np.array(sorted(row["members"]), dtype=object),
                 np.array(row["centroid"], dtype=np.float32),
                 row["radius"],
-                *run.labels.get(row["cluster_id"], ("", "", "")),
+                **run.labels.get(row["cluster_id"], {}),
             )
             for row in rows
             if row["cluster_id"] in wanted
         ],
+        run.parents,
     )

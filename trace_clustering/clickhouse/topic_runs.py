@@ -8,6 +8,7 @@ from typing import Any, Final
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME
 
+MAX_RUNS: Final = 366
 _END_OF_TIME: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 # An event holds up to 16 MB, nearly all of it traces and centroids, which stay where they are.
@@ -20,6 +21,7 @@ SELECT
     JSONExtractString(properties_text, '$ai_window_end') AS window_end,
     JSONExtractRaw(properties_text, '$ai_total_items_analyzed') AS traces,
     JSONExtractRaw(properties_text, '$ai_clustering_gone_topics') AS gone,
+    JSONExtractRaw(properties_text, '$ai_clustering_assignments') AS assignments,
     arrayMap(
         cluster -> arrayMap(key -> JSONExtractRaw(cluster, key), {{keys:Array(String)}}),
         JSONExtractArrayRaw(properties_text, '$ai_clusters')
@@ -38,19 +40,23 @@ LIMIT {{runs:UInt64}}
 
 
 def fetch_topic_runs(
-    session: TeamSession, *, runs: int, run_label: str = "", until: datetime = _END_OF_TIME
+    session: TeamSession,
+    *,
+    runs: int = MAX_RUNS,
+    run_label: str | None = "",
+    until: datetime = _END_OF_TIME,
 ) -> list[dict[str, Any]]:
     """Return properties of a team's newest cluster events, one for each run, newest first.
 
     The clusters have the keys that tell of topics, but no traces. Events of other programs, and those of
-    runs with another `run_label`, are left out.
+    runs with another `run_label`, are left out; with None, runs count whatever their label.
 
     Parameters
     ----------
     session : TeamSession
     runs : int
         Most runs to return.
-    run_label : str
+    run_label : str or None
     until : datetime
         Only runs whose window ended then or before.
     """
@@ -61,7 +67,7 @@ def fetch_topic_runs(
         timestamp=columns.write_moment("timestamp", 6),
         created_at=columns.write_moment("created_at", 6),
     )
-    label = f"_{re.escape(run_label)}" if run_label else ""
+    label = "(_.*)?" if run_label is None else f"_{re.escape(run_label)}" if run_label else ""
     rows = session.query(
         statement,
         in_utc=columns.has_json(),
@@ -81,6 +87,7 @@ def _read_run(row: dict[str, Any]) -> dict[str, Any]:
         "$ai_window_end": row["window_end"],
         "$ai_total_items_analyzed": _read_json(row["traces"]),
         "$ai_clustering_gone_topics": _read_json(row["gone"]),
+        "$ai_clustering_assignments": _read_json(row["assignments"]),
         "$ai_clusters": [dict(zip(_KEYS, map(_read_json, raw), strict=True)) for raw in row["clusters"]],
     }
 

@@ -24,6 +24,7 @@ from trace_clustering.clickhouse.window_traces import (
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.errors import ClickHouseQueryError
 from trace_clustering.posthog.filters import PropertyFilter
+from trace_clustering.traces.sampling import SampleRules
 
 _MAX_ATTEMPTS: Final = 5
 
@@ -145,6 +146,7 @@ def assign_window(
     identities: ClusterIdentities,
     documents: DocumentSelection,
     filters: Sequence[PropertyFilter] = (),
+    rules: SampleRules | None = None,
 ) -> AssignedWindow:
     """Assign the traces of the window, and count them.
 
@@ -155,7 +157,7 @@ def assign_window(
     session : TeamSession
     assignments : ClusterAssignments
     identities : ClusterIdentities
-    documents, filters
+    documents, filters, rules
         As they were when the sample was drawn.
 
     Raises
@@ -169,6 +171,7 @@ def assign_window(
         assignments.provenance.window,
         documents,
         filters,
+        rules or SampleRules(),
         dimensions=assignments.embedding_centroids.shape[1] if n_clusters else 0,
         model=assignments.embedding_model,
     )

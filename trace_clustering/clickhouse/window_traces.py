@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from trace_clustering.clickhouse.automation import find_automation_condition
 from trace_clustering.clickhouse.documents import (
     IS_USABLE,
     DocumentSelection,
@@ -14,6 +15,7 @@ from trace_clustering.clickhouse.documents import (
 from trace_clustering.clickhouse.filter_sql import TraceCondition, build_trace_condition
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.posthog.filters import PropertyFilter
+from trace_clustering.traces.sampling import SampleRules
 from trace_clustering.traces.window import Window
 
 # No vector is read. The fingerprint leaves out when rows were written, so that another place gives the same.
@@ -67,7 +69,7 @@ class WindowTraces:
     embedded : int
         Those of them with a vector that can be compared with the clusters.
     matching : int
-        Those of them that satisfy the filters.
+        Those of them that satisfy the filters, and are not left out as automation.
     fingerprint : int
         Equal for equal traces.
     last_inserted : datetime
@@ -86,15 +88,18 @@ def select_window(
     window: Window,
     documents: DocumentSelection,
     filters: Sequence[PropertyFilter],
+    rules: SampleRules,
     *,
     dimensions: int,
     model: str,
 ) -> WindowSelection:
     """Return how the traces of a window are selected whose vectors are of a length and of a model.
 
-    Length 0 stands for any length and any model.
+    Of a session and of equal texts, all traces are selected: that only one of them is sampled does not make
+    the others less. Length 0 stands for any length and any model.
     """
-    condition = build_trace_condition(filters, window, columns=session.events)
+    filtered = build_trace_condition(filters, window, columns=session.events)
+    condition = filtered.join(find_automation_condition(session, rules.automation, window))
     return WindowSelection(
         IS_USABLE if dimensions else "dimensions > 0",
         condition,

@@ -17,7 +17,7 @@ MIN_SHARE_OF_TERMS = 0.25
 # What was merged keeps the label of the larger part, if that part still makes up this share of the cluster.
 MIN_SHARE_OF_TRACES = 0.5
 # A title with the number of a cluster is no name, and the user's titles hold as long as the file says so.
-_LASTING_LABELERS: Final = ("agent", "keywords")
+LASTING_LABELERS: Final = ("agent", "keywords")
 _MAX_DESCRIPTION_LINE = 300
 _SIZE_LINE = re.compile(r"^- \d+ of \d+ traces( \(\d+%\))?$", re.MULTILINE)
 
@@ -63,7 +63,7 @@ def find_lasting_labels(
     lasting = {}
     for row, cluster in enumerate(identities.cluster_ids.tolist()):
         title = clean_line(identities.earlier_titles[row], MAX_TITLE_LENGTH)
-        if not title or identities.earlier_labelers[row] not in _LASTING_LABELERS:
+        if not title or identities.earlier_labelers[row] not in LASTING_LABELERS:
             continue
         then = identities.earlier_label_terms[row] if identities.earlier_label_terms else []
         if not (_goes_on(identities, row, sizes[cluster]) and share_terms(then, terms[cluster])):
@@ -97,9 +97,14 @@ def _stem_terms(terms: Iterable[str]) -> set[str]:
 
 def _restate(description: str, sizes: Mapping[int, int], cluster: int) -> str:
     """Return a description of an earlier run in plain lines, with the size that the cluster has now."""
+    size_line = write_size_line(sizes[cluster], sum(sizes.values()))
+    return _SIZE_LINE.sub(size_line, clean_lines(description))
+
+
+def clean_lines(description: str) -> str:
+    """Return a description of an earlier run in plain lines."""
     lines = [clean_line(line, _MAX_DESCRIPTION_LINE) for line in description.splitlines()]
-    plain = "\n".join(line for line in lines if line)
-    return _SIZE_LINE.sub(write_size_line(sizes[cluster], sum(sizes.values())), plain)
+    return "\n".join(line for line in lines if line)
 
 
 def write_size_line(size: int, total: int) -> str:

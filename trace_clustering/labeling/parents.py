@@ -6,6 +6,8 @@ from itertools import zip_longest
 from typing import Any
 
 from trace_clustering.artifacts.clusters import ClusterLabel, ClusterLabels
+from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.labeling.fixed import LASTING_LABELERS, clean_lines
 from trace_clustering.labeling.keywords import TERMS_IN_TITLE
 from trace_clustering.labeling.titles import add_each_term, make_titles_distinct
 from trace_clustering.text import clean_line
@@ -23,12 +25,14 @@ class Group:
     Attributes
     ----------
     group_id : int
-        Its place among the groups of a run, the narrower level first.
+        An id that no cluster of the run has: the groups are numbered after the clusters.
     parent_id : str
         The identity that it keeps from run to run.
     level : int
         1 is the narrower, 2 the wider.
     cluster_ids : sequence of int
+    size : int
+        Number of traces.
     terms : sequence of str
         What its clusters share, best first; where they share little, what its largest clusters are about.
     kept : ClusterLabel or None
@@ -40,6 +44,7 @@ class Group:
     parent_id: str
     level: int
     cluster_ids: Sequence[int]
+    size: int
     terms: Sequence[str]
     kept: ClusterLabel | None = None
     kept_labeler: str = ""
@@ -50,6 +55,8 @@ def prepare_groups(
     shared_terms: Sequence[Sequence[str]],
     terms: Mapping[int, Sequence[str]],
     sizes: Mapping[int, int],
+    *,
+    keep_labels: bool,
 ) -> list[Group]:
     """Return the groups of a run with the terms that they are named by, and with the labels that they keep.
 
@@ -63,22 +70,25 @@ def prepare_groups(
         The terms that set each cluster apart.
     sizes : mapping
         Number of traces of each cluster.
+    keep_labels : bool
+        Whether groups that go on keep their labels.
     """
     groups = []
-    for number, (parent, shared) in enumerate(zip(parents, shared_terms, strict=True)):
+    first = 1 + max(sizes, default=NOISE_CLUSTER_ID)
+    for number, (parent, shared) in enumerate(zip(parents, shared_terms, strict=True), start=first):
         clusters = sorted(parent["cluster_ids"], key=lambda cluster: (-sizes[cluster], cluster))
         is_same = parent["relation"] == "continued" and parent["overlap"] >= _MIN_OVERLAP_TO_KEEP
-        is_kept = is_same and parent["earlier_title"]
+        title = clean_line(parent["earlier_title"])
+        is_kept = keep_labels and is_same and title and parent["earlier_labeler"] in LASTING_LABELERS
         groups.append(
             Group(
                 group_id=number,
                 parent_id=parent["parent_id"],
                 level=parent["level"],
                 cluster_ids=list(parent["cluster_ids"]),
+                size=sum(sizes[cluster] for cluster in clusters),
                 terms=list(dict.fromkeys([*shared, *_take_turns([terms[c] for c in clusters])])),
-                kept=ClusterLabel(parent["earlier_title"], parent["earlier_description"])
-                if is_kept
-                else None,
+                kept=ClusterLabel(title, clean_lines(parent["earlier_description"])) if is_kept else None,
                 kept_labeler=parent["earlier_labeler"] if is_kept else "",
             )
         )
@@ -105,42 +115,43 @@ def label_groups(
     """
     sizes = labels.cluster_sizes()
     titles_of = dict(zip(labels.cluster_ids.tolist(), labels.titles.tolist(), strict=True))
-    candidates: dict[int, list[str]] = {}
-    named: dict[int, tuple[ClusterLabel, str]] = {}
-    for group in groups:
-        if group.group_id in written:
-            named[group.group_id] = (written[group.group_id], "agent")
-        elif group.kept:
-            named[group.group_id] = (group.kept, group.kept_labeler)
-        label = named.get(group.group_id)
-        candidates[group.group_id] = _list_titles(group, label[0].title if label else "")
-    titles = make_titles_distinct(candidates, titles_of.values())
-    total = sum(sizes.values())
+    found = {group.group_id: _find_label(group, written) for group in groups}
+    titles = make_titles_distinct(
+        {group.group_id: _list_titles(group, found[group.group_id][0]) for group in groups},
+        titles_of.values(),
+    )
     rows = []
     for group in groups:
-        label = named.get(group.group_id)
-        traces = sum(sizes[cluster] for cluster in group.cluster_ids)
+        label, labeler = found[group.group_id]
         by_size = sorted(group.cluster_ids, key=lambda cluster: (-sizes[cluster], cluster))
-        facts = _describe(traces, total, [titles_of[cluster] for cluster in by_size])
-        written_by_model = label is not None and label[1] == "agent"
+        facts = _describe(group.size, sum(sizes.values()), [titles_of[cluster] for cluster in by_size])
         rows.append(
             {
                 "id": group.parent_id,
                 "level": group.level,
                 "title": titles[group.group_id],
-                "description": label[0].description if label and written_by_model else facts,
-                "labeler": label[1] if label else "keywords" if group.terms else "fallback",
+                "description": label.description if label and labeler == "agent" else facts,
+                "labeler": labeler,
                 "clusters": list(group.cluster_ids),
-                "traces": traces,
+                "traces": group.size,
             }
         )
     return rows
 
 
-def _list_titles(group: Group, title: str) -> list[str]:
+def _find_label(group: Group, written: Mapping[int, ClusterLabel]) -> tuple[ClusterLabel | None, str]:
+    """Return the label of a group that somebody wrote or that it keeps, and the labeler of its title."""
+    if group.group_id in written:
+        return written[group.group_id], "agent"
+    if group.kept:
+        return group.kept, group.kept_labeler
+    return None, "keywords" if group.terms else "fallback"
+
+
+def _list_titles(group: Group, label: ClusterLabel | None) -> list[str]:
     """Return candidates for the title of a group, best first."""
-    if title:
-        return [title, *add_each_term(title, group.terms)]
+    if label:
+        return [label.title, *add_each_term(label.title, group.terms)]
     fewest = min(TERMS_IN_TITLE, len(group.terms))
     lines = [clean_line(", ".join(group.terms[:n])) for n in range(fewest, len(group.terms) + 1) if n]
     return [line[:1].upper() + line[1:] for line in lines] or [f"Group {group.group_id}"]

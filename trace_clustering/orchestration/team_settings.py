@@ -1,46 +1,23 @@
 """The settings of each team's runs: one file, read and checked when the code location loads."""
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import yaml
 
 from trace_clustering.clickhouse.source_tables.trace_source import TraceSource, parse_source
 from trace_clustering.documents.embedder import Embedder
-from trace_clustering.environment import TEAM_SETTINGS, find_team_settings_file, parse_team_id, read_team_ids
+from trace_clustering.environment import TEAM_SETTINGS, find_team_settings_file
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.llm.access import KEY_VARIABLES
 from trace_clustering.llm.resource import LLM
 from trace_clustering.llm.settable import EndpointResource
 from trace_clustering.orchestration.settings import ClusteringSettings
+from trace_clustering.orchestration.team_file import TeamFile
 
 # Beside the settings of a team, its fields of these resources stand under their keys.
 _RESOURCES: tuple[type[EndpointResource], ...] = (LLM, Embedder)
 _SOURCE = "source"  # where its traces are
 _BESIDE_SETTINGS = {_SOURCE, *(resource.key for resource in _RESOURCES)}
-
-
-class _JSONLikeLoader(yaml.SafeLoader):  # type: ignore[misc]
-    """Reads null, booleans and numbers only as JSON writes them, and everything else as text.
-
-    YAML 1.1 would read `no` as false, 2025-01-22 as a date and 12:30 as 750.
-    """
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - filled below, for this class alone
-
-
-for _tag, _pattern, _first_characters in (
-    ("null", r"null|~|", ["n", "~", ""]),
-    ("bool", r"true|false", ["t", "f"]),
-    ("int", r"-?(0|[1-9][0-9]*)", list("-0123456789")),
-    ("float", r"-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?", list("-0123456789")),
-):
-    _JSONLikeLoader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first_characters
-    )
 
 
 def load_team_settings() -> dict[int, dict[str, Any]]:
@@ -112,69 +89,7 @@ def load_source_of_team(team_id: int) -> TraceSource | None:
 
 def _read_file() -> list[tuple[int, dict[str, Any], str]]:
     """Return team id, settings and place of each team in the file."""
-    path = find_team_settings_file()
-    if path is None:
-        return []
-    try:
-        return list(_read_teams(path))
-    except OSError as error:
-        raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} is not YAML: {error}") from None
-
-
-def _read_teams(path: Path) -> Iterator[tuple[int, dict[str, Any], str]]:
-    loader = _JSONLikeLoader(path.read_text(encoding="utf-8-sig"))
-    root = loader.get_single_node()
-    if root is None:
-        return
-    if not isinstance(root, yaml.MappingNode):
-        raise InvalidSettingsError(f"{TEAM_SETTINGS}: {path} must map team ids to settings")
-    seen: set[int] = set()
-    for key, value in root.value:
-        team_id = _read_team_id(key, path)
-        place = f"{path}, team {team_id}"
-        if team_id in seen:
-            raise InvalidSettingsError(f"{place} appears twice; put its settings in one place")
-        seen.add(team_id)
-        _refuse_repeated_keys(value, place)
-        settings = loader.construct_object(value, deep=True)
-        if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
-            raise InvalidSettingsError(f"{place}: must map names of settings to values, not {settings!r}")
-        yield team_id, settings, place
-
-
-def _read_team_id(key: yaml.Node, path: Path) -> int:
-    team_id = parse_team_id(key.value) if isinstance(key, yaml.ScalarNode) else None
-    if team_id is None:
-        line = key.start_mark.line + 1
-        raise InvalidSettingsError(
-            f"{path}, line {line}: {key.value!r} is not the id of a team, which is a positive integer"
-        )
-    if team_id not in (allowed := read_team_ids()):
-        raise InvalidSettingsError(
-            f"{path}, team {team_id} is not clustered, only {', '.join(map(str, allowed))} are; "
-            "add it to TRACE_CLUSTERING_TEAM_IDS or take it out"
-        )
-    return team_id
-
-
-def _refuse_repeated_keys(node: yaml.Node, place: str) -> None:
-    """Refuse a key that stands twice in one mapping: YAML would ignore all but the last."""
-    nodes, visited = [node], set()
-    while nodes:
-        node = nodes.pop()
-        if id(node) in visited:  # the target of an alias
-            continue
-        visited.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            nodes += node.value
-        if isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            nodes += [value for _, value in node.value]
-            if repeated := [key for key in keys if keys.count(key) > 1]:
-                line = node.start_mark.line + 1
-                raise InvalidSettingsError(f"{place}: {repeated[0]} is there twice, from line {line} on")
+    return TeamFile(TEAM_SETTINGS, find_team_settings_file(), "settings", "names of settings").read()
 
 
 def _check_resource(resource: type[EndpointResource], settings: dict[str, Any], place: str) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from trace_clustering.traces.arrays import IntArray
 Floats = NDArray[np.float64]
 
 _CONFIDENCE: Final = 0.95
-# A topic of a few traces knows its own variance badly: so many traces of the variance within all topics of
-# the side are added to it. Without them, a topic without any error would be certain never to have one.
+# A topic of a few traces knows its own variance badly, so as many are added to it that vary as all traces do.
+# Without them, a topic without any error would be certain never to have one, and two traces to differ.
 _PRIOR_TRACES: Final = 2.0
 
 
@@ -152,7 +152,7 @@ def find_beyond_noise(estimates: Sequence[Estimate]) -> list[bool]:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """Counts, shares p, means m, and the variances of the means, all of shape (k,)."""
+    """Counts, shares p, means m, variances of the means and their degrees of freedom, all of shape (k,)."""
 
     counts: Floats
     p: Floats
@@ -161,15 +161,12 @@ class _Side:
     degrees: Floats
 
     @classmethod
-    def of(cls, figures: SideFigures, other: SideFigures) -> "_Side":
+    def of(cls, figures: SideFigures, other: SideFigures, variance_of_all: float) -> "_Side":
         counts = figures.counts.astype(np.float64)
         there = counts > 0
         elsewhere = np.where(other.counts > 0, other.means, 0.0)
-        spare = np.maximum(counts - 1, 0)
-        own = np.where(counts > 1, figures.variances, 0.0)
-        within = (spare @ own) / spare.sum() if spare.sum() else 0.0
-        degrees = spare + _PRIOR_TRACES
-        variances = (spare * own + _PRIOR_TRACES * within) / degrees
+        degrees = np.maximum(counts - 1, 0) + _PRIOR_TRACES
+        variances = (_sum_squares(figures) + _PRIOR_TRACES * variance_of_all) / degrees
         return cls(
             counts=counts,
             p=counts / counts.sum(),
@@ -179,6 +176,20 @@ class _Side:
         )
 
 
+def _sum_squares(figures: SideFigures) -> Floats:
+    """Return the squared distances of the traces of each topic to its mean, added up; shape (k,)."""
+    return np.where(figures.counts > 1, (figures.counts - 1) * figures.variances, 0.0)
+
+
+def _find_variance_of_all(before: SideFigures, after: SideFigures) -> float:
+    """Return the variance of the traces of all topics and both sides."""
+    counts = np.concatenate([before.counts, after.counts])
+    means = np.where(counts > 0, np.concatenate([before.means, after.means]), 0.0)
+    between = counts @ (means - counts @ means / counts.sum()) ** 2
+    within = _sum_squares(before).sum() + _sum_squares(after).sum()
+    return float((between + within) / (counts.sum() - 1))
+
+
 @dataclass(frozen=True, eq=False)
 class _Sides:
     before: _Side
@@ -186,7 +197,8 @@ class _Sides:
 
     @classmethod
     def of(cls, before: SideFigures, after: SideFigures) -> "_Sides":
-        return cls(_Side.of(before, after), _Side.of(after, before))
+        variance = _find_variance_of_all(before, after)
+        return cls(_Side.of(before, after, variance), _Side.of(after, before, variance))
 
     @property
     def heights(self) -> Floats:

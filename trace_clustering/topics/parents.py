@@ -1,15 +1,16 @@
 """Groups of clusters on two levels, and the identity that they keep from run to run."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from trace_clustering.algorithms.clusters.levels import find_levels
+from trace_clustering.algorithms.clusters.levels import N_LEVELS, find_levels
 from trace_clustering.topics.history import EarlierParent, EarlierRun
 from trace_clustering.topics.identity import Continuity, CurrentCluster
+from trace_clustering.traces.arrays import IntArray
 
 # Any fixed UUID would do. With another one, every group would get another id.
 _PARENT_NAMESPACE = uuid.UUID("5d3c1a52-70a4-5c0e-8b7e-2f5b7a9c4d18")
@@ -31,9 +32,9 @@ class Parent:
         Its clusters.
     relation : {"new", "continued"}
     overlap : float
-        How much of the topics, by their traces, it shares with the group that it continues, from 0 to 1.
+        How much of its topics it shares with the group that it continues, from 0 to 1; 0 for a new one.
     earlier_run_id, earlier_title, earlier_description, earlier_labeler : str
-        The run that had that group last, and its label there; empty for a new one.
+        The last run that had that group, and its label there; empty for a new one.
     """
 
     parent_id: str
@@ -73,80 +74,109 @@ def find_parents(
     """
     if not clusters:
         return []
-    levels = find_levels(np.stack([cluster.centroid for cluster in clusters]))
-    topics = {continuity.cluster_id: continuity.topic_id for continuity in continuities}
-    weights = _weigh_topics({topics[c.cluster_id]: len(c.trace_ids) for c in clusters}, earlier)
+    topic_of = {continuity.cluster_id: continuity.topic_id for continuity in continuities}
+    topics = [topic_of[cluster.cluster_id] for cluster in clusters]
+    levels = find_levels(
+        np.stack([cluster.centroid for cluster in clusters]), _recall_groups(topics, earlier)
+    )
+    weights = _weigh_topics(
+        {topic: len(cluster.trace_ids) for topic, cluster in zip(topics, clusters, strict=True)}, earlier
+    )
     parents = []
     for level, groups in enumerate(levels.T, start=1):
-        members = [
-            [clusters[row].cluster_id for row in np.flatnonzero(groups == group).tolist()]
-            for group in range(groups.max() + 1)
-        ]
-        parents += _identify(level, members, topics, weights, earlier, scope)
+        rows_of = [np.flatnonzero(groups == group).tolist() for group in range(groups.max() + 1)]
+        known = _list_known(earlier, level)
+        matches = _match([{topics[row] for row in rows} for rows in rows_of], known, weights)
+        for rows, (number, overlap) in zip(rows_of, matches, strict=True):
+            members = [clusters[row].cluster_id for row in rows]
+            if number is None:
+                new_id = _make_parent_id(scope, level, [topics[row] for row in rows])
+                parents.append(Parent(new_id, level, members, "new"))
+            else:
+                parents.append(_continue_parent(*known[number], members, overlap))
     return parents
 
 
-def _weigh_topics(sizes: dict[str, int], earlier: Sequence[EarlierRun]) -> dict[str, float]:
-    """Return the weight of each topic: its share of the clustered traces, tonight's and the latest before."""
-    weights: dict[str, float] = {}
-    latest = [{cluster.topic_id: len(cluster.trace_ids) for cluster in run.clusters} for run in earlier]
-    seen: dict[str, float] = {}
-    for counts in reversed(latest):
-        total = max(sum(counts.values()), 1)
-        seen |= {topic: count / total for topic, count in counts.items()}
-    total = max(sum(sizes.values()), 1)
-    for topic in sizes.keys() | seen.keys():
-        weights[topic] = sizes.get(topic, 0) / total + seen.get(topic, 0.0)
-    return weights
+def _recall_groups(topics: Sequence[str], earlier: Sequence[EarlierRun]) -> IntArray:
+    """Return the group that each topic was in last on each level, shape (k, 2); -1 if in none."""
+    last: dict[tuple[int, str], str] = {}
+    for run in earlier:
+        for parent in run.parents:
+            for topic in parent.topic_ids:
+                last.setdefault((parent.level, topic), parent.parent_id)
+    numbers = {parent_id: number for number, parent_id in enumerate(sorted(set(last.values())))}
+    groups = [
+        [numbers.get(last.get((level, topic), ""), -1) for level in range(1, N_LEVELS + 1)]
+        for topic in topics
+    ]
+    return np.array(groups, dtype=np.int64)
 
 
-def _identify(
-    level: int,
-    members: list[list[int]],
-    topics: dict[int, str],
-    weights: dict[str, float],
-    earlier: Sequence[EarlierRun],
-    scope: str,
-) -> list[Parent]:
-    """Match the groups of one level with earlier ones, in the state of the last run that had them."""
-    from scipy.optimize import linear_sum_assignment
+def _weigh_topics(sizes: Mapping[str, int], earlier: Sequence[EarlierRun]) -> dict[str, float]:
+    """Return the weight of each topic: its share of the clustered traces now, and when it was there last."""
+    last: dict[str, float] = {}
+    for run in reversed(earlier):
+        counts = {cluster.topic_id: len(cluster.trace_ids) for cluster in run.clusters}
+        last |= _compute_shares(counts)
+    now = _compute_shares(sizes)
+    return {topic: now.get(topic, 0.0) + last.get(topic, 0.0) for topic in sorted(now.keys() | last.keys())}
 
+
+def _compute_shares(counts: Mapping[str, int]) -> dict[str, float]:
+    total = max(sum(counts.values()), 1)
+    return {topic: count / total for topic, count in counts.items()}
+
+
+def _list_known(earlier: Sequence[EarlierRun], level: int) -> list[tuple[str, EarlierParent]]:
+    """Return the earlier groups of a level, each as the last run had it, with the id of that run."""
     known: dict[str, tuple[str, EarlierParent]] = {}
     for run in earlier:
         for parent in run.parents:
             if parent.level == level:
                 known.setdefault(parent.parent_id, (run.run_id, parent))
-    candidates = list(known.values())
-    mine = [{topics[cluster] for cluster in group} for group in members]
+    return list(known.values())
+
+
+def _match(
+    groups: Sequence[set[str]], known: Sequence[tuple[str, EarlierParent]], weights: Mapping[str, float]
+) -> list[tuple[int | None, float]]:
+    """Return which known group each group continues, and how much they overlap; None if it is a new one."""
+    from scipy.optimize import linear_sum_assignment
+
     overlaps = np.array(
-        [[_measure_overlap(own, set(old.topic_ids), weights) for _, old in candidates] for own in mine]
-    ).reshape(len(mine), len(candidates))
-    pairs = dict(zip(*(index.tolist() for index in linear_sum_assignment(-overlaps)), strict=True))
-    parents = []
-    for position, group in enumerate(members):
-        match = pairs.get(position)
-        if match is None or overlaps[position, match] < _MIN_OVERLAP:
-            name = f"{scope}:{level}:{' '.join(sorted(mine[position]))}"
-            parents.append(Parent(str(uuid.uuid5(_PARENT_NAMESPACE, name)), level, group, "new"))
-            continue
-        run_id, old = candidates[match]
-        parents.append(
-            Parent(
-                old.parent_id,
-                level,
-                group,
-                "continued",
-                round(float(overlaps[position, match]), 4),
-                run_id,
-                old.title,
-                old.description,
-                old.labeler,
-            )
-        )
-    return parents
+        [[_measure_overlap(own, set(old.topic_ids), weights) for _, old in known] for own in groups]
+    ).reshape(len(groups), len(known))
+    # A match that is none must not take a group away from another one that continues it.
+    gains = np.where(overlaps < _MIN_OVERLAP, 0, overlaps)
+    pairs = dict(zip(*(index.tolist() for index in linear_sum_assignment(-gains)), strict=True))
+    matches: list[tuple[int | None, float]] = []
+    for row in range(len(groups)):
+        number = pairs.get(row)
+        is_match = number is not None and gains[row, number] > 0
+        matches.append((number, round(float(gains[row, number]), 4)) if is_match else (None, 0.0))
+    return matches
 
 
-def _measure_overlap(own: set[str], old: set[str], weights: dict[str, float]) -> float:
+def _measure_overlap(own: set[str], old: set[str], weights: Mapping[str, float]) -> float:
     """Return the Jaccard index of two sets of topics, each topic with its weight."""
     either = sum(weights.get(topic, 0.0) for topic in sorted(own | old))
     return sum(weights.get(topic, 0.0) for topic in sorted(own & old)) / either if either else 0.0
+
+
+def _make_parent_id(scope: str, level: int, topics: Sequence[str]) -> str:
+    """Return the id of a group that begins with these topics: the same whenever the run is made again."""
+    return str(uuid.uuid5(_PARENT_NAMESPACE, f"{scope}:{level}:{' '.join(sorted(topics))}"))
+
+
+def _continue_parent(run_id: str, old: EarlierParent, members: list[int], overlap: float) -> Parent:
+    return Parent(
+        parent_id=old.parent_id,
+        level=old.level,
+        cluster_ids=members,
+        relation="continued",
+        overlap=overlap,
+        earlier_run_id=run_id,
+        earlier_title=old.title,
+        earlier_description=old.description,
+        earlier_labeler=old.labeler,
+    )

@@ -78,6 +78,11 @@ def test_a_run_is_read_as_it_was_stored(place: ClickHouse) -> None:
     assert second.centroid.dtype == np.float32
     assert second.radius == 0.75
     assert (second.title, second.description, second.labeler) == ("Refunds", "About money.", "keywords")
+    (parent,) = run.parents
+    assert (parent.parent_id, parent.level, parent.topic_ids) == ("p1", 1, ("t0", "t1"))
+    assert (parent.title, parent.description, parent.labeler) == ("Money", "- Of all kinds", "agent")
+    assert (second.label_from_run, list(second.label_terms)) == ("1_trace_20250120_000000", ["money"])
+    assert (first.label_from_run, list(first.label_terms)) == ("", [])
     assert first.title == 'He said "näh" \\ it\'s {x}\n\t\0 🦔 \u2028 </script>'
 
 

@@ -13,9 +13,11 @@ from trace_clustering.artifacts.topics import ClusterIdentities
 from trace_clustering.clickhouse.documents import DocumentSelection
 from trace_clustering.clickhouse.permitted_settings import TEAM_FILTER
 from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.run_clusters import delete_older_versions
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.window_assignments import AssignedWindow, assign_window
 from trace_clustering.posthog.filters import parse_filters
+from trace_clustering.traces.sampling import SampleRules
 from trace_clustering_tests.clickhouse.rows import NOON, insert_embeddings, insert_events
 from trace_clustering_tests.posthog.cluster_events import ASSIGNMENTS, TOPICS
 
@@ -123,6 +125,21 @@ def test_only_traces_that_satisfy_the_filters_are_assigned(place: ClickHouse) ->
     assert (found.window.in_window, found.window.embedded, found.window.matching) == (2, 2, 1)
 
 
+def test_automation_is_assigned_only_where_it_was_sampled(place: ClickHouse) -> None:
+    with place.open_session(1, timeout_seconds=60) as session:
+        insert_vectors(session, person=[1, 0, 0], agent=[1, 0, 0])
+        judged = '{"$ai_trace_id": "agent", "$ai_is_automation": true}'
+        insert_events(session, {"event": "$ai_trace", "properties": judged})
+    traces = {}
+    for automation in ("leave_out", "only", "include"):
+        with place.open_session(1, timeout_seconds=60) as session:
+            rules = SampleRules(automation)
+            found = assign_window(session, CLUSTERED, TOPICS.identities, DocumentSelection(), rules=rules)
+            delete_older_versions(session, CLUSTERED.provenance.run_id, found.version)
+        traces[automation] = read_clusters(place)
+    assert traces == {"leave_out": {"person": 0}, "only": {"agent": 0}, "include": {"person": 0, "agent": 0}}
+
+
 def test_assigning_again_changes_nothing(place: ClickHouse) -> None:
     with place.open_session(1, timeout_seconds=60) as session:
         insert_vectors(session, a=[1, 0, 0], new=[1, 0, 0])
@@ -210,7 +227,7 @@ def test_a_server_that_forbids_the_table_filter_still_shows_only_the_team(place:
 
 
 def test_many_clusters_and_a_large_sample_reach_clickhouse(place: ClickHouse) -> None:
-    n, k = 20_000, 400
+    n, k = 4_000, 400  # their ids alone exceed what fits into a parameter
     rng = np.random.default_rng(5)
     centroids = rng.normal(size=(k, 64)).astype(np.float32)
     centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)

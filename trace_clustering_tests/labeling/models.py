@@ -44,6 +44,8 @@ def _two_phases() -> Generator[Any, Request, None]:
     overview = {row["cluster_id"]: row for row in request.results()[0]}
     request = yield says(SAMPLES)
     samples = {row["cluster_id"]: row["sample_titles"] for row in request.results()[0]}
+    groups = {number: row for number, row in overview.items() if "group_of" in row}
+    overview = {number: row for number, row in overview.items() if number not in groups}
     titles = {
         cluster: "Outliers"
         if cluster == -1
@@ -59,7 +61,8 @@ def _two_phases() -> Generator[Any, Request, None]:
                 f"For example: {samples[cluster][0] if samples[cluster] else 'none'}",
             )
             for cluster, title in titles.items()
-        )
+        ),
+        *([bulk(label(number, f"All about {number}") for number in groups)] if groups else []),
     )
     unclear = _find_similar(titles)[:4]
     request = yield says(

@@ -130,10 +130,18 @@ def test_a_topic_of_neither_side_has_nothing_to_do_with_it() -> None:
     assert found.mix[1] == found.rate[1] == Estimate(0, 0, 0, 1)
 
 
-def test_figures_without_any_variance_are_compared_too() -> None:
-    side = SideFigures(np.array([1]), np.array([1.0]), np.array([np.nan]))
-    found = explain_difference(side, replace(side, means=np.array([2.0])))
-    assert found.difference == Estimate(1, 1, 1, 0)
+def test_a_few_traces_prove_nothing_and_many_do() -> None:
+    def compare_constants(traces: int) -> Estimate:
+        side = SideFigures(np.array([traces]), np.array([0.0]), np.array([0.0]))
+        return explain_difference(side, replace(side, means=np.array([1.0]))).difference
+
+    assert compare_constants(1).p_value > 0.3
+    assert compare_constants(2).p_value > 0.05
+    assert compare_constants(20).p_value < 0.001
+
+
+def test_figures_that_never_vary_do_not_differ() -> None:
+    side = SideFigures(np.array([3, 1]), np.array([1.5, 1.5]), np.array([0.0, np.nan]))
     assert explain_difference(side, side).difference == Estimate(0, 0, 0, 1)
 
 

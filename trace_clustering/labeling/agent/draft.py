@@ -39,6 +39,9 @@ class Draft:
         Called after labels were set. It stores them, so that they outlive the process.
     fixed : mapping
         By cluster, the labels that stand before the run and cannot be changed.
+    groups : mapping
+        Number of traces of every group of clusters. A group is labelled like a cluster, under an id that no
+        cluster has.
     """
 
     def __init__(
@@ -46,8 +49,11 @@ class Draft:
         sizes: Mapping[int, int],
         save: Callable[[], None],
         fixed: Mapping[int, ClusterLabel] | None = None,
+        groups: Mapping[int, int] | None = None,
     ) -> None:
         self.sizes = sizes
+        self.groups = dict(groups or {})
+        self.has_named_missing_groups = False
         self.fixed = dict(fixed or {})
         self.save = save
         self.labels: dict[int, ClusterLabel] = {}
@@ -65,7 +71,7 @@ class Draft:
             If the cluster does not exist or has a fixed label, or the label is empty, too long or without
             meaning.
         """
-        if cluster_id not in self.sizes:
+        if cluster_id not in self.sizes and cluster_id not in self.groups:
             raise ToolCallRefusedError(f"there is no cluster {cluster_id}; the overview lists the ids")
         if cluster_id in self.fixed:
             raise ToolCallRefusedError(f"the label of cluster {cluster_id} is fixed; leave it as it is")
@@ -89,14 +95,23 @@ class Draft:
         """Return the clusters that have no label yet."""
         return [cluster for cluster in self.sizes if cluster not in self.list_labels()]
 
+    def list_unlabelled_groups(self) -> list[int]:
+        """Return the groups of clusters that have no label yet."""
+        return [group for group in self.groups if group not in self.labels and group not in self.fixed]
+
     def list_labels(self) -> dict[int, ClusterLabel]:
-        """Return all labels so far, those that are fixed among them, in the order of the clusters."""
+        """Return the labels of clusters so far, those that are fixed among them, in the clusters' order."""
         known = self.labels | self.fixed
         return {cluster: known[cluster] for cluster in self.sizes if cluster in known}
 
+    def list_all_labels(self) -> dict[int, ClusterLabel]:
+        """Return the labels of clusters and then those of groups."""
+        known = self.labels | self.fixed
+        return self.list_labels() | {group: known[group] for group in self.groups if group in known}
+
     def find_similar_titles(self) -> list[tuple[int, int]]:
-        """Return the pairs of clusters whose titles are equal or nearly equal, and not both fixed."""
-        similar = find_similar_titles({cluster: label.title for cluster, label in self.list_labels().items()})
+        """Return the pairs, of clusters and groups, with titles that are nearly equal, and not both fixed."""
+        similar = find_similar_titles({owner: label.title for owner, label in self.list_all_labels().items()})
         return [pair for pair in similar if not self.fixed.keys() >= set(pair)]
 
     def _clean_title(self, cluster_id: int, title: str) -> str:
@@ -126,5 +141,6 @@ class Draft:
                 f"the description is empty; give 2 to {MAX_BULLETS} lines that start with '- '"
             )
         if len(bullets) == 1:
-            bullets.append(f"{self.sizes[cluster_id]} of {sum(self.sizes.values())} traces")
+            size = (self.groups if cluster_id in self.groups else self.sizes)[cluster_id]
+            bullets.append(f"{size} of {sum(self.sizes.values())} traces")
         return "\n".join(f"- {bullet}" for bullet in bullets)

@@ -1,11 +1,12 @@
 """What the agent can look at: clusters, their traces, their terms, and their neighbours side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from trace_clustering.artifacts.clusters import ClusterAssignments, Projection2D
+from trace_clustering.labeling.parents import Group
 from trace_clustering.text import clean_line
 from trace_clustering.traces.summary import TraceSummary
 
@@ -40,6 +41,8 @@ class Clustering:
         By cluster, the terms that set it apart, best first.
     held_out : sequence of HeldOutTrace
         Traces that the agent must not see, because its labels are verified with them.
+    groups : sequence of Group
+        The groups of clusters, which get labels too.
     """
 
     assignments: ClusterAssignments
@@ -47,6 +50,7 @@ class Clustering:
     members: Mapping[int, Sequence[TraceSummary]]
     terms: Mapping[int, list[str]]
     held_out: Sequence[HeldOutTrace] = ()
+    groups: Sequence[Group] = ()
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,15 @@ class Evidence:
         By trace id; titles are plain lines.
     n_traces : int
         Number of all traces, those that are held out included.
+    groups : dict
+        The groups of clusters by their ids.
     """
 
     clusters: dict[int, ClusterEvidence]
     summaries: dict[str, TraceSummary]
     titles: dict[str, str]
     n_traces: int
+    groups: dict[int, Group] = field(default_factory=dict)
 
     def title(self, trace_id: str) -> str:
         """Return the title of a trace as one plain line."""
@@ -123,7 +130,8 @@ def gather_evidence(clustering: Clustering) -> Evidence:
         summary["trace_id"]: summary for members in clustering.members.values() for summary in members
     }
     titles = {trace: clean_line(summary["title"]) for trace, summary in summaries.items()}
-    return Evidence(clusters, summaries, titles, len(assignments))
+    groups = {group.group_id: group for group in clustering.groups}
+    return Evidence(clusters, summaries, titles, len(assignments), groups)
 
 
 def _find_nearest_clusters(centroids: np.ndarray) -> dict[int, list[int]]:

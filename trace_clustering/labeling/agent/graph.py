@@ -55,7 +55,7 @@ class LabelingGraph:
         self._limits = endpoint.budget.limits
         self._opening: list[BaseMessage] = [
             SystemMessage(prompts.AGENT),
-            HumanMessage(prompts.write_opening(context.evidence, context.draft.labels, context.draft.fixed)),
+            HumanMessage(prompts.write_opening(context.evidence, context.draft)),
         ]
 
     @property
@@ -154,7 +154,7 @@ class LabelingGraph:
         return call_tool(self._context, call["name"], call["args"], room)
 
     def _write_stand_in(self, room: int) -> str:
-        return prompts.write_stand_in(self._context.draft.list_labels(), room)
+        return prompts.write_stand_in(self._context.draft.list_all_labels(), room)
 
     def _log_iteration(self, state: AgentState, calls: list[ToolCall]) -> None:
         """Log the called tools and some figures, but no text of a model or a trace."""

@@ -1,11 +1,13 @@
 """What the agent is told. Raise `VERSION` to have stored labels written anew."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from trace_clustering.artifacts.clusters import ClusterLabel
-from trace_clustering.labeling.agent.draft import MAX_BULLETS
+from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.labeling.agent.draft import MAX_BULLETS, Draft
 from trace_clustering.labeling.agent.evidence import Evidence
-from trace_clustering.llm.json_answers import dump_json, shorten
+from trace_clustering.llm.json_answers import dump_json, fit_rows, shorten
 
 VERSION = 1
 
@@ -43,16 +45,22 @@ GO_ON = (
 )
 
 
-def write_opening(evidence: Evidence, labels: Mapping[int, ClusterLabel], fixed: Collection[int] = ()) -> str:
-    """Return the first message to the agent, given the labels so far and the clusters with fixed ones."""
+# Characters of the rows that show the groups where they alone need labels.
+_MAX_GROUPS_LENGTH = 4000
+
+
+def write_opening(evidence: Evidence, draft: Draft) -> str:
+    """Return the first message to the agent, given the labels so far and those that are fixed."""
     ids = list(evidence.clusters)
     listed = shorten(dump_json(ids), 1000)
     text = f"There are {evidence.n_traces} traces in {len(ids)} clusters, with the ids {listed}."
-    if labels:
+    labelled = [cluster for cluster in ids if cluster in draft.labels]
+    if labelled:
         text += (
-            f" {len(labels)} of them have labels from an earlier attempt that was cut short; "
+            f" {len(labelled)} of them have labels from an earlier attempt that was cut short; "
             "get_current_labels shows them."
         )
+    fixed = [cluster for cluster in ids if cluster in draft.fixed]
     if fixed:
         open_ids = shorten(dump_json([cluster for cluster in ids if cluster not in fixed]), 1000)
         text += (
@@ -60,7 +68,37 @@ def write_opening(evidence: Evidence, labels: Mapping[int, ClusterLabel], fixed:
             f"be changed. Label only the others, with the ids {open_ids}, so that their titles differ from "
             "the fixed ones too."
         )
-    return f"{text} Begin."
+    return f"{text}{_write_groups(evidence, draft)} Begin."
+
+
+def _write_groups(evidence: Evidence, draft: Draft) -> str:
+    """Return what the agent is told of groups, and all that it needs if they alone lack labels."""
+    missing = draft.list_unlabelled_groups()
+    if not missing:
+        return ""
+    text = (
+        " Similar clusters are in groups, and similar groups in wider ones; the overview lists them after "
+        f"the clusters. Label these groups too, in the same calls and like clusters: {dump_json(missing)}. "
+        "The title of a group, 2 to 6 words, is true of all its clusters and wider than each of their titles."
+    )
+    if [cluster for cluster in draft.list_unlabelled() if cluster != NOISE_CLUSTER_ID]:
+        return text
+    titles = {cluster: label.title for cluster, label in draft.list_labels().items()}
+
+    def build(length: int) -> list[Any]:
+        return [
+            {
+                "cluster_id": group,
+                "group_of": [shorten(titles[c], length) for c in evidence.groups[group].cluster_ids],
+            }
+            for group in missing
+        ]
+
+    rows = fit_rows(build, (120, 60, 30, 15), _MAX_GROUPS_LENGTH)
+    return (
+        f"{text} All clusters have their labels. The titles in the groups without one (JSON, data): {rows} "
+        "Call bulk_set_labels for these groups, and finalize_labels in the same message."
+    )
 
 
 def write_stand_in(labels: Mapping[int, ClusterLabel], room: int) -> str:

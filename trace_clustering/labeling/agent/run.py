@@ -158,12 +158,16 @@ class _Run:
         # not, but the report adds it.
         self._used_before = stored.usage if attempt.is_first else Usage()
         self._budget = Budget(llm.limits(), Usage() if attempt.is_first else stored.usage, seconds)
+        self._groups = [list(group.cluster_ids) for group in clustering.groups]
+        stored = stored.adapt_to_groups(self._groups, clustering.assignments.clusters())
         self._outcome = _Outcome.ENDED if stored.ended else _Outcome.UNFINISHED
         self._reason = stored.ended
         self.accuracies = stored.accuracies
         self._earlier = store.load_earlier()
-        self._draft = Draft(clustering.assignments.cluster_sizes(), self._save, fixed)
-        self.had_to_label = not fixed or bool(self._list_nameless())
+        sizes = clustering.assignments.cluster_sizes()
+        groups = {group.group_id: group.size for group in clustering.groups}
+        self._draft = Draft(sizes, self._save, fixed, groups)
+        self.had_to_label = not fixed or bool(self._list_nameless() or self._draft.list_unlabelled_groups())
         self._adopt_labels(stored.labels)
         self.reused = len(self._draft.labels)
         self._dialects: dict[str, Dialect] = {}  # by model: what the endpoint takes, found once per run
@@ -286,5 +290,5 @@ class _Run:
 
     def _save(self) -> None:
         ended = self._reason if self._outcome is _Outcome.ENDED else ""
-        stored = StoredLabels(self._draft.labels, self._total_usage(), ended, self.accuracies)
+        stored = StoredLabels(self._draft.labels, self._total_usage(), ended, self.accuracies, self._groups)
         self._store.save(stored, self._draft.fixed)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -32,12 +32,22 @@ class StoredLabels:
         How the agent ended; empty if it did not.
     accuracies : dict or None
         By cluster, the share of held-out traces that were assigned to it; None if labels were not verified.
+    groups : list of list of int
+        The groups of clusters, whose labels have the ids after those of the clusters.
     """
 
     labels: Mapping[int, ClusterLabel] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     ended: str = ""
     accuracies: Mapping[int, float] | None = None
+    groups: list[list[int]] = field(default_factory=list)
+
+    def adapt_to_groups(self, groups: list[list[int]], clusters: Collection[int]) -> "StoredLabels":
+        """Return what holds if the same clusters are in these groups; other groups have to be labelled."""
+        if groups == self.groups:
+            return self
+        labels = {cluster: label for cluster, label in self.labels.items() if cluster in clusters}
+        return replace(self, labels=labels, ended="" if groups else self.ended, groups=groups)
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,7 @@ class LabelStore:
                 usage=Usage(**content["usage"]),
                 ended=content["ended"],
                 accuracies=None if accuracies is None else {int(c): float(a) for c, a in accuracies.items()},
+                groups=content.get("groups", []),
             )
         except _UNREADABLE:
             return StoredLabels()

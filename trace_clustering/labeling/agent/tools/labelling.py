@@ -47,17 +47,24 @@ def bulk_set_labels(context: ToolContext, arguments: BulkLabels, room: int) -> s
         context.draft.save()
     else:
         context.draft.accepted_calls -= 1  # a call of which nothing was taken is none
-    summary = [{"set": len(set(done)), "without_label": context.draft.list_unlabelled()[:50]}]
+    missing = [*context.draft.list_unlabelled(), *context.draft.list_unlabelled_groups()]
+    summary = [{"set": len(set(done)), "without_label": missing[:50]}]
     return fit_rows(lambda _: [*summary, *refused], (0,), room)
 
 
 def finalize_labels(context: ToolContext, arguments: NoArguments, room: int) -> str:  # noqa: ARG001
-    """End the work, once every cluster has a label and no two titles are nearly equal."""
+    """End the work, once every cluster has a label and no two titles are nearly equal.
+
+    Groups of clusters that have no label are asked for once: they can be named by keywords too.
+    """
     draft = context.draft
-    labels = draft.list_labels()
+    labels = draft.list_all_labels()
     problems: list[Any] = []
     if missing := draft.list_unlabelled():
         problems.append({"problem": "these clusters have no label", "cluster_ids": missing})
+    if (groups := draft.list_unlabelled_groups()) and not draft.has_named_missing_groups:
+        draft.has_named_missing_groups = True
+        problems.append({"problem": "these groups of clusters have no label", "cluster_ids": groups})
     problems += [
         {
             "problem": "these titles are nearly equal; say in each what the other lacks",
@@ -70,4 +77,6 @@ def finalize_labels(context: ToolContext, arguments: NoArguments, room: int) -> 
         draft.refused_endings += 1
         return fit_rows(lambda _: [{"finalized": False}, *problems], (0,), room)
     draft.finalized = True
-    return dump_json([{"finalized": True, "labelled": len(labels), "clusters": len(draft.sizes)}])
+    return dump_json(
+        [{"finalized": True, "labelled": len(draft.list_labels()), "clusters": len(draft.sizes)}]
+    )

@@ -14,6 +14,7 @@ from trace_clustering.labeling.agent.tools.arguments import (
     TraceDetails,
     TraceTitles,
 )
+from trace_clustering.labeling.parents import Group
 from trace_clustering.llm.json_answers import fit_rows, shorten
 from trace_clustering.text import clean_line
 
@@ -24,7 +25,8 @@ def get_clusters_overview(context: ToolContext, arguments: NoArguments, room: in
     """Every cluster: size, the terms that set it apart, and its nearest neighbours with examples of theirs.
 
     The examples are those traces of the neighbour that come closest to this cluster: a good title is true of
-    the cluster and wrong for them. A cluster with a fixed title has only that.
+    the cluster and wrong for them. A cluster with a fixed title has only that. Groups of clusters, if there
+    are any, come last, with the ids of their clusters and the terms that these share.
     """
     fixed = context.draft.fixed
 
@@ -53,7 +55,7 @@ def get_clusters_overview(context: ToolContext, arguments: NoArguments, room: in
                 ),
             }
             for cluster in context.evidence.clusters.values()
-        ]
+        ] + [_show_group(context, group, detail) for group in context.evidence.groups.values()]
 
     return fit_rows(build, (3, 2, 1, 0), room)
 
@@ -81,6 +83,8 @@ def get_cluster_trace_titles(context: ToolContext, arguments: TraceTitles, room:
     In cluster -1, the outliers, rank 0 is the trace farthest from every cluster.
     """
     cluster = context.evidence.clusters.get(arguments.cluster_id)
+    if arguments.cluster_id in context.evidence.groups:
+        raise ToolCallRefusedError(f"{arguments.cluster_id} is a group; look at the clusters in it")
     if cluster is None:
         raise ToolCallRefusedError(f"there is no cluster {arguments.cluster_id}; the overview lists the ids")
     count = len(cluster.trace_ids)
@@ -123,11 +127,11 @@ def get_trace_details(context: ToolContext, arguments: TraceDetails, room: int) 
 
 def get_current_labels(context: ToolContext, arguments: NoArguments, room: int) -> str:  # noqa: ARG001
     """All labels so far, null where there is none yet; those that are fixed say so."""
-    labels = context.draft.list_labels()
+    labels = context.draft.list_all_labels()
 
     def build(length: int) -> list[Any]:
         rows: list[Any] = []
-        for cluster in context.draft.sizes:
+        for cluster in [*context.draft.sizes, *context.draft.groups]:
             label = labels.get(cluster)
             row: dict[str, Any] = {"cluster_id": cluster, "title": label.title if label else None}
             if label and length:
@@ -138,6 +142,17 @@ def get_current_labels(context: ToolContext, arguments: NoArguments, room: int) 
         return rows
 
     return fit_rows(build, (1500, 300, 100, 0), room)
+
+
+def _show_group(context: ToolContext, group: Group, detail: int) -> dict[str, Any]:
+    row = {
+        "cluster_id": group.group_id,
+        "group_of": list(group.cluster_ids),
+        "size": context.draft.groups[group.group_id],
+    }
+    if group.group_id in context.draft.fixed:
+        return row | {"fixed_title": context.draft.fixed[group.group_id].title}
+    return row | ({"terms": [clean_line(term, 40) for term in group.terms[: 2 * detail]]} if detail else {})
 
 
 def _show_fixed(context: ToolContext, cluster: ClusterEvidence) -> dict[str, Any]:
