@@ -44,6 +44,8 @@ class ClusterAssignments(TraceArtifact):
         Mean direction of the members of cluster 0 .. k-1 among the embeddings, of length 1.
     radii : float32 array, shape (k,)
         Cosine similarity to that centroid which a trace must have at least to count as one of the cluster.
+    earlier_run_ids : list of str or None
+        The earlier runs whose topics may go on, newest first; None if the file does not say.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64", former_name="labels")
@@ -55,6 +57,7 @@ class ClusterAssignments(TraceArtifact):
     stabilities: FloatArray = vector()
     embedding_centroids: FloatArray = matrix(optional=True)
     radii: FloatArray = vector(optional=True)
+    earlier_run_ids: list[str] | None = entry(None)
 
     @property
     def noise_share(self) -> float:

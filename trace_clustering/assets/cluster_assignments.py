@@ -1,4 +1,7 @@
+from datetime import timedelta
+
 import dagster as dg
+import numpy as np
 
 from trace_clustering.algorithms.embedding_centroids import calculate_embedding_centroids
 from trace_clustering.algorithms.steps import ClusteringSpace, cluster_points
@@ -6,28 +9,36 @@ from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_found, measure_clusters
-from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.clickhouse.resource import ClickHouse
+from trace_clustering.clickhouse.topic_history import fetch_earlier_runs
+from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings
+from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.worker import run_with_deadline
+from trace_clustering.topics.history import EarlierRun
+from trace_clustering.topics.votes import list_votes
 
 
 @clustering_asset(
     makes=ClusterAssignments,
     kinds={"python", "hdbscan", "scikitlearn"},
-    code_version="6",
+    code_version="7",
     retry_policy=THREE_ATTEMPTS,
     checks=[clusters_found],
 )
 def cluster_assignments(
     context: dg.AssetExecutionContext,
     settings: ClusteringSettings,
+    clickhouse: ClickHouse,
     embeddings: Embeddings,
     reduced_embeddings: ReducedEmbeddings,
 ) -> dg.MaterializeResult[ClusterAssignments]:
     """The cluster id (-1 is noise), membership probability and distances of each trace.
 
-    Also the centroid and the stability of each cluster.
+    Also the centroid and the stability of each cluster; the newest earlier run has a say in them.
     """
+    earlier = _fetch_earlier_runs(settings, clickhouse, embeddings)
+    votes = [list_votes(embeddings.trace_ids, embeddings.embeddings, run) for run in earlier[:1]]
     params = settings.method_params().model_dump()
     clustered = run_with_deadline(
         cluster_points,
@@ -37,6 +48,7 @@ def cluster_assignments(
         method=settings.clustering_method,
         params=params,
         random_state=settings.random_state,
+        votes=np.stack(votes) if votes else None,
         seconds=settings.compute_timeout(len(reduced_embeddings)),
     )
     fields = dict(vars(clustered))
@@ -50,6 +62,7 @@ def cluster_assignments(
         **fields,
         embedding_centroids=centroids,
         radii=radii,
+        earlier_run_ids=[run.run_id for run in earlier],
     )
     noise = int((assignments.cluster_ids == NOISE_CLUSTER_ID).sum())
     context.log.info(
@@ -63,6 +76,26 @@ def cluster_assignments(
             **measure_clusters(assignments),
             "noise": noise,
             "chosen_params": chosen_params,
+            "earlier_runs": assignments.earlier_run_ids,
             "stabilities": {str(c): assignments.stability(c) for c in range(len(assignments.centroids))},
         },
     )
+
+
+def _fetch_earlier_runs(
+    settings: ClusteringSettings, clickhouse: ClickHouse, embeddings: Embeddings
+) -> list[EarlierRun]:
+    """Return the runs whose topics may go on, newest first."""
+    provenance = embeddings.provenance
+    if settings.keep_topics_days == 0:
+        return []
+    clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
+    with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
+        return fetch_earlier_runs(
+            session,
+            provenance.window,
+            provenance.run_label,
+            dimensions=embeddings.embeddings.shape[1],
+            model=embeddings.embedding_model,
+            since=provenance.window.end - timedelta(days=settings.keep_topics_days),
+        )
