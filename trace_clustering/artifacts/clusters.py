@@ -40,6 +40,9 @@ class ClusterAssignments(TraceArtifact):
     stabilities : float32 array, shape (k,)
         How likely another run finds the members of cluster 0 .. k-1 together, from 0 to 1; NaN if unknown:
         without an ensemble, and with k-means.
+    size_deviations : float32 array, shape (k,)
+        By how much single layouts find cluster 0 .. k-1 larger or smaller, relative to its size; NaN if
+        unknown.
     embedding_centroids : float32 array, shape (k, d)
         Mean direction of the members of cluster 0 .. k-1 among the embeddings, of length 1.
     radii : float32 array, shape (k,)
@@ -59,6 +62,7 @@ class ClusterAssignments(TraceArtifact):
     distances_to_centroid: FloatArray = column("distance_to_centroid", "float32")
     centroids: FloatArray = matrix()
     stabilities: FloatArray = vector()
+    size_deviations: FloatArray = vector(optional=True)
     embedding_centroids: FloatArray = matrix(optional=True)
     radii: FloatArray = vector(optional=True)
     edits: dict[str, Any] = entry({})

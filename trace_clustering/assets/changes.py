@@ -136,8 +136,13 @@ def find_changes_of_run(
         model=assignments.embedding_model,
     )
     said = fetch_kinds_of_change(session, earlier[0].run_id) if earlier else {}
+    deviations = {
+        cluster: float(deviation)
+        for cluster, deviation in enumerate(assignments.size_deviations)
+        if not np.isnan(deviation)
+    }
     return RunChanges(
-        describe_changes(identities, assigned, earlier, said=said),
+        describe_changes(identities, assigned, earlier, deviations=deviations, said=said),
         describe_gone(identities, earlier),
         len(earlier),
     )
