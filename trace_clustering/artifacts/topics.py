@@ -104,8 +104,11 @@ class ClusterMetrics(Artifact):
         Figures over all traces of the window that belong to the cluster; a figure that is unknown is null.
     changes : list of dict, length m
         Kind of change, share now and before; empty where nothing can be said.
+    gone_changes : dict
+        The same for topics that no cluster continues, by topic.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64")
     metrics: list[dict[str, Any]] = entry([])
     changes: list[dict[str, Any]] = entry([])
+    gone_changes: dict[str, dict[str, Any]] = entry({})

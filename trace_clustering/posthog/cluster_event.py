@@ -227,7 +227,10 @@ def build_cluster_event(
         clusters,
         labels.labeling,
         coverage=topics.window.coverage,
-        gone_topics=topics.identities.gone,
+        gone_topics=[
+            {**gone, "change": topics.metrics.gone_changes.get(gone["topic_id"])}
+            for gone in topics.identities.gone
+        ],
         version=topics.window.version,
         parents=labels.parents,
         edits=describe_edits(assignments, topics.identities, labels),

@@ -34,7 +34,9 @@ class TestContent:
             "digests": {"identities": "1f"},
             "unknown_topics": ["3f2a9c1e"],
         }
-        assert properties.pop("$ai_clustering_gone_topics") == [{"topic_id": "t9", "title": "Gone"}]
+        assert properties.pop("$ai_clustering_gone_topics") == [
+            {"topic_id": "t9", "title": "Gone", "change": None}
+        ]
         assert properties.pop("$ai_clustering_parents") == [
             {
                 "id": "p1",
