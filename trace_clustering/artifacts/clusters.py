@@ -44,6 +44,10 @@ class ClusterAssignments(TraceArtifact):
         Mean direction of the members of cluster 0 .. k-1 among the embeddings, of length 1.
     radii : float32 array, shape (k,)
         Cosine similarity to that centroid which a trace must have at least to count as one of the cluster.
+    edits : dict
+        What the team's file of topics changed: `digest` of what it says, `topics` that it gives to clusters,
+        `kept_by_pin`, the clusters that are there only since their topics are pinned, and `merges`, by merged
+        topic the one that it is a part of. Empty if it says nothing.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64", former_name="labels")
@@ -55,6 +59,7 @@ class ClusterAssignments(TraceArtifact):
     stabilities: FloatArray = vector()
     embedding_centroids: FloatArray = matrix(optional=True)
     radii: FloatArray = vector(optional=True)
+    edits: dict[str, Any] = entry({})
 
     @property
     def noise_share(self) -> float:
@@ -133,6 +138,8 @@ class ClusterLabels(Artifact):
         The earlier run that made each label; empty text if this one did. Empty in files of earlier versions.
     label_terms : list of list of str, length m
         The terms that set each cluster apart when its label was made. Empty in files of earlier versions.
+    edits : dict
+        `digest` of what the team's file of topics says. Empty if it says nothing.
     parents : list of dict
         The groups of clusters, the narrower level first: `id`, `level`, `title`, `description`, `labeler`,
         `clusters` (ids) and `traces` (their number).
@@ -147,6 +154,7 @@ class ClusterLabels(Artifact):
     labeling: dict[str, Any] = entry({})
     label_from_runs: list[str] = entry([])
     label_terms: list[list[str]] = entry([])
+    edits: dict[str, Any] = entry({})
     parents: list[dict[str, Any]] = entry([])
 
     @property

@@ -6,15 +6,19 @@ from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_found, measure_clusters
+from trace_clustering.assets.edits import edit_clusters, keep_places, record_edits
+from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings
+from trace_clustering.orchestration.topic_edits import load_edits_of_team
+from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.worker import run_with_deadline
 
 
 @clustering_asset(
     makes=ClusterAssignments,
     kinds={"python", "hdbscan", "scikitlearn"},
-    code_version="6",
+    code_version="7",
     retry_policy=THREE_ATTEMPTS,
     checks=[clusters_found],
 )
@@ -23,11 +27,13 @@ def cluster_assignments(
     settings: ClusteringSettings,
     embeddings: Embeddings,
     reduced_embeddings: ReducedEmbeddings,
+    clickhouse: ClickHouse,
 ) -> dg.MaterializeResult[ClusterAssignments]:
     """The cluster id (-1 is noise), membership probability and distances of each trace.
 
-    Also the centroid and the stability of each cluster.
+    Also the centroid and the stability of each cluster; what users merged or pinned is obeyed.
     """
+    clock = StepClock(settings.compute_timeout(len(reduced_embeddings)))
     params = settings.method_params().model_dump()
     clustered = run_with_deadline(
         cluster_points,
@@ -37,19 +43,25 @@ def cluster_assignments(
         method=settings.clustering_method,
         params=params,
         random_state=settings.random_state,
-        seconds=settings.compute_timeout(len(reduced_embeddings)),
+        seconds=clock.seconds_left(),
+    )
+    edits = load_edits_of_team(reduced_embeddings.provenance.team_id)
+    clustered, edited = edit_clusters(
+        clustered, embeddings, reduced_embeddings, edits, clickhouse=clickhouse, clock=clock
     )
     fields = dict(vars(clustered))
     chosen_params = fields.pop("chosen_params")
     # The event reports what was done, so parameters that the algorithm chose by itself are recorded too.
     used = settings.of_stage("cluster_assignments") | {"clustering_method_params": params | chosen_params}
     centroids, radii = calculate_embedding_centroids(embeddings.embeddings, clustered.cluster_ids)
+    centroids, radii = keep_places(edited, centroids, radii)
     assignments = ClusterAssignments(
         provenance=reduced_embeddings.provenance.with_settings(used),
         **reduced_embeddings.identity(),
         **fields,
         embedding_centroids=centroids,
         radii=radii,
+        edits=record_edits(edited, edits),
     )
     noise = int((assignments.cluster_ids == NOISE_CLUSTER_ID).sum())
     context.log.info(
@@ -63,6 +75,7 @@ def cluster_assignments(
             **measure_clusters(assignments),
             "noise": noise,
             "chosen_params": chosen_params,
+            **({"edits": assignments.edits} if assignments.edits else {}),
             "stabilities": {str(c): assignments.stability(c) for c in range(len(assignments.centroids))},
         },
     )
