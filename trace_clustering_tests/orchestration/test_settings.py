@@ -14,6 +14,8 @@ DEFAULTS = {
     "summary_max_requests": (10_000, None),
     "summary_max_cost_usd": (None, None),
     "automation": ("leave_out", None),
+    "one_per_session": (False, None),
+    "fold_duplicates": (False, None),
     "lookback_days": (7, "DEFAULT_LOOKBACK_DAYS"),
     "max_samples": (1000, "DEFAULT_MAX_SAMPLES"),
     "document_type": ("llm-trace-summary-detailed", "LLMA_TRACE_DOCUMENT_TYPE"),
