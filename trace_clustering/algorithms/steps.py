@@ -162,13 +162,19 @@ def _reduce_linearly(
 
 @use_one_blas_thread()
 def cluster_points(
-    space: ClusteringSpace, *, method: ClusteringMethod, params: dict[str, Any], random_state: int
+    space: ClusteringSpace,
+    *,
+    method: ClusteringMethod,
+    params: dict[str, Any],
+    random_state: int,
+    votes: NDArray[np.int64] | None = None,
 ) -> ClusteredPoints:
     """Cluster the points of the clustering space, and compute their distances to centroids.
 
     `params` are the further arguments of `perform_hdbscan_clustering` or `perform_kmeans_with_optimal_k`.
-    With an ensemble, HDBSCAN clusters each layout and the result is their consensus; k-means clusters all
-    dimensions at once.
+    With an ensemble, HDBSCAN clusters each layout and the result is their consensus, in which earlier
+    clusterings take part if there are `votes`, see `find_consensus_labels`; k-means clusters all dimensions
+    at once.
 
     Raises
     ------
@@ -185,7 +191,7 @@ def cluster_points(
         found = perform_hdbscan_clustering(points, **params, random_state=random_state)
     else:
         found = perform_consensus_clustering(
-            points, space.n_layouts, space.neighbors, **params, random_state=random_state
+            points, space.n_layouts, space.neighbors, **params, random_state=random_state, votes=votes
         )
     qualities = (
         (found.stabilities, found.size_deviations) if isinstance(found, ConsensusResult) else (None, None)

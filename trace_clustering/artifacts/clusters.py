@@ -51,6 +51,8 @@ class ClusterAssignments(TraceArtifact):
         What the team's file of topics changed: `digest` of what it says, `topics` that it gives to clusters,
         `kept_by_pin`, the clusters that are there only since their topics are pinned, and `merges`, by merged
         topic the one that it is a part of. Empty if it says nothing.
+    earlier_run_ids : list of str or None
+        The earlier runs whose topics may go on, newest first; None if the file does not say.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64", former_name="labels")
@@ -64,6 +66,7 @@ class ClusterAssignments(TraceArtifact):
     embedding_centroids: FloatArray = matrix(optional=True)
     radii: FloatArray = vector(optional=True)
     edits: dict[str, Any] = entry({})
+    earlier_run_ids: list[str] | None = entry(None)
 
     @property
     def noise_share(self) -> float:
