@@ -11,6 +11,7 @@ TraceClusteringError                 its message says what was wrong, with which
 │   ├── EmbedderSetupError
 │   ├── EmbeddingLimitError
 │   ├── LabelsWouldBeLostError
+│   ├── NothingToCompareError
 │   └── NoClusteringError
 ├── FaultError                       a later attempt may succeed
 │   ├── ClickHouseUnavailableError
@@ -90,6 +91,10 @@ class EmbeddingLimitError(InvalidInputError):
 
 class LabelsWouldBeLostError(InvalidInputError):
     """No model can be asked, and titles that a model wrote would be replaced by what needs no model."""
+
+
+class NothingToCompareError(InvalidInputError):
+    """A side of a comparison has no trace, or none of which the figure is known."""
 
 
 class NoClusteringError(InvalidInputError):

@@ -40,7 +40,7 @@ UPSTREAM = {
     "cluster_identities": {"cluster_assignments"},
     "cluster_labels": {"cluster_assignments", "projection_2d", "cluster_identities"},
     "window_assignments": {"cluster_assignments", "cluster_identities"},
-    "cluster_metrics": {"cluster_identities", "window_assignments"},
+    "cluster_metrics": {"cluster_assignments", "cluster_identities", "window_assignments"},
     "emitted_cluster_event": {
         "cluster_assignments",
         "projection_2d",

@@ -4,6 +4,7 @@ Each step is one function, so that a worker process can run it. The third step, 
 `compute_2d_coordinates`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from trace_clustering.algorithms.clusters.consensus import ConsensusResult, perform_consensus_clustering
 from trace_clustering.algorithms.clusters.hdbscan import HDBSCANResult, perform_hdbscan_clustering
 from trace_clustering.algorithms.clusters.kmeans import perform_kmeans_with_optimal_k
-from trace_clustering.algorithms.distances import calculate_trace_distances
+from trace_clustering.algorithms.distances import calculate_cluster_means, calculate_trace_distances
 from trace_clustering.algorithms.space.distinct import find_near_copies
 from trace_clustering.algorithms.space.ensemble import choose_ensemble_shape, lay_out_ensemble
 from trace_clustering.algorithms.space.neighbors import find_neighbors_of_embeddings
@@ -229,3 +230,31 @@ def _add_distances(
         stabilities=stabilities,
         chosen_params=chosen_params,
     )
+
+
+def relabel_points(
+    points: NDArray[np.float32],
+    clustered: ClusteredPoints,
+    labels: NDArray[np.int64],
+    *,
+    origins: Sequence[int],
+    is_placed: NDArray[np.bool_],
+) -> ClusteredPoints:
+    """Return the clusters of the same points with other labels, and with the distances that follow.
+
+    Parameters
+    ----------
+    points : float32 array, shape (n, r)
+    clustered : ClusteredPoints
+        Of these points.
+    labels : int64 array, shape (n,)
+        From 0 to k-1; -1 is noise.
+    origins : sequence of int, length k
+        The cluster that has the same members in `clustered`; -1 if none has. Its stability is not known then.
+    is_placed : bool array, shape (n,)
+        Which points are in a cluster that no algorithm put them in: their probability is NaN.
+    """
+    stabilities = np.append(clustered.stabilities, np.float32(np.nan))[np.asarray(origins, dtype=np.int64)]
+    probabilities = np.where(is_placed, np.float32(np.nan), clustered.probabilities)
+    centroids = calculate_cluster_means(points, labels)
+    return _add_distances(points, labels, probabilities, centroids, clustered.chosen_params, stabilities)

@@ -46,6 +46,10 @@ class ClusterAssignments(TraceArtifact):
         Cosine similarity to that centroid which a trace must have at least to count as one of the cluster.
     earlier_run_ids : list of str or None
         The earlier runs whose topics may go on, newest first; None if the file does not say.
+    edits : dict
+        What the team's file of topics changed: `digest` of what it says, `topics` that it gives to clusters,
+        `kept_by_pin`, the clusters that are there only since their topics are pinned, and `merges`, by merged
+        topic the one that it is a part of. Empty if it says nothing.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64", former_name="labels")
@@ -58,6 +62,7 @@ class ClusterAssignments(TraceArtifact):
     embedding_centroids: FloatArray = matrix(optional=True)
     radii: FloatArray = vector(optional=True)
     earlier_run_ids: list[str] | None = entry(None)
+    edits: dict[str, Any] = entry({})
 
     @property
     def noise_share(self) -> float:
@@ -136,6 +141,8 @@ class ClusterLabels(Artifact):
         The earlier run that made each label; empty text if this one did. Empty in files of earlier versions.
     label_terms : list of list of str, length m
         The terms that set each cluster apart when its label was made. Empty in files of earlier versions.
+    edits : dict
+        `digest` of what the team's file of topics says. Empty if it says nothing.
     parents : list of dict
         The groups of clusters, the narrower level first: `id`, `level`, `title`, `description`, `labeler`,
         `clusters` (ids) and `traces` (their number).
@@ -150,6 +157,7 @@ class ClusterLabels(Artifact):
     labeling: dict[str, Any] = entry({})
     label_from_runs: list[str] = entry([])
     label_terms: list[list[str]] = entry([])
+    edits: dict[str, Any] = entry({})
     parents: list[dict[str, Any]] = entry([])
 
     @property

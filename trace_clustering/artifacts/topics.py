@@ -35,6 +35,11 @@ class ClusterIdentities(Artifact):
         The terms that set the cluster apart when the label was made.
     gone : list of dict
         The topics that no cluster continues, with the fields of `GoneTopic`.
+    obeyed : list of list of str, length k
+        What the team's file of topics says of each cluster: `merge`, `pin`, `ignore`.
+    edits : dict
+        `digest` of what the file says, and `unknown_topics`, which it names and no run knows. Empty if it
+        says nothing.
     parents : list of dict
         The groups of clusters on two levels, with the fields of `Parent`; empty for few clusters.
     """
@@ -51,11 +56,18 @@ class ClusterIdentities(Artifact):
     earlier_label_from_runs: list[str] = entry([])
     earlier_label_terms: list[list[str]] = entry([])
     from_topic_ids: list[list[str]] = entry([])
+    obeyed: list[list[str]] = entry([])
+    edits: dict[str, Any] = entry({})
     gone: list[dict[str, Any]] = entry([])
     parents: list[dict[str, Any]] = entry([])
 
     def __len__(self) -> int:
         return len(self.cluster_ids)
+
+    def list_ignored(self) -> list[int]:
+        """Return the clusters that must be in no news."""
+        obeyed = zip(self.cluster_ids.tolist(), self.obeyed, strict=bool(self.obeyed))
+        return [cluster for cluster, names in obeyed if "ignore" in names]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,8 +107,11 @@ class ClusterMetrics(Artifact):
         Figures over all traces of the window that belong to the cluster; a figure that is unknown is null.
     changes : list of dict, length m
         Kind of change, share now and before; empty where nothing can be said.
+    gone_changes : dict
+        The same for topics that no cluster continues, by topic.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64")
     metrics: list[dict[str, Any]] = entry([])
     changes: list[dict[str, Any]] = entry([])
+    gone_changes: dict[str, dict[str, Any]] = entry({})

@@ -1,19 +1,19 @@
 """How the traffic of each topic changes, as the event tells it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.topics import ClusterIdentities, WindowAssignments
+from trace_clustering.clickhouse.session import TeamSession
+from trace_clustering.clickhouse.topic_counts import fetch_counted_windows, fetch_kinds_of_change
 from trace_clustering.constants import NOISE_CLUSTER_ID
-from trace_clustering.topics.day_counts import CountedWindow, Days
+from trace_clustering.topics.day_counts import NO_TOPIC, CountedWindow, list_days
 from trace_clustering.topics.trends import Period, Trend, find_trends
-from trace_clustering.traces.window import Window
-
-# The traces of no topic are told of as if they were one.
-NO_TOPIC = ""
 
 
 def describe_changes(
@@ -21,6 +21,7 @@ def describe_changes(
     assigned: WindowAssignments,
     earlier: Sequence[CountedWindow] = (),
     *,
+    deviations: Mapping[int, float] | None = None,
     said: Mapping[str, str | None] | None = None,
 ) -> dict[int, dict[str, Any]]:
     """Return by cluster how its share of the traffic changes, with the keys of the event.
@@ -32,13 +33,34 @@ def describe_changes(
         The traces of the window by cluster and day.
     earlier : sequence of CountedWindow
         The runs before, newest first.
+    deviations : mapping of int to float
+        By cluster, the relative standard deviation of its size between clusterings, where it is known.
     said : mapping of str to str or None
         By topic, the kind of change that the newest of them told.
     """
     topics = {NOISE_CLUSTER_ID: NO_TOPIC}
     topics |= dict(zip(identities.cluster_ids.tolist(), identities.topic_ids.tolist(), strict=True))
-    trends = find_trends(count_window(assigned, topics), earlier, said=said)
+    of_topics = {topics[cluster]: deviation for cluster, deviation in (deviations or {}).items()}
+    trends = find_trends(count_window(assigned, topics), earlier, deviations=of_topics, said=said)
     return {cluster: _describe(trends[topic]) for cluster, topic in topics.items()}
+
+
+def describe_gone(
+    identities: ClusterIdentities, earlier: Sequence[CountedWindow]
+) -> dict[str, dict[str, Any]]:
+    """Return by topic how the share of a topic without a cluster changed in the last run that had one.
+
+    It is `gone` only if its traffic went. Otherwise nothing can be said: its traces may be in other clusters.
+    """
+    changes = {}
+    for topic in [gone["topic_id"] for gone in identities.gone]:
+        position = next((n for n, run in enumerate(earlier) if topic in run.traces and len(run.days)), None)
+        if position is None:
+            continue
+        trend = find_trends(earlier[position], earlier[position + 1 :])[topic]
+        change = _describe(trend)
+        changes[topic] = change | {"kind": "gone" if trend.kind in ("gone", "shrinking") else None}
+    return changes
 
 
 def count_window(assigned: WindowAssignments, topics: Mapping[int, str]) -> CountedWindow:
@@ -51,13 +73,6 @@ def count_window(assigned: WindowAssignments, topics: Mapping[int, str]) -> Coun
         traces[topic] = np.bincount(positions[rows], assigned.traces[rows], len(days)).astype(np.int64)
     totals = np.bincount(positions, assigned.traces, len(days)).astype(np.int64)
     return CountedWindow(assigned.provenance.run_id, days, totals, traces)
-
-
-def list_days(window: Window) -> Days:
-    """Return all days of a window, in order."""
-    moments = (window.start.replace(tzinfo=None), window.end.replace(tzinfo=None) - timedelta(microseconds=1))
-    first, last = (np.datetime64(moment, "D") for moment in moments)
-    return np.arange(first, last + 1)
 
 
 def _describe(trend: Trend) -> dict[str, Any]:
@@ -78,3 +93,51 @@ def _describe_period(period: Period, suffix: str = "") -> dict[str, Any]:
         f"share{suffix}_high": period.high,
         f"traces{suffix}": period.traces,
     }
+
+
+@dataclass(frozen=True)
+class RunChanges:
+    """The changes that a run tells of, with the keys of the event.
+
+    Attributes
+    ----------
+    of_clusters : dict
+        By cluster, also outliers.
+    of_gone_topics : dict
+        By topic that no cluster continues.
+    earlier_runs : int
+        Number of runs that were compared.
+    """
+
+    of_clusters: dict[int, dict[str, Any]]
+    of_gone_topics: dict[str, dict[str, Any]]
+    earlier_runs: int
+
+    def count_kinds(self) -> dict[str, int]:
+        """Return the number of topics by kind of change, those of which nothing is known apart."""
+        changes = [*self.of_clusters.values(), *self.of_gone_topics.values()]
+        kinds = Counter(change["kind"] for change in changes if change["kind"])
+        return dict(sorted(kinds.items()))
+
+
+def find_changes_of_run(
+    session: TeamSession,
+    assignments: ClusterAssignments,
+    identities: ClusterIdentities,
+    assigned: WindowAssignments,
+) -> RunChanges:
+    """Read what earlier runs have counted, and find the changes."""
+    provenance = assigned.provenance
+    earlier = fetch_counted_windows(
+        session,
+        provenance.window,
+        provenance.run_label,
+        dimensions=assignments.embedding_centroids.shape[1],
+        model=assignments.embedding_model,
+    )
+    said = fetch_kinds_of_change(session, earlier[0].run_id) if earlier else {}
+    return RunChanges(
+        describe_changes(identities, assigned, earlier, said=said),
+        describe_gone(identities, earlier),
+        len(earlier),
+    )

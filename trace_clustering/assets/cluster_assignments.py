@@ -9,10 +9,12 @@ from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_found, measure_clusters
+from trace_clustering.assets.edits import edit_clusters, keep_places, record_edits
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.topic_history import fetch_earlier_runs
-from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
+from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings
+from trace_clustering.orchestration.topic_edits import load_edits_of_team
 from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.worker import run_with_deadline
 from trace_clustering.topics.history import EarlierRun
@@ -22,7 +24,7 @@ from trace_clustering.topics.votes import list_votes
 @clustering_asset(
     makes=ClusterAssignments,
     kinds={"python", "hdbscan", "scikitlearn"},
-    code_version="7",
+    code_version="8",
     retry_policy=THREE_ATTEMPTS,
     checks=[clusters_found],
 )
@@ -35,9 +37,11 @@ def cluster_assignments(
 ) -> dg.MaterializeResult[ClusterAssignments]:
     """The cluster id (-1 is noise), membership probability and distances of each trace.
 
-    Also the centroid and the stability of each cluster; the newest earlier run has a say in them.
+    Also the centroid and the stability of each cluster, in which the newest earlier run and what users merged
+    or pinned have a say.
     """
-    earlier = _fetch_earlier_runs(settings, clickhouse, embeddings)
+    clock = StepClock(settings.compute_timeout(len(reduced_embeddings)))
+    earlier = _fetch_earlier_runs(settings, clickhouse, embeddings, clock)
     votes = [list_votes(embeddings.trace_ids, embeddings.embeddings, run) for run in earlier[:1]]
     params = settings.method_params().model_dump()
     clustered = run_with_deadline(
@@ -49,13 +53,16 @@ def cluster_assignments(
         params=params,
         random_state=settings.random_state,
         votes=np.stack(votes) if votes else None,
-        seconds=settings.compute_timeout(len(reduced_embeddings)),
+        seconds=clock.seconds_left(),
     )
+    edits = load_edits_of_team(reduced_embeddings.provenance.team_id)
+    clustered, edited = edit_clusters(clustered, embeddings, reduced_embeddings, edits, earlier)
     fields = dict(vars(clustered))
     chosen_params = fields.pop("chosen_params")
     # The event reports what was done, so parameters that the algorithm chose by itself are recorded too.
     used = settings.of_stage("cluster_assignments") | {"clustering_method_params": params | chosen_params}
     centroids, radii = calculate_embedding_centroids(embeddings.embeddings, clustered.cluster_ids)
+    centroids, radii = keep_places(edited, centroids, radii)
     assignments = ClusterAssignments(
         provenance=reduced_embeddings.provenance.with_settings(used),
         **reduced_embeddings.identity(),
@@ -63,6 +70,7 @@ def cluster_assignments(
         embedding_centroids=centroids,
         radii=radii,
         earlier_run_ids=[run.run_id for run in earlier],
+        edits=record_edits(edited, edits),
     )
     noise = int((assignments.cluster_ids == NOISE_CLUSTER_ID).sum())
     context.log.info(
@@ -77,19 +85,19 @@ def cluster_assignments(
             "noise": noise,
             "chosen_params": chosen_params,
             "earlier_runs": assignments.earlier_run_ids,
+            **({"edits": assignments.edits} if assignments.edits else {}),
             "stabilities": {str(c): assignments.stability(c) for c in range(len(assignments.centroids))},
         },
     )
 
 
 def _fetch_earlier_runs(
-    settings: ClusteringSettings, clickhouse: ClickHouse, embeddings: Embeddings
+    settings: ClusteringSettings, clickhouse: ClickHouse, embeddings: Embeddings, clock: StepClock
 ) -> list[EarlierRun]:
     """Return the runs whose topics may go on, newest first."""
     provenance = embeddings.provenance
     if settings.keep_topics_days == 0:
         return []
-    clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         return fetch_earlier_runs(
             session,

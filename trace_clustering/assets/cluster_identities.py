@@ -9,21 +9,26 @@ import numpy as np
 from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.topics import ClusterIdentities
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.assets.edits import list_obeyed, name_scope
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.topic_history import fetch_earlier_runs, list_later_runs
 from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, DEFAULT_KEEP_TOPICS_DAYS
+from trace_clustering.environment import TOPICS
 from trace_clustering.orchestration.settings import ClusteringSettings
+from trace_clustering.orchestration.topic_edits import load_edits_of_team
 from trace_clustering.processes.clock import StepClock
+from trace_clustering.topics.edited_history import find_edited_identities, follow_merges
+from trace_clustering.topics.edits import TopicEdits
 from trace_clustering.topics.history import EarlierCluster, EarlierRun
-from trace_clustering.topics.identity import CurrentCluster, Identities, find_identities
+from trace_clustering.topics.identity import CurrentCluster, Identities
 from trace_clustering.topics.parents import Parent, find_parents
 
 
 @clustering_asset(
     makes=ClusterIdentities,
     kinds={"python", "clickhouse"},
-    code_version="3",
+    code_version="4",
     retry_policy=THREE_ATTEMPTS,
 )
 def cluster_identities(
@@ -38,9 +43,18 @@ def cluster_identities(
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         earlier = _fetch_earlier_runs(session, cluster_assignments)
         later = list_later_runs(session, provenance.window, provenance.run_label)
-    scope = f"{provenance.team_id}:{provenance.run_id}"
+    edits = load_edits_of_team(provenance.team_id)
+    known = {cluster.topic_id for run in earlier for cluster in run.clusters}
+    merges, told = _read_edits(cluster_assignments)
+    earlier = follow_merges(earlier, merges)
+    scope = name_scope(provenance)
     clusters = _list_clusters(cluster_assignments)
-    found = find_identities(clusters, cluster_assignments.trace_ids, earlier, scope=scope)
+    found = find_edited_identities(clusters, cluster_assignments.trace_ids, earlier, scope=scope, topics=told)
+    topics = [continuity.topic_id for continuity in found.continuities]
+    obeyed = list_obeyed(topics, merges, edits)
+    unknown = edits.list_unknown(known | set(topics) | merges.keys())
+    if unknown:
+        context.log.warning(f"{TOPICS} names topics that no run knows (any more): {', '.join(unknown)}")
     parents = find_parents(clusters, found.continuities, earlier, scope=scope)
     relations = [continuity.relation for continuity in found.continuities]
     counts = {relation: relations.count(relation) for relation in sorted(set(relations))}
@@ -56,7 +70,9 @@ def cluster_identities(
     return dg.MaterializeResult(
         value=ClusterIdentities(
             provenance=provenance.with_settings(settings.of_stage("cluster_identities")),
-            **_tabulate(found, earlier),
+            **_tabulate(found, earlier, edits),
+            obeyed=obeyed,
+            edits={"digest": edits.digest, "unknown_topics": unknown} if edits.by_topic else {},
             parents=[dataclasses.asdict(parent) for parent in parents],
         ),
         metadata={
@@ -66,6 +82,7 @@ def cluster_identities(
             "parents": _count_parents(parents),
             "earlier_runs": [run.run_id for run in earlier],
             "later_runs": later,
+            **({"edits": _count_edits(obeyed), "unknown_topics": unknown} if edits.by_topic else {}),
         },
     )
 
@@ -94,14 +111,24 @@ def _list_clusters(assignments: ClusterAssignments) -> list[CurrentCluster]:
     ]
 
 
+def _read_edits(assignments: ClusterAssignments) -> tuple[dict[str, str], dict[int, str]]:
+    """Return the merges that made the clusters, and the topics that the edits gave to some of them."""
+    topics = assignments.edits.get("topics", {})
+    return assignments.edits.get("merges", {}), {int(cluster): topic for cluster, topic in topics.items()}
+
+
+def _count_edits(obeyed: list[list[str]]) -> dict[str, int]:
+    return dict(sorted(Counter(name for names in obeyed for name in names).items()))
+
+
 def _count_parents(parents: list[Parent]) -> dict[str, int]:
     """Return the number of groups on each level, and how many of them continue earlier ones."""
     counts = Counter(f"level_{parent.level}" for parent in parents)
     return {**counts, "continued": sum(parent.relation == "continued" for parent in parents)}
 
 
-def _tabulate(found: Identities, earlier: list[EarlierRun]) -> dict[str, Any]:
-    """Return the fields of the artifact."""
+def _tabulate(found: Identities, earlier: list[EarlierRun], edits: TopicEdits) -> dict[str, Any]:
+    """Return the fields of the artifact; that an ignored topic is gone is no news."""
     labelled = {(run.run_id, cluster.cluster_id): cluster for run in earlier for cluster in run.clusters}
     nothing = EarlierCluster("", -1, np.array([], dtype=object), np.array([], dtype=np.float32), 0.0)
     rows = found.continuities
@@ -121,5 +148,5 @@ def _tabulate(found: Identities, earlier: list[EarlierRun]) -> dict[str, Any]:
         ],
         "earlier_label_terms": [list(old.label_terms) for old in olds],
         "from_topic_ids": [list(row.from_topic_ids) for row in rows],
-        "gone": [dataclasses.asdict(topic) for topic in found.gone],
+        "gone": [dataclasses.asdict(topic) for topic in found.gone if not edits.find(topic.topic_id).ignore],
     }

@@ -7,6 +7,7 @@ from trace_clustering.artifacts.io_manager import ArtifactIOManager
 from trace_clustering.artifacts.topics import ClusterIdentities
 from trace_clustering.assets.asset import TWO_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_named, titles_distinct
+from trace_clustering.assets.edits import find_renamed
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries
 from trace_clustering.labeling.agent.run import Attempt
@@ -14,6 +15,7 @@ from trace_clustering.labeling.label import label_clusters
 from trace_clustering.llm.resource import LLM
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.team_settings import load_llm_of_team
+from trace_clustering.orchestration.topic_edits import load_edits_of_team
 from trace_clustering.processes.clock import StepClock
 from trace_clustering.reports.labels_table import tabulate_labels
 
@@ -42,6 +44,7 @@ def cluster_labels(
     """
     provenance = projection_2d.provenance
     llm = llm.resolve(load_llm_of_team(provenance.team_id))
+    edits = load_edits_of_team(provenance.team_id)
     clock = StepClock(llm.step_timeout())
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         summaries = fetch_trace_summaries(
@@ -60,8 +63,13 @@ def cluster_labels(
         clock=clock,
         log=context.log,
         identities=cluster_identities if settings.keep_labels else None,
+        renamed=find_renamed(cluster_identities, edits),
     )
-    labels = replace(result.labels, provenance=provenance.with_settings(settings.of_stage("cluster_labels")))
+    labels = replace(
+        result.labels,
+        provenance=provenance.with_settings(settings.of_stage("cluster_labels")),
+        edits={"digest": edits.digest} if edits.by_topic else {},
+    )
     labelers = {name: list(labels.labelers).count(name) for name in sorted(set(labels.labelers))}
     context.log.info(
         f"{len(labels.cluster_ids)} clusters are labelled by {', '.join(labelers)} from {len(summaries)} "

@@ -3,9 +3,10 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
+from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
-from trace_clustering.assets.changes import describe_changes
+from trace_clustering.assets.changes import find_changes_of_run
 from trace_clustering.clickhouse.cluster_metrics import METRIC_NAMES, NO_EVENTS, measure_clusters
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import NOISE_CLUSTER_ID
@@ -24,6 +25,7 @@ def cluster_metrics(
     context: dg.AssetExecutionContext,
     settings: ClusteringSettings,
     clickhouse: ClickHouse,
+    cluster_assignments: ClusterAssignments,
     cluster_identities: ClusterIdentities,
     window_assignments: WindowAssignments,
 ) -> dg.MaterializeResult[ClusterMetrics]:
@@ -37,7 +39,8 @@ def cluster_metrics(
     clock = StepClock(settings.compute_timeout(sum(counted.values())))
     measured, fault = _measure(context, clickhouse, window_assignments, clock)
     unknown = dict.fromkeys(METRIC_NAMES) if fault else NO_EVENTS
-    changes = describe_changes(cluster_identities, window_assignments)
+    with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
+        changes = find_changes_of_run(session, cluster_assignments, cluster_identities, window_assignments)
     context.log.info(f"Measured {len(measured)} of {len(clusters)} clusters")
     return dg.MaterializeResult(
         value=ClusterMetrics(
@@ -46,9 +49,15 @@ def cluster_metrics(
             metrics=[
                 {"item_count": counted[cluster], **measured.get(cluster, unknown)} for cluster in clusters
             ],
-            changes=[changes[cluster] for cluster in clusters],
+            changes=[changes.of_clusters[cluster] for cluster in clusters],
+            gone_changes=changes.of_gone_topics,
         ),
-        metadata={"clusters": len(clusters), **({"not_measured": fault} if fault else {})},
+        metadata={
+            "clusters": len(clusters),
+            "kinds": changes.count_kinds(),
+            "earlier_runs": changes.earlier_runs,
+            **({"not_measured": fault} if fault else {}),
+        },
     )
 
 

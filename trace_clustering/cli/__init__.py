@@ -2,6 +2,7 @@
 
 import click
 
+from trace_clustering.cli.compare import compare
 from trace_clustering.cli.create_tables import create_tables
 from trace_clustering.cli.demo import demo
 from trace_clustering.cli.explore import explore
@@ -12,7 +13,7 @@ from trace_clustering.cli.topics import topics
 from trace_clustering.environment import load_env_file
 
 
-@click.group(cls=Commands, commands=[demo, explore, load, show, topics, create_tables])
+@click.group(cls=Commands, commands=[demo, explore, load, show, topics, compare, create_tables])
 @click.version_option(package_name="trace-clustering")
 def main() -> None:
     """Clusters of a team's LLM traces: load traces, try the demo, look at results.

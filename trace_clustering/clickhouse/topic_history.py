@@ -72,7 +72,7 @@ LIMIT 1 BY cluster_id
 
 
 @dataclass(frozen=True)
-class _StoredRun:
+class StoredRun:
     """A run whose event was written; `topics` are the topics of its clusters by cluster."""
 
     run_id: str
@@ -114,7 +114,7 @@ def fetch_earlier_runs(
         Runs whose window ended before that do not count; by default `TOPIC_MEMORY` before the window's end.
     """
     since = since or window.end - TOPIC_MEMORY
-    found = _find_runs(session, window, run_label, since, dimensions, model)
+    found = find_stored_runs(session, window, run_label, since, dimensions, model)
     known: set[str] = set()
     runs = []
     for number, run in enumerate(found):
@@ -144,9 +144,9 @@ def list_later_runs(session: TeamSession, window: Window, run_label: str) -> lis
     return list(dict.fromkeys(emitted))
 
 
-def _find_runs(
+def find_stored_runs(
     session: TeamSession, window: Window, run_label: str, since: datetime, dimensions: int, model: str
-) -> list[_StoredRun]:
+) -> list[StoredRun]:
     """Return the runs whose event names a version that is stored, newest first."""
     rows = session.query(
         _RUNS, run_label=run_label, before=window.end, since=since, dimensions=dimensions, model=model
@@ -159,7 +159,7 @@ def _find_runs(
             continue
         topics = {cluster: topic for cluster, topic in row["topics"] if cluster != NOISE_CLUSTER_ID}
         found.append(
-            _StoredRun(
+            StoredRun(
                 row["run_id"],
                 Window(row["window_start"], row["window_end"]),
                 row["version"],
@@ -215,7 +215,7 @@ def _list_parents(parents: Iterable[Any], topics: Mapping[int, str]) -> list[Ear
     ]
 
 
-def _fetch_run(session: TeamSession, run: _StoredRun, run_label: str, wanted: Collection[int]) -> EarlierRun:
+def _fetch_run(session: TeamSession, run: StoredRun, run_label: str, wanted: Collection[int]) -> EarlierRun:
     rows = session.query(
         _CLUSTERS, run_label=run_label, window_end=run.window.end, run_id=run.run_id, version=run.version
     )

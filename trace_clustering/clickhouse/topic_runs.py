@@ -19,6 +19,7 @@ SELECT
     JSONExtractString(properties_text, '$ai_window_end') AS window_end,
     JSONExtractRaw(properties_text, '$ai_total_items_analyzed') AS traces,
     JSONExtractRaw(properties_text, '$ai_clustering_gone_topics') AS gone,
+    JSONExtractRaw(properties_text, '$ai_clustering_assignments') AS assignments,
     arrayMap(
         cluster -> arrayMap(key -> JSONExtractRaw(cluster, key), {{keys:Array(String)}}),
         JSONExtractArrayRaw(properties_text, '$ai_clusters')
@@ -35,11 +36,13 @@ LIMIT {{runs:UInt64}}
 """
 
 
-def fetch_topic_runs(session: TeamSession, *, runs: int, run_label: str = "") -> list[dict[str, Any]]:
+def fetch_topic_runs(
+    session: TeamSession, *, runs: int = MAX_RUNS, run_label: str | None = ""
+) -> list[dict[str, Any]]:
     """Return properties of a team's newest cluster events, one for each run, newest first.
 
     The clusters have the keys that tell of topics, but no traces. Events of other programs, and those of
-    runs with another `run_label`, are left out.
+    runs with another `run_label`, are left out; with None, runs count whatever their label.
     """
     columns = session.events
     statement = _RUNS.format(
@@ -48,7 +51,7 @@ def fetch_topic_runs(session: TeamSession, *, runs: int, run_label: str = "") ->
         timestamp=columns.write_moment("timestamp", 6),
         created_at=columns.write_moment("created_at", 6),
     )
-    label = f"_{re.escape(run_label)}" if run_label else ""
+    label = "(_.*)?" if run_label is None else f"_{re.escape(run_label)}" if run_label else ""
     rows = session.query(
         statement,
         in_utc=columns.has_json(),
@@ -67,6 +70,7 @@ def _read_run(row: dict[str, Any]) -> dict[str, Any]:
         "$ai_window_end": row["window_end"],
         "$ai_total_items_analyzed": _read_json(row["traces"]),
         "$ai_clustering_gone_topics": _read_json(row["gone"]),
+        "$ai_clustering_assignments": _read_json(row["assignments"]),
         "$ai_clusters": [dict(zip(_KEYS, map(_read_json, raw), strict=True)) for raw in row["clusters"]],
     }
 

@@ -52,7 +52,7 @@ WITH assigned AS (
         /* event */ AS kind, /* identity */ AS identity, /* sender */ AS sender, /* properties */ AS body,
         JSONExtract(body, 'Tuple(/* extracted */)') AS said,
         tupleElement(said, '$ai_trace_id') AS trace_id,
-        /* property */ AS property
+        /* values */ AS property_values
     FROM {events:Identifier}
     WHERE team_id = {team_id:Int64}
         AND /* comparable event */ IN {figure_events:Array(String)}
@@ -63,7 +63,9 @@ WITH assigned AS (
     LIMIT 1 BY identity
 ), told AS (
     SELECT
-        trace_id, property,
+        trace_id,
+        has(property_values, {value_before:String}) AS is_before,
+        has(property_values, {value_after:String}) AS is_after,
         kind = '$ai_generation' AS is_generation,
         kind IN ('$ai_generation', '$ai_embedding') AS is_call,
         kind = '$ai_trace' AS is_trace,
@@ -104,11 +106,14 @@ WITH assigned AS (
         max(is_feedback) AS has_feedback,
         avgMap(scores) AS trace_scores,
         avgMap(verdicts) AS trace_verdicts,
-        groupUniqArrayIf(property, property != '') AS properties
+        max(is_before) AS was_before,
+        max(is_after) AS was_after
     FROM told
     GROUP BY trace_id
 )
 """
+
+_NO_VALUES: Final = "CAST([], 'Array(String)')"
 
 # Words that stand for a good or a bad mark count as 1 and 0.
 _MARK: Final = """
@@ -120,15 +125,16 @@ multiIf(
 """
 
 
-def write_trace_figures(columns: TableColumns, property_value: str = "''") -> str:
+def write_trace_figures(columns: TableColumns, property_values: str = _NO_VALUES) -> str:
     """Return the SQL that names the figures of the assigned traces `figures`, and the traces `assigned`.
 
     Parameters
     ----------
     columns : TableColumns
         Those of `events`.
-    property_value : str
-        SQL for a further text of an event, whose JSON is `body`; `properties` holds those of a trace.
+    property_values : str
+        SQL for texts that an event says by its JSON `body`. In `figures`, `was_before` and `was_after` tell
+        whether any event of the trace says `value_before` or `value_after`.
     """
     sql = _FIGURES
     for mark, written in {
@@ -140,7 +146,7 @@ def write_trace_figures(columns: TableColumns, property_value: str = "''") -> st
         "timestamp": columns.write_ordered_moment("timestamp", 6),
         "created": columns.write_moment("created_at", 6),
         "extracted": _PROPERTIES,
-        "property": property_value,
+        "values": property_values,
         "cost": _write_amount("$ai_total_cost_usd"),
         "latency": _write_amount("$ai_latency"),
         "input": _write_amount("$ai_input_tokens"),
@@ -152,14 +158,18 @@ def write_trace_figures(columns: TableColumns, property_value: str = "''") -> st
     return sql
 
 
-def bind_trace_figures(run_id: str, version: int, window: Window) -> dict[str, Any]:
-    """Return the bound parameters of that SQL for one version of a run."""
+def bind_trace_figures(
+    run_id: str, version: int, window: Window, values: tuple[str, str] = ("", "")
+) -> dict[str, Any]:
+    """Return the bound parameters of that SQL for one version of a run, and for two texts of events."""
     return {
         "run_id": run_id,
         "version": version,
         "figure_events": list(_EVENT_NAMES),
         "figures_start": window.start - TRACE_FILTER_MARGIN,
         "figures_end": window.end,
+        "value_before": values[0],
+        "value_after": values[1],
     }
 
 

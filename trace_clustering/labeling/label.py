@@ -56,6 +56,7 @@ def label_clusters(
     clock: StepClock,
     log: logging.Logger,
     identities: ClusterIdentities | None = None,
+    renamed: Mapping[int, ClusterLabel] | None = None,
 ) -> LabelingResult:
     """Label every cluster: by the agent if a language model is configured, else by keywords.
 
@@ -75,6 +76,8 @@ def label_clusters(
         Gets a line per iteration of the agent, without any text of a trace or a model.
     identities : ClusterIdentities, optional
         The topics whose labels are kept where they go on. None: every cluster is named anew.
+    renamed : mapping, optional
+        By cluster, the label that the user gave its topic; without a description, facts describe it.
 
     Raises
     ------
@@ -100,6 +103,7 @@ def label_clusters(
         parents, shared_terms, terms, assignments.cluster_sizes(), keep_labels=identities is not None
     )
     lasting = find_lasting_labels(identities, assignments.cluster_sizes(), terms) if identities else {}
+    lasting |= {cluster: FixedLabel(label, "user") for cluster, label in (renamed or {}).items()}
     agent = run_labeling_agent(
         Clustering(assignments, projection, members, terms, held_out, groups),
         connection,
@@ -178,7 +182,8 @@ def generate_cluster_labels(
     `Cluster N (late, parcel, refund)`, after the terms that set it apart. Without an agent, titles are these
     terms, or `Cluster N` where there are none. Noise is always called `Outliers`. Descriptions that nobody
     wrote give the size, the terms and an example. If two titles say the same, a term
-    or at last its number is added to the later one; titles that last come first.
+    or at last its number is added to the later one; titles that last come first, and the user's stay as they
+    are.
 
     Parameters
     ----------
@@ -201,7 +206,9 @@ def generate_cluster_labels(
     """
     sizes = assignments.cluster_sizes()
     chosen = {c: _choose_label(c, terms[c], agent, (lasting or {}).get(c)) for c in sizes}
-    titles = make_titles_distinct({c: chosen[c].titles for c in sorted(sizes, key=lambda c: chosen[c].order)})
+    of_user = {c: chosen[c].titles[0] for c in sizes if chosen[c].labeler == "user"}
+    others = sorted(sizes.keys() - of_user.keys(), key=lambda c: (not chosen[c].from_run, c))
+    titles = make_titles_distinct({c: chosen[c].titles for c in others}, of_user.values()) | of_user
     facts = {c: _describe_cluster(sizes[c], len(assignments), terms[c], members[c]) for c in sizes}
     accuracies = agent.accuracies if agent else {}
     report = agent.report if agent else {"model": "", "ended": why_no_agent, **asdict(Usage())}
@@ -228,11 +235,6 @@ class _Choice:
     description: str = ""
     from_run: str = ""
     terms: Sequence[str] = ()
-
-    @property
-    def order(self) -> int:
-        """Whose titles are taken first, where two say the same."""
-        return 0 if self.labeler == "user" else 1 if self.from_run else 2
 
 
 def _choose_label(

@@ -13,6 +13,7 @@ from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.posthog.edits_in_event import describe_edits, list_edits
 from trace_clustering.traces.arrays import IntArray
 from trace_clustering.traces.window import format_time
 
@@ -57,7 +58,8 @@ class ClusterData:
     `topic_id` is the identity that the cluster keeps from run to run, `continuity` says where it comes from,
     `change` how its share of the traffic changes, and `metrics` what its traces cost and how they fare, over
     all traces of the window that belong to it. `parents` names the groups of clusters that it belongs to, the
-    narrower first. Noise has no topic.
+    narrower first. `edits` names what of the team's file of topics was obeyed; what is `ignored` is in no
+    news. Noise has no topic.
     """
 
     cluster_id: int
@@ -75,6 +77,8 @@ class ClusterData:
     stability: float | None
     topic_id: str | None
     continuity: dict[str, Any] | None
+    edits: list[str]
+    ignored: bool
     change: dict[str, Any] | None
     metrics: dict[str, Any] | None
     parents: list[dict[str, Any]]
@@ -101,6 +105,9 @@ class ClusterEvent:
         Version of the run's rows in the tables of centroids and of assignments; 0 if there are none.
     parents : list of dict
         The groups of clusters, the narrower level first.
+    edits : dict
+        What was read in the team's file of topics: the `digests` of the state that clusters, identities and
+        labels obeyed, and `unknown_topics`; empty if it says nothing.
     """
 
     provenance: Provenance
@@ -111,6 +118,7 @@ class ClusterEvent:
     gone_topics: list[dict[str, Any]] = field(default_factory=list)
     version: int = 0
     parents: list[dict[str, Any]] = field(default_factory=list)
+    edits: dict[str, Any] = field(default_factory=dict)
 
     @property
     def event_uuid(self) -> uuid.UUID:
@@ -141,6 +149,7 @@ class ClusterEvent:
                 "$ai_clustering_gone_topics": self.gone_topics,
                 "$ai_clustering_assignments": {"version": self.version} if self.version else None,
                 "$ai_clustering_parents": self.parents,
+                "$ai_clustering_edits": self.edits,
                 **({"$ai_clustering_shortage": shortage} if shortage else {}),
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
             },
@@ -206,6 +215,8 @@ def build_cluster_event(
                 label_terms=labels.label_terms[label] if labels.label_terms else [],
                 stability=assignments.stability(cluster_id),
                 **_describe_topic(cluster_id, topics.identities),
+                edits=list_edits(cluster_id, topics.identities, is_renamed=labels.labelers[label] == "user"),
+                ignored=cluster_id in topics.identities.list_ignored(),
                 parents=_list_parents(cluster_id, labels),
                 **_describe_figures(cluster_id, topics.metrics),
             )
@@ -216,9 +227,13 @@ def build_cluster_event(
         clusters,
         labels.labeling,
         coverage=topics.window.coverage,
-        gone_topics=topics.identities.gone,
+        gone_topics=[
+            {**gone, "change": topics.metrics.gone_changes.get(gone["topic_id"])}
+            for gone in topics.identities.gone
+        ],
         version=topics.window.version,
         parents=labels.parents,
+        edits=describe_edits(assignments, topics.identities, labels),
     )
 
 

@@ -7,16 +7,27 @@ wider or narrower the topic is now. The older days are multiplied by it, as pric
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trace_clustering.traces.window import Window
+
 Days = NDArray[np.datetime64]
+
+# Traces of no topic are counted as if they were of one.
+NO_TOPIC = ""
+
+# A window is held against this many days before it, or as many as it has.
+_MIN_DAYS_BEFORE = 28
 
 # With fewer traces on the days that both nights have counted, their ratio says nothing.
 _MIN_TRACES_TO_LINK = 5
 # If a topic is wider or narrower by more than this, it is not the same any more.
 _MAX_FACTOR = 3.0
+# If a run counts so many more or fewer traces in all on the same days, it was told to look at others.
+_MAX_FACTOR_OF_TOTALS = 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +42,7 @@ class CountedWindow:
     totals : int64 array, shape (d,)
         All traces of the window, also those of no topic.
     traces : mapping of str to int64 array, shape (d,)
-        By topic; "" are traces of no topic.
+        By topic, also `NO_TOPIC`.
     """
 
     run_id: str
@@ -63,12 +74,23 @@ class LinkedDays:
     deviations: NDArray[np.float64]
 
 
+def list_days(window: Window) -> Days:
+    """Return all days of a window, in order."""
+    moments = (window.start.replace(tzinfo=None), window.end.replace(tzinfo=None) - timedelta(microseconds=1))
+    first, last = (np.datetime64(moment, "D") for moment in moments)
+    return np.arange(first, last + 1)
+
+
+def count_days_before(n_days: int) -> int:
+    """Return how many days before a window of some days are held against it."""
+    return max(n_days, _MIN_DAYS_BEFORE)
+
+
 def link_days(
     newest: CountedWindow,
     earlier: Sequence[CountedWindow],
     topics: Sequence[str],
     *,
-    n_days_before: int,
     deviations: NDArray[np.float64],
 ) -> LinkedDays:
     """Link the counts of earlier runs to those of the newest one.
@@ -79,12 +101,11 @@ def link_days(
     earlier : sequence of CountedWindow
         Newest first.
     topics : sequence of str, length k
-    n_days_before : int
-        How many days before the window the series begins.
     deviations : float64 array, shape (k,)
         Relative standard deviation of the size of each topic between clusterings. It is used where two runs
         have no days in common, and the numbers are taken as they are.
     """
+    n_days_before = count_days_before(len(newest.days))
     end = newest.days[-1] + 1
     days = np.arange(newest.days[0] - n_days_before, end)
     totals = np.zeros(len(days))
@@ -101,8 +122,8 @@ def link_days(
         positions = positions[inside]
         if len(positions) == 0:
             continue
-        known_total = totals[positions] > 0
-        totals[positions] = np.where(known_total, totals[positions], run.totals[inside])
+        if not _extend_totals(totals, positions, run.totals[inside].astype(np.float64)):
+            continue
         for row, topic in enumerate(topics):
             if topic in run.traces:
                 counted = run.traces[topic][inside].astype(np.float64)
@@ -112,6 +133,21 @@ def link_days(
             else:
                 interrupted[topic] = True
     return LinkedDays(days, totals, traces, doubts)
+
+
+def _extend_totals(
+    totals: NDArray[np.float64], positions: NDArray[np.int64], counted: NDArray[np.float64]
+) -> bool:
+    """Write the days without traffic into the totals, and return whether the runs have counted the same.
+
+    With another filter, a run counts other traffic. Traces that arrived late change little.
+    """
+    known = totals[positions] > 0
+    before, same_days = totals[positions][known].sum(), counted[known].sum()
+    is_same = before == 0 or 1 / _MAX_FACTOR_OF_TOTALS <= same_days / before <= _MAX_FACTOR_OF_TOTALS
+    if is_same:
+        totals[positions] = np.where(known, totals[positions], counted)
+    return bool(is_same)
 
 
 def _extend(

@@ -66,6 +66,11 @@ class TopicEdits:
         content = {topic: asdict(edit) for topic, edit in self.by_topic.items()}
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
+    @property
+    def change_clusters(self) -> bool:
+        """Whether they decide which traces belong together."""
+        return any(edit.merge_into or edit.pin for edit in self.by_topic.values())
+
     def find(self, topic_id: str) -> TopicEdit:
         """Return what is said of a topic; an edit that changes nothing if nothing is said of it."""
         named = (edit for name, edit in self.by_topic.items() if topic_id.startswith(name))
@@ -74,12 +79,18 @@ class TopicEdits:
     def find_merges(self, known: Collection[str]) -> dict[str, str]:
         """Return the topic that each merged topic ends up in, directly or through others, by full ids.
 
+        A topic that is named in full need not be known: one that was merged long ago is in no run any more.
+
         Parameters
         ----------
         known : collection of str
-            The ids of all topics that are known. A target that is none of them must be named in full.
+            The ids of all topics that are known.
         """
-        return {topic: target for topic in known if (target := self._find_end(topic, known)) != topic}
+        named = [*self.by_topic, *(edit.merge_into for edit in self.by_topic.values())]
+        topics = {*known, *(name for name in named if len(name) == _ID_LENGTH)}
+        lost = [name for name in self.by_topic if not any(topic.startswith(name) for topic in topics)]
+        ends = {topic: self._find_end(topic, topics) for topic in [*topics, *lost]}
+        return {topic: end for topic, end in ends.items() if end != topic}
 
     def list_unknown(self, known: Collection[str]) -> list[str]:
         """Return the names in the file that belong to no topic that is known, or to more than one."""
@@ -87,9 +98,9 @@ class TopicEdits:
         matches = Counter(name for name in names for topic in known if topic.startswith(name))
         return sorted(name for name in names if matches[name] != 1)
 
-    def _find_end(self, topic: str, known: Collection[str]) -> str:
+    def _find_end(self, topic: str, topics: Collection[str]) -> str:
         while target := self.find(topic).merge_into:  # the file has no circles
-            full = [target] if len(target) == _ID_LENGTH else [t for t in known if t.startswith(target)]
+            full = [other for other in topics if other.startswith(target)]
             if len(full) != 1:
                 return topic
             topic = full[0]

@@ -13,12 +13,11 @@ from typing import Literal
 import numpy as np
 
 from trace_clustering.topics.changes import find_changes
-from trace_clustering.topics.day_counts import CountedWindow, LinkedDays, link_days
+from trace_clustering.topics.day_counts import CountedWindow, LinkedDays, count_days_before, link_days
 from trace_clustering.topics.shares import estimate_dispersions, estimate_shares
 
 TrendKind = Literal["steady", "new", "growing", "shrinking", "gone", "back"]
 
-_MIN_DAYS_BEFORE = 28
 # What was said the night before is said on until the days are as similar as this. Else it would flicker.
 _P_VALUE_TO_KEEP = 0.01
 # `new` and `back` had at most this part of the share before; `gone` has at most this part of it left.
@@ -88,8 +87,8 @@ def find_trends(
     topics = sorted(newest.traces)
     sigma = np.array([(deviations or {}).get(topic, 0.0) for topic in topics])
     n_window = len(newest.days)
-    n_before = max(n_window, _MIN_DAYS_BEFORE)
-    linked = link_days(newest, earlier, topics, n_days_before=n_before, deviations=sigma)
+    n_before = count_days_before(n_window)
+    linked = link_days(newest, earlier, topics, deviations=sigma)
     dispersions = estimate_dispersions(linked.traces, linked.totals)
     changes = find_changes(linked, dispersions, n_window=n_window, n_before=n_before)
     trends = {}
@@ -137,7 +136,7 @@ def _find_arrival(
     """Return whether a topic came, or came back, within the window; "" if it was there before."""
     first_day = newest.days[0]
     had_it = [topic in run.traces for run in earlier]
-    recent = [run.days[-1] >= first_day for run in earlier]
+    recent = [len(run.days) > 0 and run.days[-1] >= first_day for run in earlier]
     for position, present in enumerate(had_it):
         if not present:
             return "back" if any(had_it[position:]) else "new"

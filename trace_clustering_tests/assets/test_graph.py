@@ -10,6 +10,8 @@ import pytest
 
 from trace_clustering.artifacts.fields import Artifact
 from trace_clustering.artifacts.parquet import from_parquet
+from trace_clustering.clickhouse.cluster_metrics import METRIC_NAMES
+from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering_tests.artifacts.every_kind import write
 from trace_clustering_tests.assets.conftest import Graph, list_event_types, read_failure, read_metadata
 from trace_clustering_tests.examples import ASSETS, DAY, THEMES, themed_records
@@ -85,6 +87,34 @@ def test_the_clusters_are_the_themes_with_titles_of_their_words(
     for cluster in clusters:
         theme = THEMES[min(int(trace.removeprefix("trace-")) // 30 for trace in cluster["traces"])]
         assert any(word.lower() in theme for word in cluster["title"].replace(",", "").split())
+
+
+def test_every_cluster_has_figures_over_all_its_traces(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+    graph, result = run
+    for cluster in graph.newest_event()["clusters"]:
+        metrics = cluster["metrics"]
+        assert (metrics["item_count"], metrics["latency_count"], metrics["avg_latency"]) == (30, 30, 1.5)
+        assert (metrics["cost_count"], metrics["avg_cost"], metrics["error_rate"]) == (0, None, None)
+    assert "not_measured" not in read_metadata(result, "cluster_metrics")
+
+
+def test_a_run_does_not_fail_for_want_of_figures(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
+    graph, _ = run
+    without = ClickHouse(dsn=graph.clickhouse.dsn, assignments_table="of_another_program")
+    with without.open_session(1, timeout_seconds=60) as session:
+        session._client.command("ALTER TABLE of_another_program DROP COLUMN topic_id")
+    usual, graph.clickhouse = graph.clickhouse, without
+    again = graph.materialize(PARTITION, ["cluster_metrics"])
+    graph.clickhouse = usual
+    assert again.success
+    assert "STEP_UP_FOR_RETRY" not in list_event_types(again)
+    assert "topic_id" in read_metadata(again, "cluster_metrics")["not_measured"]
+    stored = (graph.folder / "artifacts" / "cluster_metrics" / DAY / "1.parquet").read_bytes()
+    assert from_parquet(io.BytesIO(stored)).metrics[0] == {
+        **dict.fromkeys(METRIC_NAMES),
+        "item_count": 30,
+    }
+    assert graph.materialize(PARTITION, ["cluster_metrics"]).success
 
 
 def test_themes_that_are_well_apart_are_stable(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from trace_clustering_tests.benchmarks import vectors
+from trace_clustering_tests.benchmarks.assignment import assignment
 from trace_clustering_tests.benchmarks.fuzzing import fuzzing
 from trace_clustering_tests.benchmarks.processes import Measurement, run
 from trace_clustering_tests.benchmarks.reading import reading
@@ -146,7 +147,7 @@ CASES: dict[str, Callable[[int, Path], Iterator[Line]]] = {
     case.__name__: case
     for case in (
         *(small, materialize, imports, stability, recurrence, reading, fuzzing),
-        *(large, materialize_large, growth, huge),
+        *(large, materialize_large, growth, huge, assignment),
     )
 }
 

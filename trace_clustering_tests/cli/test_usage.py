@@ -12,7 +12,7 @@ from trace_clustering.environment import CLICKHOUSE_DSN
 from trace_clustering_tests.cli.command import output, refusal
 
 
-@pytest.mark.parametrize("command", ["demo", "load", "show", "create-tables"])
+@pytest.mark.parametrize("command", ["demo", "load", "show", "compare", "create-tables"])
 def test_every_command_explains_itself(command: str) -> None:
     assert command in output("--help")
     assert output(command, "--help").startswith(f"Usage: trace-clustering {command}")

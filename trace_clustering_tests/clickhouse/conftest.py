@@ -24,10 +24,10 @@ class Server:
     def dsn(self, database: str = "", password: str = http_server.PASSWORD) -> str:
         return f"http://{http_server.USER}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
+    def new_database(self, name: str = "") -> str:
         import clickhouse_connect
 
-        name = f"db_{uuid.uuid4().hex}"
+        name = name or f"db_{uuid.uuid4().hex}"
         with clickhouse_connect.get_client(dsn=self.dsn()) as client:
             client.command(f"CREATE DATABASE {name}")
         return name

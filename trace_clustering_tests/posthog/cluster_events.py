@@ -95,6 +95,8 @@ TOPICS = Topics(
         earlier_titles=np.array(["", "Refunds"], dtype=object),
         earlier_descriptions=np.array(["", ""], dtype=object),
         earlier_labelers=np.array(["", "keywords"], dtype=object),
+        obeyed=[["ignore"], ["merge", "pin"]],
+        edits={"digest": "1f", "unknown_topics": ["3f2a9c1e"]},
         gone=[{"topic_id": "t9", "title": "Gone"}],
     ),
     WindowAssignments(

@@ -30,7 +30,13 @@ class TestContent:
         assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
         assert properties.pop("$ai_clustering_coverage") == {"in_window": 9, "sampled": 6, "assigned": 5}
         assert properties.pop("$ai_clustering_assignments") is None
-        assert properties.pop("$ai_clustering_gone_topics") == [{"topic_id": "t9", "title": "Gone"}]
+        assert properties.pop("$ai_clustering_edits") == {
+            "digests": {"identities": "1f"},
+            "unknown_topics": ["3f2a9c1e"],
+        }
+        assert properties.pop("$ai_clustering_gone_topics") == [
+            {"topic_id": "t9", "title": "Gone", "change": None}
+        ]
         assert properties.pop("$ai_clustering_parents") == [
             {
                 "id": "p1",
@@ -81,6 +87,8 @@ class TestContent:
             "1_trace_20250120_000000",
             None,
         ]
+        assert [cluster.pop("edits") for cluster in clusters] == [["ignore"], ["merge", "pin"], []]
+        assert [cluster.pop("ignored") for cluster in clusters] == [True, False, False]
         assert [cluster.pop("label_terms") for cluster in clusters] == [[], ["money"], []]
         assert [cluster.pop("change") for cluster in clusters] == [{"kind": "new"}, None, None]
         assert [cluster.pop("metrics") for cluster in clusters] == [

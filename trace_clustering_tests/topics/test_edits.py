@@ -77,8 +77,11 @@ def test_what_cannot_be_obeyed_is_refused(written: dict[str, Any], parts: list[s
 def test_merges_go_through_to_their_end() -> None:
     edits = parse_edits({A: {"merge_into": "bbbbbbbb"}, B: {"merge_into": C}, D: {"pin": True}})
     assert edits.find_merges([A, B, C, D]) == {A: C, B: C}
-    assert edits.find_merges([A, B]) == {A: C, B: C}  # a target that is named in full need not be there
-    assert edits.find_merges([A]) == {}
+    assert edits.find_merges([A]) == edits.find_merges([]) == {A: C, B: C}  # they are named in full
+    by_beginning = parse_edits({"aaaaaaaa": {"merge_into": "bbbbbbbb"}})
+    assert by_beginning.find_merges([A, B]) == {A: B}
+    assert by_beginning.find_merges([B]) == {"aaaaaaaa": B}
+    assert by_beginning.find_merges([A]) == {}
 
 
 def test_names_that_belong_to_no_topic_are_listed() -> None:

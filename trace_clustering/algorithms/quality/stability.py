@@ -30,7 +30,7 @@ def calculate_mean_co_associations(
     float32 array, shape (n,)
         0 for noise, and for the only member of a cluster.
     """
-    n_clusters = _count_clusters(labels)
+    n_clusters = count_clusters(labels)
     members = np.flatnonzero(labels != NOISE_CLUSTER_ID)
     own = labels[members]
     n_others = np.bincount(own)[own] - 1
@@ -38,7 +38,7 @@ def calculate_mean_co_associations(
     for clustering in clusterings:
         found = clustering[members]
         clustered = found != NOISE_CLUSTER_ID
-        common = _count_common_members(labels, clustering, n_clusters)
+        common = count_common_members(labels, clustering, n_clusters)
         times_together[clustered] += common[own[clustered], found[clustered]] - 1
     means = np.zeros(len(labels), dtype=np.float32)
     means[members] = times_together / (len(clusterings) * np.maximum(n_others, 1))
@@ -94,10 +94,10 @@ def measure_recurrence(
     float64 array, shape (k,)
         From 0 to 1.
     """
-    n_clusters = _count_clusters(labels)
+    n_clusters = count_clusters(labels)
     total = np.zeros(n_clusters)
     for rows, found in samples:
-        common = _count_common_members(labels[rows], found, n_clusters)
+        common = count_common_members(labels[rows], found, n_clusters)
         sizes = np.bincount(labels[rows] + 1, minlength=n_clusters + 1)[1:]
         sizes_found = np.bincount(found + 1, minlength=common.shape[1] + 1)[1:]
         union = sizes[:, None] + sizes_found - common
@@ -123,7 +123,7 @@ def measure_cohesion(labels: NDArray[np.int64], neighbors: NDArray[np.int32]) ->
     float64 array, shape (k,)
         From 0 to 1.
     """
-    cohesion = np.zeros(_count_clusters(labels))
+    cohesion = np.zeros(count_clusters(labels))
     for cluster in range(len(cohesion)):
         members = np.flatnonzero(labels == cluster)
         if len(members) < len(labels):  # a cluster of all points holds all neighbours by chance as well
@@ -134,15 +134,15 @@ def measure_cohesion(labels: NDArray[np.int64], neighbors: NDArray[np.int32]) ->
     return cohesion
 
 
-def _count_clusters(labels: NDArray[np.int64]) -> int:
+def count_clusters(labels: NDArray[np.int64]) -> int:
     return int(labels.max(initial=NOISE_CLUSTER_ID)) + 1
 
 
-def _count_common_members(
+def count_common_members(
     labels: NDArray[np.int64], found: NDArray[np.int64], n_clusters: int
 ) -> NDArray[np.int64]:
     """Return the number of points that each cluster shares with each found cluster; noise is left out."""
-    shape = (n_clusters, _count_clusters(found))
+    shape = (n_clusters, count_clusters(found))
     clustered = (labels != NOISE_CLUSTER_ID) & (found != NOISE_CLUSTER_ID)
     pairs = labels[clustered] * shape[1] + found[clustered]
     return np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape)

@@ -1,0 +1,124 @@
+"""A comparison for the terminal: what moved each figure, largest first, and nothing that is within noise."""
+
+import math
+from typing import Any, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from trace_clustering.clickhouse.compared_figures import Figure
+from trace_clustering.reports.comparison import OUTLIERS, ComparedSide, Comparison
+from trace_clustering.topics.comparison import Effect, FigureComparison
+from trace_clustering.topics.mix_and_rate import Estimate
+
+_NAMES: Final[dict[Figure, str]] = {
+    "cost": "Cost per trace",
+    "error_rate": "Error rate",
+    "latency": "Latency per trace",
+    "tokens": "Tokens per trace",
+}
+_MAX_DECIMALS: Final = 9
+_REMARK: Final = (
+    "Mix (other topics are asked for) and rate (the same topics fare otherwise) add up to the difference. "
+    "The intervals are those of drawing traces; what another clustering would change is not in them."
+)
+
+
+def build_comparison_report(comparison: Comparison, *, everything: bool = False) -> list[Any]:
+    """Return lines and tables for a console of rich; with `everything`, also effects within noise."""
+    parts: list[Any] = [Text(_describe_side(side)) for side in (comparison.before, comparison.after)]
+    parts += [Text(note) for note in comparison.notes]
+    for figure, compared in comparison.figures.items():
+        parts.append(Text(""))
+        if compared is None:
+            parts.append(Text(f"{_NAMES[figure]}: not known of any trace of one side."))
+        else:
+            parts.append(_build_table(comparison, figure, compared, everything=everything))
+    return [*parts, Text(""), Text(_REMARK)]
+
+
+def _describe_side(side: ComparedSide) -> str:
+    return f"{side.word}: {side.traces} traces of {side.window} (run {side.run_id})"
+
+
+def _build_table(
+    comparison: Comparison, figure: Figure, compared: FigureComparison, *, everything: bool
+) -> Table:
+    table = Table(title=Text(_write_title(comparison, figure, compared)), title_justify="left", expand=True)
+    table.add_column("Difference", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    table.add_column("Topic", ratio=2)
+    table.add_column("Why", ratio=3)
+    shown = [effect for effect in compared.effects if everything or effect.is_beyond_noise]
+    for effect in shown:
+        title = comparison.titles.get(effect.topic_id) or OUTLIERS
+        table.add_row(
+            *_write_estimate(figure, effect.estimate),
+            Text(title),
+            Text(_explain_effect(comparison, figure, effect)),
+        )
+    rest = [effect for effect in compared.effects if effect not in shown]
+    if rest:
+        others = "other topics" if shown else "all topics"
+        value = format_difference(figure, sum(effect.estimate.value for effect in rest))
+        table.add_row(Text(value), "", Text(others), Text("within noise"))
+    table.add_section()
+    table.add_row(*_write_estimate(figure, compared.total_mix), "", Text("mix of all topics"))
+    table.add_row(*_write_estimate(figure, compared.total_rate), "", Text("rate of all topics"))
+    table.add_row(*_write_estimate(figure, compared.difference), "", Text("together"))
+    return table
+
+
+def _write_title(comparison: Comparison, figure: Figure, compared: FigureComparison) -> str:
+    before, after = comparison.before, comparison.after
+    return (
+        f"{_NAMES[figure]}: {format_value(figure, compared.mean_before)} {before.word}, "
+        f"{format_value(figure, compared.mean_after)} {after.word}; known of {compared.count_before} of "
+        f"{before.traces} and {compared.count_after} of {after.traces} traces"
+    )
+
+
+def _write_estimate(figure: Figure, estimate: Estimate) -> tuple[Text, Text]:
+    low, high = (format_difference(figure, end) for end in (estimate.low, estimate.high))
+    return Text(format_difference(figure, estimate.value)), Text(f"{low} to {high}")
+
+
+def _explain_effect(comparison: Comparison, figure: Figure, effect: Effect) -> str:
+    before, after = comparison.before.word, comparison.after.word
+    share_before, share_after = f"{effect.share_before:.1%}", f"{effect.share_after:.1%}"
+    if effect.mean_before is None or effect.mean_after is None:
+        word, share, mean = (
+            (after, share_after, effect.mean_after)
+            if effect.mean_before is None
+            else (before, share_before, effect.mean_before)
+        )
+        return f"only {word}: {share} of the traces, at {format_value(figure, mean or 0.0)}"
+    if effect.kind == "mix":
+        more = "more" if effect.share_after > effect.share_before else "fewer"
+        level = format_value(figure, (effect.mean_before + effect.mean_after) / 2)
+        return f"{more} of these: {share_before} {before}, {share_after} {after}, at {level}"
+    means = [format_value(figure, mean) for mean in (effect.mean_before, effect.mean_after)]
+    changed = "rose" if effect.mean_after > effect.mean_before else "fell"
+    return f"these {changed}: {means[0]} {before}, {means[1]} {after}"
+
+
+def format_value(figure: Figure, value: float) -> str:
+    """Return a mean in its unit."""
+    if figure == "error_rate":
+        return f"{value:.1%}"
+    digits = _write_digits(value)
+    return {"cost": f"${digits}", "latency": f"{digits} s", "tokens": f"{value:,.0f}"}[figure]
+
+
+def format_difference(figure: Figure, value: float) -> str:
+    """Return a difference in its unit, with its sign."""
+    sign = "-" if value < 0 else "+"
+    if figure == "error_rate":
+        return f"{sign}{abs(value) * 100:.2f} points"
+    return f"{sign}{format_value(figure, abs(value))}"
+
+
+def _write_digits(value: float) -> str:
+    """Return a number of at least 0 with three digits that tell something, and without an exponent."""
+    decimals = 2 - math.floor(math.log10(value)) if value else 2
+    return f"{value:,.{min(max(decimals, 0), _MAX_DECIMALS)}f}"
