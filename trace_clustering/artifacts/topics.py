@@ -55,9 +55,9 @@ class ClusterIdentities(Artifact):
     earlier_labelers: StringArray = column("earlier_labeler", "object")
     earlier_label_from_runs: list[str] = entry([])
     earlier_label_terms: list[list[str]] = entry([])
-    from_topic_ids: list[list[str]] = entry([])
     obeyed: list[list[str]] = entry([])
     edits: dict[str, Any] = entry({})
+    from_topic_ids: list[list[str]] = entry([])
     gone: list[dict[str, Any]] = entry([])
     parents: list[dict[str, Any]] = entry([])
 

@@ -12,7 +12,7 @@ from trace_clustering.assets.checks import clusters_found, measure_clusters
 from trace_clustering.assets.edits import edit_clusters, keep_places, record_edits
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.topic_history import fetch_earlier_runs
-from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.topic_edits import load_edits_of_team
 from trace_clustering.processes.clock import StepClock
@@ -24,7 +24,7 @@ from trace_clustering.topics.votes import list_votes
 @clustering_asset(
     makes=ClusterAssignments,
     kinds={"python", "hdbscan", "scikitlearn"},
-    code_version="8",
+    code_version="7",
     retry_policy=THREE_ATTEMPTS,
     checks=[clusters_found],
 )
@@ -37,11 +37,10 @@ def cluster_assignments(
 ) -> dg.MaterializeResult[ClusterAssignments]:
     """The cluster id (-1 is noise), membership probability and distances of each trace.
 
-    Also the centroid and the stability of each cluster, in which the newest earlier run and what users merged
-    or pinned have a say.
+    Also the centroid and the stability of each cluster. The newest earlier run has a say in them; what users
+    merged or pinned is obeyed.
     """
-    clock = StepClock(settings.compute_timeout(len(reduced_embeddings)))
-    earlier = _fetch_earlier_runs(settings, clickhouse, embeddings, clock)
+    earlier = _fetch_earlier_runs(settings, clickhouse, embeddings)
     votes = [list_votes(embeddings.trace_ids, embeddings.embeddings, run) for run in earlier[:1]]
     params = settings.method_params().model_dump()
     clustered = run_with_deadline(
@@ -53,7 +52,7 @@ def cluster_assignments(
         params=params,
         random_state=settings.random_state,
         votes=np.stack(votes) if votes else None,
-        seconds=clock.seconds_left(),
+        seconds=settings.compute_timeout(len(reduced_embeddings)),
     )
     edits = load_edits_of_team(reduced_embeddings.provenance.team_id)
     clustered, edited = edit_clusters(clustered, embeddings, reduced_embeddings, edits, earlier)
@@ -69,8 +68,8 @@ def cluster_assignments(
         **fields,
         embedding_centroids=centroids,
         radii=radii,
-        earlier_run_ids=[run.run_id for run in earlier],
         edits=record_edits(edited, edits),
+        earlier_run_ids=[run.run_id for run in earlier],
     )
     noise = int((assignments.cluster_ids == NOISE_CLUSTER_ID).sum())
     context.log.info(
@@ -84,20 +83,21 @@ def cluster_assignments(
             **measure_clusters(assignments),
             "noise": noise,
             "chosen_params": chosen_params,
-            "earlier_runs": assignments.earlier_run_ids,
             **({"edits": assignments.edits} if assignments.edits else {}),
+            "earlier_runs": assignments.earlier_run_ids,
             "stabilities": {str(c): assignments.stability(c) for c in range(len(assignments.centroids))},
         },
     )
 
 
 def _fetch_earlier_runs(
-    settings: ClusteringSettings, clickhouse: ClickHouse, embeddings: Embeddings, clock: StepClock
+    settings: ClusteringSettings, clickhouse: ClickHouse, embeddings: Embeddings
 ) -> list[EarlierRun]:
     """Return the runs whose topics may go on, newest first."""
     provenance = embeddings.provenance
     if settings.keep_topics_days == 0:
         return []
+    clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
         return fetch_earlier_runs(
             session,

@@ -28,7 +28,7 @@ from trace_clustering.topics.parents import Parent, find_parents
 @clustering_asset(
     makes=ClusterIdentities,
     kinds={"python", "clickhouse"},
-    code_version="4",
+    code_version="3",
     retry_policy=THREE_ATTEMPTS,
 )
 def cluster_identities(
@@ -81,8 +81,8 @@ def cluster_identities(
             "gone": len(found.gone),
             "parents": _count_parents(parents),
             "earlier_runs": [run.run_id for run in earlier],
-            "later_runs": later,
             **({"edits": _count_edits(obeyed), "unknown_topics": unknown} if edits.by_topic else {}),
+            "later_runs": later,
         },
     )
 

@@ -28,10 +28,7 @@ def edit_clusters(
     edits: TopicEdits,
     earlier: Sequence[EarlierRun],
 ) -> tuple[ClusteredPoints, EditedClusters]:
-    """Return the clusters as the merges and pins of a team's file want them.
-
-    Without any, the clusters are the same. `earlier` are the earlier runs, newest first.
-    """
+    """Return the clusters as the merges and pins of a team's file want them; without any, as they are."""
     if not edits.change_clusters:
         return clustered, EditedClusters(clustered.cluster_ids, list(range(len(clustered.centroids))))
     edited = apply_edits(

@@ -22,13 +22,14 @@ MAX_EARLIER_RUNS: Final = 8
 TOPIC_MEMORY: Final = timedelta(days=DEFAULT_KEEP_TOPICS_DAYS)
 
 _RUNS = """
-SELECT run_id, window_start, window_end, version, groupUniqArray((cluster_id, topic_id)) AS topics
+SELECT run_id, window_start, window_end, version, groupUniqArray((cluster_id, topic_id)) AS topics,
+    {dimensions:UInt64} = 0
+        OR countIf(length(centroid) NOT IN (0, {dimensions:UInt64}) OR model_name != {model:String}) = 0
+        AS is_comparable
 FROM {centroids:Identifier}
 WHERE team_id = {team_id:Int64} AND run_label = {run_label:String}
     AND window_end < {before:DateTime64(3, 'UTC')} AND window_end >= {since:DateTime64(3, 'UTC')}
 GROUP BY run_id, window_start, window_end, version
-HAVING {dimensions:UInt64} = 0
-    OR countIf(length(centroid) NOT IN (0, {dimensions:UInt64}) OR model_name != {model:String}) = 0
 """
 
 _LATER_RUNS = """
@@ -73,11 +74,16 @@ LIMIT 1 BY cluster_id
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run whose event was written; `topics` are the topics of its clusters by cluster."""
+    """A run whose event was written.
+
+    `is_comparable` says whether its vectors are of the model and length of now; `topics` are the topics of
+    its clusters by cluster.
+    """
 
     run_id: str
     window: Window
     version: int
+    is_comparable: bool
     topics: dict[int, str]
     labels: dict[int, dict[str, Any]]
     parents: list[EarlierParent]
@@ -105,8 +111,8 @@ def fetch_earlier_runs(
         Only runs whose window ended before the end of this one count.
     run_label : str
     dimensions : int
-        Length of the vectors; runs on vectors of another length, or of another model, do not count. 0 stands
-        for any length and any model.
+        Length of the vectors. The centroids of runs on vectors of another length, or of another model, are
+        all zeros, so that only shared traces continue their topics. 0 stands for any length and any model.
     model : str
         The model of the vectors as their table names it; empty if it does not.
     limit : int
@@ -121,7 +127,7 @@ def fetch_earlier_runs(
         wanted = {c for c, topic in run.topics.items() if number < limit or topic not in known}
         known |= set(run.topics.values())
         if number < limit or wanted:
-            runs.append(_fetch_run(session, run, run_label, wanted))
+            runs.append(_fetch_run(session, run, run_label, wanted, dimensions))
     return runs
 
 
@@ -163,6 +169,7 @@ def find_stored_runs(
                 row["run_id"],
                 Window(row["window_start"], row["window_end"]),
                 row["version"],
+                bool(row["is_comparable"]),
                 topics,
                 _tabulate_labels(event["labels"]),
                 _list_parents(event["parents"], topics),
@@ -215,7 +222,10 @@ def _list_parents(parents: Iterable[Any], topics: Mapping[int, str]) -> list[Ear
     ]
 
 
-def _fetch_run(session: TeamSession, run: StoredRun, run_label: str, wanted: Collection[int]) -> EarlierRun:
+def _fetch_run(
+    session: TeamSession, run: StoredRun, run_label: str, wanted: Collection[int], dimensions: int
+) -> EarlierRun:
+    nowhere = np.zeros(dimensions, dtype=np.float32)
     rows = session.query(
         _CLUSTERS, run_label=run_label, window_end=run.window.end, run_id=run.run_id, version=run.version
     )
@@ -228,8 +238,8 @@ def _fetch_run(session: TeamSession, run: StoredRun, run_label: str, wanted: Col
                 row["topic_id"],
                 row["cluster_id"],
                 np.array(sorted(row["members"]), dtype=object),
-                np.array(row["centroid"], dtype=np.float32),
-                row["radius"],
+                np.array(row["centroid"], dtype=np.float32) if run.is_comparable else nowhere,
+                row["radius"] if run.is_comparable else 1.0,
                 **run.labels.get(row["cluster_id"], {}),
             )
             for row in rows

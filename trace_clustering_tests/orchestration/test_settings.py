@@ -14,6 +14,8 @@ DEFAULTS = {
     "summary_max_requests": (10_000, None),
     "summary_max_cost_usd": (None, None),
     "automation": ("leave_out", None),
+    "one_per_session": (False, None),
+    "fold_duplicates": (False, None),
     "keep_topics_days": (60, "DEFAULT_KEEP_TOPICS_DAYS"),
     "lookback_days": (7, "DEFAULT_LOOKBACK_DAYS"),
     "max_samples": (1000, "DEFAULT_MAX_SAMPLES"),

@@ -15,6 +15,7 @@ from trace_clustering.algorithms.clusters.hdbscan import (
 )
 from trace_clustering.algorithms.clusters.linkage import join_by_average_linkage
 from trace_clustering.algorithms.distances import calculate_cluster_means
+from trace_clustering.algorithms.quality.sizes import measure_size_deviations
 from trace_clustering.algorithms.quality.stability import (
     calculate_mean_co_associations,
     calculate_stabilities,
@@ -58,6 +59,8 @@ class ConsensusResult:
         Mean co-association with the other members of the point's cluster; 0 for noise.
     stabilities : float32 array, shape (k,)
         From 0 to 1, see `calculate_stabilities`. 1 for copies of one point, since nothing takes them apart.
+    size_deviations : float32 array, shape (k,)
+        By how much single layouts find the clusters larger or smaller, see `measure_size_deviations`.
     selection : ClusterSelection
         The selection that most of the clusterings used.
     """
@@ -66,6 +69,7 @@ class ConsensusResult:
     centroids: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     stabilities: NDArray[np.float32]
+    size_deviations: NDArray[np.float32]
     selection: ClusterSelection
 
 
@@ -125,6 +129,7 @@ def perform_consensus_clustering(
             np.float32(1),
             calculate_stabilities(samples, labels, neighbors),
         ),
+        size_deviations=measure_size_deviations(clusterings, labels),
         selection=Counter(result.selection for result in found).most_common(1)[0][0],
     )
 
