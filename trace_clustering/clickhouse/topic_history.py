@@ -13,13 +13,13 @@ import numpy as np
 
 from trace_clustering.clickhouse.batches import split_for_parameters
 from trace_clustering.clickhouse.session import TeamSession
-from trace_clustering.constants import EVENT_NAME, NOISE_CLUSTER_ID
+from trace_clustering.constants import DEFAULT_KEEP_TOPICS_DAYS, EVENT_NAME, NOISE_CLUSTER_ID
 from trace_clustering.posthog.cluster_event import identify_event
 from trace_clustering.topics.history import EarlierCluster, EarlierParent, EarlierRun
 from trace_clustering.traces.window import Window
 
 MAX_EARLIER_RUNS: Final = 8
-TOPIC_MEMORY: Final = timedelta(days=60)
+TOPIC_MEMORY: Final = timedelta(days=DEFAULT_KEEP_TOPICS_DAYS)
 
 _RUNS = """
 SELECT run_id, window_start, window_end, version, groupUniqArray((cluster_id, topic_id)) AS topics,
@@ -30,6 +30,15 @@ FROM {centroids:Identifier}
 WHERE team_id = {team_id:Int64} AND run_label = {run_label:String}
     AND window_end < {before:DateTime64(3, 'UTC')} AND window_end >= {since:DateTime64(3, 'UTC')}
 GROUP BY run_id, window_start, window_end, version
+"""
+
+_LATER_RUNS = """
+SELECT run_id, version, window_end
+FROM {centroids:Identifier}
+WHERE team_id = {team_id:Int64} AND run_label = {run_label:String}
+    AND window_end > {after:DateTime64(3, 'UTC')}
+GROUP BY run_id, version, window_end
+ORDER BY window_end, run_id
 """
 
 # Of an event that was written several times, the newest version counts, as for its other readers.
@@ -120,6 +129,25 @@ def fetch_earlier_runs(
         if number < limit or wanted:
             runs.append(_fetch_run(session, run, run_label, wanted, dimensions))
     return runs
+
+
+def list_later_runs(session: TeamSession, window: Window, run_label: str) -> list[str]:
+    """Return the ids of the runs after a window with this `run_label`, oldest first.
+
+    As with earlier runs, only those count whose event was written.
+    """
+    rows = session.query(_LATER_RUNS, run_label=run_label, after=window.end)
+    if not rows:
+        return []
+    # The time of an event is the end of its window.
+    last = rows[-1]["window_end"] + timedelta(seconds=1)
+    events = _fetch_events(session, {row["run_id"] for row in rows}, window.end, last)
+    emitted = [
+        row["run_id"]
+        for row in rows
+        if row["run_id"] in events and events[row["run_id"]]["version"] == row["version"]
+    ]
+    return list(dict.fromkeys(emitted))
 
 
 def find_stored_runs(

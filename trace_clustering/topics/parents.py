@@ -54,6 +54,7 @@ def find_parents(
     earlier: Sequence[EarlierRun],
     *,
     scope: str,
+    use_earlier_groups: bool = True,
 ) -> list[Parent]:
     """Group the clusters of a run, and find out which groups of earlier runs they continue.
 
@@ -66,6 +67,8 @@ def find_parents(
         Newest first.
     scope : str
         Team, run label and window: new groups of different scopes never have equal ids.
+    use_earlier_groups : bool
+        Whether clusters tend to stay in the group that their topic was in; to measure what it is worth.
 
     Returns
     -------
@@ -76,9 +79,8 @@ def find_parents(
         return []
     topic_of = {continuity.cluster_id: continuity.topic_id for continuity in continuities}
     topics = [topic_of[cluster.cluster_id] for cluster in clusters]
-    levels = find_levels(
-        np.stack([cluster.centroid for cluster in clusters]), _recall_groups(topics, earlier)
-    )
+    recalled = _recall_groups(topics, earlier) if use_earlier_groups else None
+    levels = find_levels(np.stack([cluster.centroid for cluster in clusters]), recalled)
     weights = _weigh_topics(
         {topic: len(cluster.trace_ids) for topic, cluster in zip(topics, clusters, strict=True)}, earlier
     )
