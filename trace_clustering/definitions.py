@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from trace_clustering.alerts.resource import Alerts
 from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.assets.cluster_assignments import cluster_assignments
 from trace_clustering.assets.cluster_identities import cluster_identities
@@ -25,9 +26,10 @@ from trace_clustering.orchestration.schedules import trace_clustering_daily_sche
 from trace_clustering.orchestration.topic_edits import load_topic_edits
 
 load_topic_edits()  # so that a mistake in the file is reported now, and not at night
-llm, embedder = LLM(), Embedder()
+llm, embedder, alerts = LLM(), Embedder(), Alerts()
 for resource in (llm, embedder):
     resource.resolve()  # so that a mistake in the environment is reported now, and not at night
+alerts.read_address()  # likewise
 
 defs = dg.Definitions(
     assets=[
@@ -51,6 +53,7 @@ defs = dg.Definitions(
         "clickhouse": ClickHouse(),
         "llm": llm,
         "embedder": embedder,
+        "alerts": alerts,
         "io_manager": ArtifactStorage(),
     },
     executor=build_executor(),

@@ -20,7 +20,8 @@ TraceClusteringError                 its message says what was wrong, with which
 │   ├── DeadlineExceededError
 │   ├── ComputeProcessError
 │   ├── EmbeddingFailedError
-│   └── LLMUnavailableError
+│   ├── LLMUnavailableError
+│   └── AlertNotSentError
 └── ExplorationFailedError
 
 InternalError                        raised and caught inside one package; no caller sees it
@@ -133,6 +134,10 @@ class EmbeddingFailedError(FaultError):
 
 class LLMUnavailableError(FaultError):
     """The endpoint of the language model does not answer, and no cluster has a label yet."""
+
+
+class AlertNotSentError(FaultError):
+    """The webhook for alerts cannot be reached, or does not take the message."""
 
 
 class ExplorationFailedError(TraceClusteringError):

@@ -89,7 +89,7 @@ def test_everything_that_dagster_shows_is_described_without_headlines() -> None:
         **{job.name: job.description for job in defs.jobs or []},
         **{schedule.name: schedule.description for schedule in defs.schedules or []},
     }
-    assert len(described) == 2 * 5 + 12 + 4 + 1 + 1
+    assert len(described) == 2 * 6 + 12 + 7 + 1 + 1
     assert [name for name, text in described.items() if not text] == []
     assert [name for name, text in described.items() if re.search("---|===|Raises|Parameters", text)] == []
 

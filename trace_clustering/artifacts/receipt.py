@@ -1,6 +1,7 @@
 """The artifact about the written event."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from trace_clustering.artifacts.fields import Artifact, column, entry
 from trace_clustering.traces.arrays import IntArray, StringArray
@@ -19,6 +20,12 @@ class EventReceipt(Artifact):
         Size of the event's properties.
     reads_back : bool
         Whether ClickHouse returned the event as it was built.
+    alerts : list of dict
+        The topics that somebody should look at, with the fields of `Alert`.
+    alerts_as_errors : list of str
+        Kinds of alerts that are errors; others are warnings.
+    notification : str
+        What became of the message about the alerts, in words.
     """
 
     event_uuids: StringArray = column("event_uuid", "object")
@@ -26,3 +33,6 @@ class EventReceipt(Artifact):
     outcomes: StringArray = column("outcome", "object")
     payload_bytes: IntArray = column("payload_bytes", "int64")
     reads_back: bool = entry(True)
+    alerts: list[dict[str, Any]] = entry([])
+    alerts_as_errors: list[str] = entry([])
+    notification: str = entry("")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trace_clustering.artifacts.fields import Artifact, column, entry
-from trace_clustering.traces.arrays import FloatArray, StringArray, TimeArray
+from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray, TimeArray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,16 +27,20 @@ class TraceArtifact(Artifact):
         When the trace itself began, UTC; NaT if its summary does not say so.
     batch_run_ids : array of str, shape (n,)
         The batch run that made the embedded document; empty if unknown.
+    weights : int64 array, shape (n,)
+        Number of traces of the same kind for which each stands; 1 unless duplicates were folded.
     embedding_model : str
         The model of all embeddings, as their table names it; empty if it does not.
     coverage : dict
-        How many traces there were at each stage before this sample, by the name of the stage.
+        How many traces there were at each stage before this sample, and how many were left out for each
+        reason.
     """
 
     trace_ids: StringArray = column("trace_id", "object")
     timestamps: TimeArray = column("timestamp", "datetime64[ms]")
     trace_times: TimeArray = column("trace_time", "datetime64[us]", fill=np.datetime64("NaT"))
     batch_run_ids: StringArray = column("batch_run_id", "object")
+    weights: IntArray = column("weight", "int64", fill=1)
     embedding_model: str = entry("")
     coverage: dict[str, int] = entry({})
 
@@ -45,7 +49,7 @@ class TraceArtifact(Artifact):
 
     def identity(self) -> dict[str, Any]:
         """Return the fields that an artifact made from this one takes over."""
-        columns = ("trace_ids", "timestamps", "trace_times", "batch_run_ids")
+        columns = ("trace_ids", "timestamps", "trace_times", "batch_run_ids", "weights")
         names = (*columns, "embedding_model", "coverage")
         return {name: getattr(self, name) for name in names}
 

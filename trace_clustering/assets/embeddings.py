@@ -85,6 +85,7 @@ def embeddings(
             trace_times=trace_times,
             batch_run_ids=found.batch_run_ids,
             embeddings=found.embeddings,
+            weights=found.weights,
             traces_in_window=found.traces_in_window,
             embedding_model=found.model,
             coverage=_measure_coverage(found),
@@ -98,7 +99,7 @@ def _measure_coverage(found: TraceEmbeddings) -> dict[str, int]:
     return {
         "in_window": found.traces_in_window,
         "embedded": found.embedded,
-        "matching": found.not_sampled + len(found.trace_ids),
+        "matching": found.matching,
         "sampled": len(found.trace_ids),
         **_count_left_out(found),
     }
@@ -117,7 +118,11 @@ def _count_left_out(found: TraceEmbeddings) -> dict[str, int]:
 
 def _count_apart(found: TraceEmbeddings) -> dict[str, int]:
     """Return how many traces the rules of the sample leave out."""
-    return {"automation": found.automation.total}
+    return {
+        "automation": found.automation.total,
+        "same_session": found.same_session,
+        "folded": found.folded,
+    }
 
 
 def _count_traces(found: TraceEmbeddings) -> dict[str, Any]:

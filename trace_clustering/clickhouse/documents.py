@@ -48,6 +48,7 @@ WITH selected AS (
         if(ends_with_job, substring(document, 1, length(document) - length(last_part) - 2), document)
             AS trace_id,
         tuple(inserted, moment, rendered, model, document, metadata_batch) AS row_key,
+        {content} AS document_text,
         embedding,
         length(embedding) AS dimensions{further}
     FROM {{embeddings:Identifier}}
@@ -91,6 +92,7 @@ def write_selected_documents(columns: TableColumns, *, further: str = "", condit
         model=columns.write_text("model_name") if has_model else "''",
         moment=columns.write_moment("timestamp", 3),
         inserted=columns.write_moment("inserted_at", 3),
+        content=columns.write_text("content") if columns.has("content") else "''",
         metadata_job=f"JSONExtractString({metadata}, 'job_id')",
         metadata_batch=f"JSONExtractString({metadata}, 'batch_run_id')",
         timestamp=columns.write_ordered_moment("timestamp", 3),

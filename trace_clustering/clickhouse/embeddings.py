@@ -22,6 +22,7 @@ from trace_clustering.clickhouse.documents import (
 )
 from trace_clustering.clickhouse.filter_sql import TraceCondition, build_trace_condition, check_patterns
 from trace_clustering.clickhouse.requirements import require_columns
+from trace_clustering.clickhouse.sample import write_sample
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.usable_vectors import (
     MAX_EXAMPLES,
@@ -32,7 +33,7 @@ from trace_clustering.clickhouse.usable_vectors import (
 )
 from trace_clustering.errors import ClickHouseQueryError
 from trace_clustering.posthog.filters import PropertyFilter
-from trace_clustering.traces.arrays import FloatArray, StringArray, TimeArray
+from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray, TimeArray
 from trace_clustering.traces.sampling import SampleRules
 from trace_clustering.traces.window import Window
 
@@ -48,6 +49,9 @@ class TraceEmbeddings:
     trace_ids, batch_run_ids : array of str, shape (n,)
     timestamps : array of datetime64[ms], shape (n,)
     embeddings : float32 array, shape (n, d)
+    weights : int64 array, shape (n,)
+        Number of traces of the same kind for which each stands, itself among them; 1 unless duplicates are
+        folded.
     traces_in_window : int
         Number of traces before anything was left out.
     traces_matching : int
@@ -58,10 +62,12 @@ class TraceEmbeddings:
         Number of traces whose vectors are of another length, and of sampled ones with NaN or infinity.
     examples : list of str
         Ids of a few traces without a vector, or with an unusable one; cut and safe to print.
+    same_session, folded : int
+        Number of matching traces for which another of their session stands, and another of their kind.
     model : str
         The model of the embeddings, as the table names it; empty if it does not.
     not_sampled : int
-        Number of matching traces beyond the size of the sample.
+        Number of those that are left, beyond the size of the sample.
     automation : AutomationCounts
         Traces that are left out because no person started them.
     """
@@ -70,11 +76,14 @@ class TraceEmbeddings:
     batch_run_ids: StringArray
     timestamps: TimeArray
     embeddings: FloatArray
+    weights: IntArray
     traces_in_window: int
     traces_matching: int
     without_vector: int = 0
     unusable: int = 0
     examples: Sequence[str] = ()
+    same_session: int = 0
+    folded: int = 0
     not_sampled: int = 0
     model: str = ""
     automation: AutomationCounts = NO_AUTOMATION
@@ -88,30 +97,27 @@ class TraceEmbeddings:
     @property
     def not_matching(self) -> int:
         """Number of traces with a usable vector that do not satisfy the filters."""
-        return self.embedded - self.automation.matching - self.not_sampled - len(self.trace_ids)
+        return self.embedded - self.automation.matching - self.matching
+
+    @property
+    def matching(self) -> int:
+        """Number of traces with a usable vector that the sample could hold, if it were large enough."""
+        return self.same_session + self.folded + self.not_sampled + len(self.trace_ids)
 
 
-# The newest usable row of a trace counts; rows with an equal key are one row that was delivered twice. The
-# sample is drawn without the embeddings. They are streamed afterwards, in the order in which they are stored,
-# so no side of the connection holds them all. A join is used instead of IN because the sample also carries
-# `position` and `traces_matching`; to count them separately, ClickHouse would evaluate the filters a second
-# time. RowBinary sends a vector as its length (a variable-length integer) and its bytes in memory. For an
-# array, the client would make a Python object of every number.
-_SAMPLE = """, sample AS (
-    SELECT trace_id, newest, traces_matching, row_number() OVER (ORDER BY trace_id) - 1 AS position
-    FROM (
-        SELECT trace_id, max(row_key) AS newest, count() OVER () AS traces_matching
-        FROM selected
-        WHERE {condition}
-        GROUP BY trace_id
-        ORDER BY cityHash64(trace_id, {{random_state:UInt64}}), trace_id
-        LIMIT {{max_samples:UInt64}}
-    )
-)
+# The sample is drawn without the embeddings. They are streamed afterwards, in the order in which they are
+# stored, so no side of the connection holds them all. A join is used instead of IN because the sample also
+# carries positions and counts; to count separately, ClickHouse would evaluate the filters a second time.
+# RowBinary sends a vector as its length (a variable-length integer) and its bytes in memory. For an array,
+# the client would make a Python object of every number.
+_VECTORS = """
 SELECT
     trace_id,
     sample.position AS position,
+    sample.weight AS weight,
     sample.traces_matching AS traces_matching,
+    sample.voices AS voices,
+    sample.kinds AS kinds,
     if(metadata_batch != '', metadata_batch, rendered) AS batch_run_id,
     toUnixTimestamp64Milli(moment) AS milliseconds,
     formatRow('RowBinary', CAST({vector}, 'Array(Float32)')) AS vector
@@ -161,20 +167,19 @@ def fetch_trace_embeddings_for_clustering(
     parameters = {**selection, "model": usable.model, "dimensions": usable.dimensions}
     filtered = build_trace_condition(filters, window, columns=session.events)
     condition = TraceCondition(IS_USABLE).join(filtered)
-    automation, left_out = (rules or SampleRules()).automation, NO_AUTOMATION
-    if automation == "leave_out":
+    rules, left_out = rules or SampleRules(), NO_AUTOMATION
+    if rules.automation == "leave_out":
         left_out = count_automation(session, window, selected, condition, **parameters)
-    if left_out.found or automation == "only":
-        condition = condition.join(build_automation_condition(automation, window, session.events))
-    statement = selected + _SAMPLE.format(
-        usable=IS_USABLE, condition=condition.sql, vector=columns.write_vector("embedding")
-    )
+    if left_out.found or rules.automation == "only":
+        condition = condition.join(build_automation_condition(rules.automation, window, session.events))
+    sample = write_sample(session, window, rules, condition)
+    vectors = _VECTORS.format(usable=IS_USABLE, vector=columns.write_vector("embedding"))
     blocks = session.stream(
-        statement,
+        selected + sample.sql + vectors,
         as_bytes=["vector"],
         in_utc=bool(filters) and session.events.has_json(),
         **parameters,
-        **condition.parameters,
+        **sample.parameters,
         max_samples=max_samples,
         random_state=random_state,
     )
@@ -191,25 +196,31 @@ def _collect_blocks(
 ) -> TraceEmbeddings:
     """Write each row to its position; arrays are allocated once, so no vector is held twice."""
     first = next(blocks, None)
-    matching = first["traces_matching"][0] if first else 0
-    n = min(matching, max_samples)
+    matching, voices, kinds = (
+        first[name][0] if first else 0 for name in ("traces_matching", "voices", "kinds")
+    )
+    n = min(kinds, max_samples)
     found = TraceEmbeddings(
         trace_ids=np.full(n, None, dtype=object),
         batch_run_ids=np.full(n, "", dtype=object),
         timestamps=np.zeros(n, dtype="datetime64[ms]"),
         embeddings=np.empty((n, usable.dimensions), dtype=np.float32),
+        weights=np.ones(n, dtype=np.int64),
         traces_in_window=usable.traces_in_window,
         traces_matching=matching,
         without_vector=usable.without_vector,
         unusable=usable.of_other_length,
         examples=usable.examples,
-        not_sampled=matching - n,
+        same_session=matching - voices,
+        folded=voices - kinds,
+        not_sampled=kinds - n,
         model=usable.model,
     )
     length_bytes = (usable.dimensions.bit_length() + 6) // 7  # 7 bits to a byte
     for block in chain([first] if first else [], blocks):
         rows = np.asarray(block["position"])
         found.trace_ids[rows] = block["trace_id"]
+        found.weights[rows] = block["weight"]
         found.batch_run_ids[rows] = [
             "" if batch_run_id in constants.SUMMARY_MODE_RENDERINGS else batch_run_id
             for batch_run_id in block["batch_run_id"]
@@ -244,6 +255,7 @@ def _leave_out_not_finite(found: TraceEmbeddings, usable: UsableVectors) -> Trac
         trace_ids=found.trace_ids[kept],
         batch_run_ids=found.batch_run_ids[kept],
         timestamps=found.timestamps[kept],
+        weights=found.weights[kept],
         embeddings=found.embeddings[: len(kept)],
         unusable=found.unusable + not_finite,
         examples=usable.examples,

@@ -2,12 +2,14 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME
 
 MAX_RUNS: Final = 366
+_END_OF_TIME: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 # An event holds up to 16 MB, nearly all of it traces and centroids, which stay where they are.
 _KEYS: Final = ("cluster_id", "title", "size", "topic_id", "continuity", "change", "metrics", "ignored")
@@ -28,6 +30,7 @@ FROM (
     SELECT {properties} AS properties_text, {timestamp} AS moment, {created_at} AS written
     FROM {{events:Identifier}}
     WHERE team_id = {{team_id:Int64}} AND {event} = {{event:String}}
+        AND {timestamp} <= {{until:DateTime64(6, 'UTC')}}
         AND match(JSONExtractString(properties_text, '$ai_clustering_run_id'), {{run_ids:String}})
 )
 ORDER BY moment DESC, written DESC
@@ -37,12 +40,25 @@ LIMIT {{runs:UInt64}}
 
 
 def fetch_topic_runs(
-    session: TeamSession, *, runs: int = MAX_RUNS, run_label: str | None = ""
+    session: TeamSession,
+    *,
+    runs: int = MAX_RUNS,
+    run_label: str | None = "",
+    until: datetime = _END_OF_TIME,
 ) -> list[dict[str, Any]]:
     """Return properties of a team's newest cluster events, one for each run, newest first.
 
     The clusters have the keys that tell of topics, but no traces. Events of other programs, and those of
     runs with another `run_label`, are left out; with None, runs count whatever their label.
+
+    Parameters
+    ----------
+    session : TeamSession
+    runs : int
+        Most runs to return.
+    run_label : str or None
+    until : datetime
+        Only runs whose window ended then or before.
     """
     columns = session.events
     statement = _RUNS.format(
@@ -59,6 +75,7 @@ def fetch_topic_runs(
         keys=list(_KEYS),
         run_ids=rf"^{session.team_id}_trace_[0-9]{{8}}_[0-9]{{6}}{label}$",
         runs=runs,
+        until=until,
     )
     return [_read_run(row) for row in rows]
 

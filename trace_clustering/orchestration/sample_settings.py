@@ -19,7 +19,21 @@ class SampleSettings(dg.ConfigurableResource[Any]):
         reported="if_set",
         default="leave_out",
     )
+    one_per_session: bool = setting(
+        "Cluster one trace of each session, so that a long session has no more weight than a short one. "
+        "Traces without a session stay.",
+        stages=["embeddings"],
+        reported="if_set",
+        default=False,
+    )
+    fold_duplicates: bool = setting(
+        "Cluster one of all traces whose texts differ only in ids, numbers, dates and addresses, so that a "
+        "template is one trace with a weight. The sizes of clusters then count kinds of texts.",
+        stages=["embeddings"],
+        reported="if_set",
+        default=False,
+    )
 
     def sample_rules(self) -> SampleRules:
         """Return what a sample is drawn from."""
-        return SampleRules(self.automation)
+        return SampleRules(self.automation, self.one_per_session, self.fold_duplicates)

@@ -12,6 +12,7 @@ from pydantic import (
 from trace_clustering import constants
 from trace_clustering.algorithms.map import VisualizationMethod
 from trace_clustering.algorithms.steps import ClusteringMethod, Normalization, ReductionMethod
+from trace_clustering.orchestration.alert_settings import AlertSettings
 from trace_clustering.orchestration.declaration import (
     describe_fields,
     list_reported_settings,
@@ -28,10 +29,11 @@ from trace_clustering.orchestration.method_params import (
     explain_faults,
 )
 from trace_clustering.orchestration.sample_settings import SampleSettings
+from trace_clustering.orchestration.topic_settings import TopicSettings
 from trace_clustering.posthog.filters import PropertyFilter, parse_filters
 
 
-class ClusteringSettings(SampleSettings, IngestionSettings):
+class ClusteringSettings(TopicSettings, SampleSettings, IngestionSettings, AlertSettings):
     """Settings of a clustering run, the same for all its assets.
 
     Set them once per run, in the launchpad under `resources: settings: config:`. Each asset records the
@@ -198,6 +200,7 @@ class ClusteringSettings(SampleSettings, IngestionSettings):
         settings.method_params()
         settings.property_filters()
         settings.redaction_kinds()
+        settings.check_alert_kinds()
         return settings
 
     def with_origins(self, origins: dict[str, str]) -> Self:

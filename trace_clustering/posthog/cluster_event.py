@@ -54,6 +54,7 @@ class ClusterData:
     held-out members that a model assigned to the cluster by its label, None if labels were not verified.
     `label_from_run` is the earlier run that made the label, None if this one did, and `label_terms` are the
     terms that set the cluster apart when the label was made.
+    `weight` is the number of traces for which its members stand, more than `size` if duplicates were folded.
     `stability` says how likely another run finds the members together, from 0 to 1, None if unknown.
     `topic_id` is the identity that the cluster keeps from run to run, `continuity` says where it comes from,
     `change` how its share of the traffic changes, and `metrics` what its traces cost and how they fare, over
@@ -75,6 +76,7 @@ class ClusterData:
     label_from_run: str | None
     label_terms: list[str]
     stability: float | None
+    weight: int
     topic_id: str | None
     continuity: dict[str, Any] | None
     edits: list[str]
@@ -214,6 +216,7 @@ def build_cluster_event(
                 label_from_run=labels.label_from_runs[label] or None if labels.label_from_runs else None,
                 label_terms=labels.label_terms[label] if labels.label_terms else [],
                 stability=assignments.stability(cluster_id),
+                weight=int(assignments.weights[members].sum()),
                 **_describe_topic(cluster_id, topics.identities),
                 edits=list_edits(cluster_id, topics.identities, is_renamed=labels.labelers[label] == "user"),
                 ignored=cluster_id in topics.identities.list_ignored(),
@@ -249,6 +252,8 @@ def _describe_topic(cluster_id: int, identities: ClusterIdentities) -> dict[str,
             "earlier_cluster_id": int(identities.earlier_cluster_ids[row]),
             "shared_traces": int(identities.shared_traces[row]),
         }
+    if identities.from_topic_ids and identities.from_topic_ids[row]:
+        continuity["from_topic_ids"] = identities.from_topic_ids[row]
     return {"topic_id": identities.topic_ids[row], "continuity": continuity}
 
 

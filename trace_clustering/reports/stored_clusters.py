@@ -30,8 +30,8 @@ class StoredCluster:
         Empty if unknown.
     change : str
         Kind of change, such as `growing`; empty if nothing is said.
-    share_before : float or None
-        Share of the traffic that the change is measured against.
+    share, share_before : float or None
+        Share of the traffic, and that which the change is measured against.
     metrics : dict
         Numbers by name; only those that are known.
     is_ignored : bool
@@ -46,6 +46,7 @@ class StoredCluster:
     measures: dict[str, float]
     topic_id: str = ""
     change: str = ""
+    share: float | None = None
     share_before: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     is_ignored: bool = False
@@ -93,6 +94,7 @@ def _read_cluster(cluster: dict[str, Any], position: int) -> StoredCluster:
         },
         topic_id=_as_text(cluster.get("topic_id")),
         change=_as_text(change.get("kind")),
+        share=_keep_numbers(change).get("share"),
         share_before=_keep_numbers(change).get("share_before"),
         metrics=_keep_numbers(_as_dict(cluster.get("metrics"))),
         is_ignored=cluster.get("ignored") is True,

@@ -24,6 +24,7 @@ IDENTITY = {
     "timestamps": np.array(["2025-01-20T01:02:03.004", "2025-01-21", "2025-01-22"], dtype="datetime64[ms]"),
     "trace_times": np.array(["2025-01-19T23:00:00.123456", "NaT", "2025-01-21"], dtype="datetime64[us]"),
     "batch_run_ids": np.array(["1_2025", "", "1_2025"], dtype=object),
+    "weights": np.ones(3, dtype=np.int64),
 }
 
 
@@ -115,6 +116,7 @@ def make_many_traces() -> ReducedEmbeddings:
         timestamps=np.arange(n).astype("datetime64[ms]"),
         trace_times=np.arange(n).astype("datetime64[us]"),
         batch_run_ids=to_texts(*("" for _ in range(n))),
+        weights=np.arange(n),
         points=np.arange(3 * n, dtype=np.float32).reshape(n, 3),
         neighbors=np.arange(2 * n, dtype=np.int32).reshape(2, n).T,  # in another order in memory
         n_layouts=1,

@@ -31,6 +31,7 @@ def make_points(n: int, value: float = 1.0) -> ReducedEmbeddings:
         timestamps=np.full(n, "2025-01-20", dtype="datetime64[ms]"),
         trace_times=np.full(n, "NaT", dtype="datetime64[us]"),
         batch_run_ids=np.full(n, "", dtype=object),
+        weights=np.ones(n, dtype=np.int64),
         points=np.random.default_rng(1).normal(value, 1, (n, 100)).astype(np.float32),
         neighbors=np.arange(n, dtype=np.int32)[:, None],
     )

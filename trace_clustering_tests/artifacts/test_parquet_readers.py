@@ -28,7 +28,13 @@ NUMBER = ("FLOAT", "Nullable(Float32)")
 VECTOR = ("FLOAT[]", "Array(Nullable(Float32))")
 ROWS = ("INTEGER[]", "Array(Nullable(Int32))")
 MICROSECONDS = ("TIMESTAMP WITH TIME ZONE", "Nullable(DateTime64(6, 'UTC'))")
-TRACE = {"trace_id": TEXT, "timestamp": TIME, "trace_time": MICROSECONDS, "batch_run_id": TEXT}
+TRACE = {
+    "trace_id": TEXT,
+    "timestamp": TIME,
+    "trace_time": MICROSECONDS,
+    "batch_run_id": TEXT,
+    "weight": INTEGER,
+}
 COLUMNS = {
     "Embeddings": TRACE | {"embedding": VECTOR},
     "ReducedEmbeddings": TRACE | {"point": VECTOR, "neighbors": ROWS},

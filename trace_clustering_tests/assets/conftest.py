@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from trace_clustering.alerts.resource import Alerts
 from trace_clustering.artifacts.io_manager import ArtifactStorage
 from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.resource import ClickHouse
@@ -28,6 +29,7 @@ class Graph:
         self.instance = instance
         self.clickhouse = ClickHouse(dsn=f"chdb://{folder / 'clickhouse'}")
         self.llm = LLM()
+        self.alerts = Alerts()
         self.llm_config: dict[str, Any] = {}  # replaces `llm`, as the launchpad does
 
     def load(self, team_id: int, records: Sequence[TraceRecord], batch_run_id: str = "batch-1") -> None:
@@ -51,6 +53,7 @@ class Graph:
                 "clickhouse": self.clickhouse,
                 "llm": self.llm,
                 "embedder": Embedder(),
+                "alerts": self.alerts,
                 "io_manager": ArtifactStorage(base=str(self.folder / "artifacts")),
             },
             run_config={"resources": {"settings": {"config": settings}} | self.llm_config},

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from trace_clustering.alerts.resource import Alerts
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.documents.embedder import Embedder
 from trace_clustering.launchpad import describe_field
@@ -26,6 +27,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "settings": ClusteringSettings,
     "llm": LLM,
     "embedder": Embedder,
+    "alerts": Alerts,
     "clickhouse": ClickHouse,
 }
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)

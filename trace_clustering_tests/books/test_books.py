@@ -70,7 +70,7 @@ def test_the_tables_of_a_page_are_those_of_the_models(page: str) -> None:
     assert TEXTS[page] == fill_tables(TEXTS[page]), "run python -m trace_clustering_tests.books"
 
 
-@pytest.mark.parametrize("table", ["settings", "llm", "embedder", "clickhouse"])
+@pytest.mark.parametrize("table", ["settings", "llm", "embedder", "alerts", "clickhouse"])
 def test_every_table_stands_on_exactly_one_page(table: str) -> None:
     assert EVERYTHING.count(f"<!-- table: {table} -->") == 1
 

@@ -37,6 +37,7 @@ def emit(session: TeamSession, title: str = "Refunds", prefix: str = "", **chose
         "timestamps": np.full(6, "2025-01-20T12:00", dtype="datetime64[ms]"),
         "trace_times": np.full(6, "NaT", dtype="datetime64[us]"),
         "batch_run_ids": np.full(6, "", dtype=object),
+        "weights": np.ones(6, dtype=np.int64),
         "cluster_ids": np.array([0, 0, 0, 1, 1, -1]),
     }
     assignments = ClusterAssignments(

@@ -20,6 +20,7 @@ def insert_embeddings(session: TeamSession, *rows: dict[str, Any]) -> None:
         "timestamp": NOON,
         "inserted_at": NOON,
         "embedding": [1.0, 0.0, 0.0],
+        **({"content": ""} if any("content" in row for row in rows) else {}),
     }
     session.insert("embeddings", [list((default | row).values()) for row in rows], list(default))
 

@@ -34,6 +34,7 @@ def clustering(
         "timestamps": np.full(n, "2025-01-20", dtype="datetime64[ms]"),
         "trace_times": np.full(n, "2025-01-20", dtype="datetime64[us]"),
         "batch_run_ids": np.full(n, "", dtype=object),
+        "weights": np.ones(n, dtype=np.int64),
     }
     provenance = Provenance(1, WINDOW, {"run_label": ""})
     clusters_and_noise = [*range(clusters), *([-1] if noise else [])]

@@ -26,6 +26,7 @@ def assignments(*cluster_ids: int) -> ClusterAssignments:
         timestamps=np.full(n, "2025-01-20", dtype="datetime64[ms]"),
         trace_times=np.full(n, "NaT", dtype="datetime64[us]"),
         batch_run_ids=np.full(n, "", dtype=object),
+        weights=np.ones(n, dtype=np.int64),
         cluster_ids=np.array(cluster_ids),
         probabilities=np.ones(n, dtype=np.float32),
         nearest_cluster_ids=np.array(cluster_ids),

@@ -113,6 +113,7 @@ def test_the_statement_reads_a_stored_artifact(tmp_path: Path, monkeypatch: pyte
         timestamps=np.full(3, "2025-01-20", dtype="datetime64[ms]"),
         trace_times=np.full(3, "NaT", dtype="datetime64[us]"),
         batch_run_ids=np.full(3, "", dtype=object),
+        weights=np.ones(3, dtype=np.int64),
         cluster_ids=np.array([0, 0, -1]),
         probabilities=np.array([1, 0.5, 0], dtype=np.float32),
         nearest_cluster_ids=np.zeros(3, dtype=np.int64),

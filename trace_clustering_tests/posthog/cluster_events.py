@@ -35,6 +35,7 @@ IDENTITY = {
     "timestamps": np.array(["2025-01-20T12:00:00.250"] * 6, dtype="datetime64[ms]"),
     "trace_times": np.full(6, "NaT", dtype="datetime64[us]"),
     "batch_run_ids": np.array(["batch-1"] * 6, dtype=object),
+    "weights": np.array([1, 5, 1, 7, 1, 1]),
 }
 CLUSTER_IDS = np.array([1, -1, 0, 1, -1, 1])
 ASSIGNMENTS = ClusterAssignments(

@@ -71,6 +71,7 @@ class TestContent:
         assert [cluster.pop("labeler") for cluster in clusters] == ["keywords", "keywords", "fallback"]
         assert [cluster.pop("label_accuracy") for cluster in clusters] == [1, 0.75, None]
         assert [cluster.pop("stability") for cluster in clusters] == [None, 0.9375, None]
+        assert [cluster.pop("weight") for cluster in clusters] == [1, 9, 6]
         assert [cluster.pop("topic_id") for cluster in clusters] == ["t0", "t1", None]
         assert [cluster.pop("continuity") for cluster in clusters] == [
             {"relation": "new"},

@@ -23,6 +23,7 @@ def make_projection(n: int, clusters: int, noise: bool = True) -> Projection2D:
         timestamps=np.full(n, "2025-01-20", dtype="datetime64[ms]"),
         trace_times=np.full(n, "NaT", dtype="datetime64[us]"),
         batch_run_ids=np.full(n, "", dtype=object),
+        weights=np.ones(n, dtype=np.int64),
         cluster_ids=cluster_ids,
         coordinates=random.normal(0, 10, (n, 2)).astype(np.float32),
         clusters=ids,
