@@ -138,7 +138,12 @@ def find_changes_of_run(
     )
     earlier = follow_merges_in_counts(earlier, assignments.edits.get("merges", {}))
     said = fetch_kinds_of_change(session, earlier[0].run_id) if earlier else {}
-    of_clusters = describe_changes(identities, assigned, earlier, said=said)
+    deviations = {
+        cluster: float(deviation)
+        for cluster, deviation in enumerate(assignments.size_deviations)
+        if not np.isnan(deviation)
+    }
+    of_clusters = describe_changes(identities, assigned, earlier, deviations=deviations, said=said)
     for cluster in identities.list_ignored():
         of_clusters[cluster]["kind"] = None  # it is counted, but nothing is said of it
     return RunChanges(

@@ -59,9 +59,15 @@ def find_distinguishing_terms(
     max_terms : int
         At most so many terms are returned per cluster.
     """
-    counted = count_terms(documents)
-    if counted is None:
-        return [[] for _ in documents]
+    return rank_distinguishing_terms(count_terms(documents), max_terms)
+
+
+def rank_distinguishing_terms(
+    counted: "TermCounts", max_terms: int = MAX_TERMS_IN_DESCRIPTION
+) -> list[list[str]]:
+    """Return the terms of each counted document that the others lack; see `find_distinguishing_terms`."""
+    if len(counted.terms) == 0:
+        return [[] for _ in counted.counts]
     counts, terms = counted.counts, counted.terms
     totals = counts.sum(axis=1, keepdims=True)
     frequency = counts / np.maximum(totals, 1)
@@ -90,12 +96,13 @@ class TermCounts:
     counts: np.ndarray
 
 
-def count_terms(documents: Sequence[str]) -> TermCounts | None:
-    """Count words and pairs of words, or pieces of text without spaces; None if there are none."""
+def count_terms(documents: Sequence[str]) -> TermCounts:
+    """Count words and pairs of words, or pieces of text without spaces; there may be none."""
     from sklearn.feature_extraction.text import CountVectorizer
 
+    nothing = TermCounts(np.empty(0, dtype=object), np.empty((len(documents), 0)))
     if not any(document.strip() for document in documents):
-        return None
+        return nothing
     composed = [unicodedata.normalize("NFC", document) for document in documents]
     list_words = CountVectorizer(
         stop_words="english", ngram_range=(1, 2), token_pattern=_make_word_pattern(composed)
@@ -107,7 +114,7 @@ def count_terms(documents: Sequence[str]) -> TermCounts | None:
     try:
         counts = vectorizer.fit_transform(composed).toarray().astype(np.float64)
     except ValueError:  # nothing but stop words and numbers
-        return None
+        return nothing
     return TermCounts(vectorizer.get_feature_names_out(), counts)
 
 
@@ -145,9 +152,10 @@ def pick_terms(terms: np.ndarray, weights: np.ndarray, max_terms: int) -> list[s
     """Return the heaviest terms, without those that repeat a word of a heavier one."""
     picked: list[str] = []
     words: set[str] = set()
-    weight_of = {str(terms[index]): weights[index] for index in np.flatnonzero(weights > 0)}
-    for index in np.lexsort((terms, -weights)):
-        if weights[index] <= 0 or len(picked) == max_terms:
+    found = np.flatnonzero(weights > 0)
+    weight_of = {str(terms[index]): weights[index] for index in found}
+    for index in found[np.lexsort((terms[found], -weights[found]))]:
+        if len(picked) == max_terms:
             break
         term = _lengthen(str(terms[index]), weight_of)
         stems = list_pairs(term) if is_unspaced(term) else {stem(word) for word in term.split()}

@@ -3,10 +3,10 @@
 import pytest
 
 from trace_clustering.artifacts.clusters import ClusterLabel, ClusterLabels
-from trace_clustering.labeling.keywords import build_documents
+from trace_clustering.labeling.keywords import build_documents, find_terms
 from trace_clustering.labeling.label import generate_cluster_labels, list_members_with_summaries
 from trace_clustering.labeling.parents import label_groups
-from trace_clustering.labeling.shared_terms import find_all_terms, find_shared_terms
+from trace_clustering.labeling.shared_terms import find_all_terms
 from trace_clustering.labeling.titles import stem_title
 from trace_clustering_tests.labeling.clusterings import clustering
 from trace_clustering_tests.labeling.groups import N_CLUSTERS, make_groups, make_parents
@@ -35,21 +35,28 @@ def test_the_terms_of_a_group_are_those_that_its_clusters_share() -> None:
         3: "parcel lost lost",
         -1: "oddity oddity",
     }
-    billing, parcels = find_shared_terms(documents, [[0, 1], [2, 3]])
+    _, (billing, parcels) = find_all_terms(documents, [(1, [0, 1]), (1, [2, 3])])
     assert billing[0] == "invoice"
     assert parcels[0] == "parcel"
 
 
 def test_a_term_of_one_cluster_names_no_group_and_neither_does_a_term_of_all() -> None:
     documents = {n: f"please {'card card' if n < 4 else 'trip'} only{n} only{n} only{n}" for n in range(8)}
-    cards, trips = find_shared_terms(documents, [[0, 1, 2, 3], [4, 5, 6, 7]])
+    _, (cards, trips) = find_all_terms(documents, [(1, [0, 1, 2, 3]), (1, [4, 5, 6, 7])])
     assert cards == ["card"]
     assert trips == ["trip"]
 
 
 def test_documents_without_words_give_no_terms() -> None:
-    assert find_shared_terms({0: "", 1: "12 34"}, [[0], [1]]) == [[], []]
-    assert find_shared_terms({}, []) == []
+    assert find_all_terms({0: "", 1: "12 34"}, [(1, [0]), (1, [1])]) == ({0: [], 1: []}, [[], []])
+    assert find_all_terms({}, []) == ({}, [])
+
+
+def test_the_terms_of_clusters_are_those_without_groups() -> None:
+    assignments, _, summaries = clustering(N_CLUSTERS)
+    documents = build_documents(list_members_with_summaries(assignments, summaries))
+    groups = [(parent["level"], parent["cluster_ids"]) for parent in make_parents()]
+    assert find_all_terms(documents, groups)[0] == find_terms(documents)
 
 
 def test_titles_of_groups_differ_from_all_others_and_say_what_is_shared() -> None:
