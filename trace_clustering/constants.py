@@ -69,6 +69,9 @@ INGESTION_STATEMENT_TIMEOUT: Final = 120.0
 
 # How traces are clustered
 DEFAULT_RANDOM_STATE: Final = 42
+# Two months: what comes back with the next monthly or quarterly close is the same topic.
+DEFAULT_KEEP_TOPICS_DAYS: Final = 60
+MAX_KEEP_TOPICS_DAYS: Final = 366
 DEFAULT_EMBEDDING_NORMALIZATION: Final = "l2"
 DEFAULT_DIMENSIONALITY_REDUCTION_METHOD: Final = "umap"
 DEFAULT_UMAP_N_COMPONENTS: Final = 100

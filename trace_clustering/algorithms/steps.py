@@ -80,6 +80,8 @@ class ClusteredPoints:
     centroids : float32 array, shape (k, r)
     stabilities : float32 array, shape (k,)
         From 0 to 1, see `calculate_stabilities`; NaN without an ensemble.
+    size_deviations : float32 array, shape (k,)
+        See `measure_size_deviations`; NaN without an ensemble.
     chosen_params : dict
         What the algorithm chose by itself: how it selected clusters, or the number of clusters.
     """
@@ -91,6 +93,7 @@ class ClusteredPoints:
     distances_to_centroid: NDArray[np.float32]
     centroids: NDArray[np.float32]
     stabilities: NDArray[np.float32]
+    size_deviations: NDArray[np.float32]
     chosen_params: dict[str, Any]
 
 
@@ -159,13 +162,19 @@ def _reduce_linearly(
 
 @use_one_blas_thread()
 def cluster_points(
-    space: ClusteringSpace, *, method: ClusteringMethod, params: dict[str, Any], random_state: int
+    space: ClusteringSpace,
+    *,
+    method: ClusteringMethod,
+    params: dict[str, Any],
+    random_state: int,
+    votes: NDArray[np.int64] | None = None,
 ) -> ClusteredPoints:
     """Cluster the points of the clustering space, and compute their distances to centroids.
 
     `params` are the further arguments of `perform_hdbscan_clustering` or `perform_kmeans_with_optimal_k`.
-    With an ensemble, HDBSCAN clusters each layout and the result is their consensus; k-means clusters all
-    dimensions at once.
+    With an ensemble, HDBSCAN clusters each layout and the result is their consensus, in which earlier
+    clusterings take part if there are `votes`, see `find_consensus_labels`; k-means clusters all dimensions
+    at once.
 
     Raises
     ------
@@ -182,15 +191,17 @@ def cluster_points(
         found = perform_hdbscan_clustering(points, **params, random_state=random_state)
     else:
         found = perform_consensus_clustering(
-            points, space.n_layouts, space.neighbors, **params, random_state=random_state
+            points, space.n_layouts, space.neighbors, **params, random_state=random_state, votes=votes
         )
-    stabilities = found.stabilities if isinstance(found, ConsensusResult) else None
+    qualities = (
+        (found.stabilities, found.size_deviations) if isinstance(found, ConsensusResult) else (None, None)
+    )
     chosen = {
         "cluster_selection_method": found.selection.method,
         "max_cluster_size": found.selection.max_cluster_size,
         "ensemble_size": space.n_layouts,
     }
-    return _add_distances(points, found.labels, found.probabilities, found.centroids, chosen, stabilities)
+    return _add_distances(points, found.labels, found.probabilities, found.centroids, chosen, *qualities)
 
 
 def _add_distances(
@@ -200,6 +211,7 @@ def _add_distances(
     centroids: NDArray[np.float32],
     chosen_params: dict[str, Any],
     stabilities: NDArray[np.float32] | None = None,
+    size_deviations: NDArray[np.float32] | None = None,
 ) -> ClusteredPoints:
     """Add to clusters the distance of each point to the nearest centroid and to its own."""
     n, k = len(points), len(centroids)
@@ -212,8 +224,7 @@ def _add_distances(
         nearest = distances.argmin(axis=1)
         to_nearest = distances[rows, nearest]
         to_own = np.where(labels == NOISE_CLUSTER_ID, to_nearest, distances[rows, labels])
-    if stabilities is None:
-        stabilities = np.full(k, np.nan, dtype=np.float32)
+    unknown = np.full(k, np.nan, dtype=np.float32)
     return ClusteredPoints(
         cluster_ids=labels,
         probabilities=probabilities,
@@ -221,7 +232,8 @@ def _add_distances(
         distances_to_nearest=to_nearest,
         distances_to_centroid=to_own,
         centroids=centroids,
-        stabilities=stabilities,
+        stabilities=unknown if stabilities is None else stabilities,
+        size_deviations=unknown if size_deviations is None else size_deviations,
         chosen_params=chosen_params,
     )
 

@@ -40,6 +40,9 @@ class ClusterAssignments(TraceArtifact):
     stabilities : float32 array, shape (k,)
         How likely another run finds the members of cluster 0 .. k-1 together, from 0 to 1; NaN if unknown:
         without an ensemble, and with k-means.
+    size_deviations : float32 array, shape (k,)
+        By how much single layouts find cluster 0 .. k-1 larger or smaller, relative to its size; NaN if
+        unknown.
     embedding_centroids : float32 array, shape (k, d)
         Mean direction of the members of cluster 0 .. k-1 among the embeddings, of length 1.
     radii : float32 array, shape (k,)
@@ -48,6 +51,8 @@ class ClusterAssignments(TraceArtifact):
         What the team's file of topics changed: `digest` of what it says, `topics` that it gives to clusters,
         `kept_by_pin`, the clusters that are there only since their topics are pinned, and `merges`, by merged
         topic the one that it is a part of. Empty if it says nothing.
+    earlier_run_ids : list of str or None
+        The earlier runs whose topics may go on, newest first; None if the file does not say.
     """
 
     cluster_ids: IntArray = column("cluster_id", "int64", former_name="labels")
@@ -57,9 +62,11 @@ class ClusterAssignments(TraceArtifact):
     distances_to_centroid: FloatArray = column("distance_to_centroid", "float32")
     centroids: FloatArray = matrix()
     stabilities: FloatArray = vector()
+    size_deviations: FloatArray = vector(optional=True)
     embedding_centroids: FloatArray = matrix(optional=True)
     radii: FloatArray = vector(optional=True)
     edits: dict[str, Any] = entry({})
+    earlier_run_ids: list[str] | None = entry(None)
 
     @property
     def noise_share(self) -> float:

@@ -25,6 +25,8 @@ class ClusterIdentities(Artifact):
         -1 for a new topic.
     shared_traces : int64 array, shape (k,)
         Number of traces that both clusters hold.
+    from_topic_ids : list of list of str, length k
+        Other topics that its traces come from, see `Continuity`.
     earlier_titles, earlier_descriptions, earlier_labelers : array of str, shape (k,)
         The label of the cluster that it continues; empty for a new topic.
     earlier_label_from_runs : list of str, length k
@@ -55,6 +57,7 @@ class ClusterIdentities(Artifact):
     earlier_label_terms: list[list[str]] = entry([])
     obeyed: list[list[str]] = entry([])
     edits: dict[str, Any] = entry({})
+    from_topic_ids: list[list[str]] = entry([])
     gone: list[dict[str, Any]] = entry([])
     parents: list[dict[str, Any]] = entry([])
 

@@ -13,6 +13,7 @@ from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.topic_counts import fetch_counted_windows, fetch_kinds_of_change
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.topics.day_counts import NO_TOPIC, CountedWindow, list_days
+from trace_clustering.topics.edited_history import follow_merges_in_counts
 from trace_clustering.topics.trends import Period, Trend, find_trends
 
 
@@ -135,9 +136,18 @@ def find_changes_of_run(
         dimensions=assignments.embedding_centroids.shape[1],
         model=assignments.embedding_model,
     )
+    earlier = follow_merges_in_counts(earlier, assignments.edits.get("merges", {}))
     said = fetch_kinds_of_change(session, earlier[0].run_id) if earlier else {}
+    deviations = {
+        cluster: float(deviation)
+        for cluster, deviation in enumerate(assignments.size_deviations)
+        if not np.isnan(deviation)
+    }
+    of_clusters = describe_changes(identities, assigned, earlier, deviations=deviations, said=said)
+    for cluster in identities.list_ignored():
+        of_clusters[cluster]["kind"] = None  # it is counted, but nothing is said of it
     return RunChanges(
-        describe_changes(identities, assigned, earlier, said=said),
+        of_clusters,
         describe_gone(identities, earlier),
         len(earlier),
     )

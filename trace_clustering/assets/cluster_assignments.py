@@ -1,4 +1,7 @@
+from datetime import timedelta
+
 import dagster as dg
+import numpy as np
 
 from trace_clustering.algorithms.embedding_centroids import calculate_embedding_centroids
 from trace_clustering.algorithms.steps import ClusteringSpace, cluster_points
@@ -8,11 +11,14 @@ from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_found, measure_clusters
 from trace_clustering.assets.edits import edit_clusters, keep_places, record_edits
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.clickhouse.topic_history import fetch_earlier_runs
+from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.topic_edits import load_edits_of_team
 from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.worker import run_with_deadline
+from trace_clustering.topics.history import EarlierRun
+from trace_clustering.topics.votes import list_votes
 
 
 @clustering_asset(
@@ -25,15 +31,17 @@ from trace_clustering.processes.worker import run_with_deadline
 def cluster_assignments(
     context: dg.AssetExecutionContext,
     settings: ClusteringSettings,
+    clickhouse: ClickHouse,
     embeddings: Embeddings,
     reduced_embeddings: ReducedEmbeddings,
-    clickhouse: ClickHouse,
 ) -> dg.MaterializeResult[ClusterAssignments]:
     """The cluster id (-1 is noise), membership probability and distances of each trace.
 
-    Also the centroid and the stability of each cluster; what users merged or pinned is obeyed.
+    Also the centroid and the stability of each cluster. The newest earlier run has a say in them; what users
+    merged or pinned is obeyed.
     """
-    clock = StepClock(settings.compute_timeout(len(reduced_embeddings)))
+    earlier = _fetch_earlier_runs(settings, clickhouse, embeddings)
+    votes = [list_votes(embeddings.trace_ids, embeddings.embeddings, run) for run in earlier[:1]]
     params = settings.method_params().model_dump()
     clustered = run_with_deadline(
         cluster_points,
@@ -43,12 +51,11 @@ def cluster_assignments(
         method=settings.clustering_method,
         params=params,
         random_state=settings.random_state,
-        seconds=clock.seconds_left(),
+        votes=np.stack(votes) if votes else None,
+        seconds=settings.compute_timeout(len(reduced_embeddings)),
     )
     edits = load_edits_of_team(reduced_embeddings.provenance.team_id)
-    clustered, edited = edit_clusters(
-        clustered, embeddings, reduced_embeddings, edits, clickhouse=clickhouse, clock=clock
-    )
+    clustered, edited = edit_clusters(clustered, embeddings, reduced_embeddings, edits, earlier)
     fields = dict(vars(clustered))
     chosen_params = fields.pop("chosen_params")
     # The event reports what was done, so parameters that the algorithm chose by itself are recorded too.
@@ -62,6 +69,7 @@ def cluster_assignments(
         embedding_centroids=centroids,
         radii=radii,
         edits=record_edits(edited, edits),
+        earlier_run_ids=[run.run_id for run in earlier],
     )
     noise = int((assignments.cluster_ids == NOISE_CLUSTER_ID).sum())
     context.log.info(
@@ -76,6 +84,26 @@ def cluster_assignments(
             "noise": noise,
             "chosen_params": chosen_params,
             **({"edits": assignments.edits} if assignments.edits else {}),
+            "earlier_runs": assignments.earlier_run_ids,
             "stabilities": {str(c): assignments.stability(c) for c in range(len(assignments.centroids))},
         },
     )
+
+
+def _fetch_earlier_runs(
+    settings: ClusteringSettings, clickhouse: ClickHouse, embeddings: Embeddings
+) -> list[EarlierRun]:
+    """Return the runs whose topics may go on, newest first."""
+    provenance = embeddings.provenance
+    if settings.keep_topics_days == 0:
+        return []
+    clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
+    with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
+        return fetch_earlier_runs(
+            session,
+            provenance.window,
+            provenance.run_label,
+            dimensions=embeddings.embeddings.shape[1],
+            model=embeddings.embedding_model,
+            since=provenance.window.end - timedelta(days=settings.keep_topics_days),
+        )

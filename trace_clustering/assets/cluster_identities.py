@@ -1,5 +1,6 @@
 import dataclasses
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -10,8 +11,9 @@ from trace_clustering.artifacts.topics import ClusterIdentities
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.edits import list_obeyed, name_scope
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.clickhouse.topic_history import fetch_earlier_runs
-from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT
+from trace_clustering.clickhouse.session import TeamSession
+from trace_clustering.clickhouse.topic_history import fetch_earlier_runs, list_later_runs
+from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, DEFAULT_KEEP_TOPICS_DAYS
 from trace_clustering.environment import TOPICS
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.topic_edits import load_edits_of_team
@@ -39,13 +41,8 @@ def cluster_identities(
     provenance = cluster_assignments.provenance
     clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
-        earlier = fetch_earlier_runs(
-            session,
-            provenance.window,
-            provenance.run_label,
-            dimensions=cluster_assignments.embedding_centroids.shape[1],
-            model=cluster_assignments.embedding_model,
-        )
+        earlier = _fetch_earlier_runs(session, cluster_assignments)
+        later = list_later_runs(session, provenance.window, provenance.run_label)
     edits = load_edits_of_team(provenance.team_id)
     known = {cluster.topic_id for run in earlier for cluster in run.clusters}
     merges, told = _read_edits(cluster_assignments)
@@ -64,6 +61,12 @@ def cluster_identities(
     context.log.info(
         f"Compared with {len(earlier)} earlier runs: {counts}, {len(found.gone)} topics are gone"
     )
+    if later:
+        context.log.warning(
+            f"{len(later)} later runs exist, the first of them {later[0]}. They keep their topics, which were"
+            " found without this run. Materialize them again, in the order of their days, if they should"
+            " continue its topics."
+        )
     return dg.MaterializeResult(
         value=ClusterIdentities(
             provenance=provenance.with_settings(settings.of_stage("cluster_identities")),
@@ -79,8 +82,26 @@ def cluster_identities(
             "parents": _count_parents(parents),
             "earlier_runs": [run.run_id for run in earlier],
             **({"edits": _count_edits(obeyed), "unknown_topics": unknown} if edits.by_topic else {}),
+            "later_runs": later,
         },
     )
+
+
+def _fetch_earlier_runs(session: TeamSession, assignments: ClusterAssignments) -> list[EarlierRun]:
+    """Return the earlier runs that were known when the clusters were made."""
+    provenance, known = assignments.provenance, assignments.earlier_run_ids
+    if known == []:
+        return []
+    days = provenance.settings.get("keep_topics_days", DEFAULT_KEEP_TOPICS_DAYS)
+    earlier = fetch_earlier_runs(
+        session,
+        provenance.window,
+        provenance.run_label,
+        dimensions=assignments.embedding_centroids.shape[1],
+        model=assignments.embedding_model,
+        since=provenance.window.end - timedelta(days=days),
+    )
+    return [run for run in earlier if known is None or run.run_id in known]
 
 
 def _list_clusters(assignments: ClusterAssignments) -> list[CurrentCluster]:
@@ -126,5 +147,6 @@ def _tabulate(found: Identities, earlier: list[EarlierRun], edits: TopicEdits) -
             old.label_from_run or row.earlier_run_id for old, row in zip(olds, rows, strict=True)
         ],
         "earlier_label_terms": [list(old.label_terms) for old in olds],
+        "from_topic_ids": [list(row.from_topic_ids) for row in rows],
         "gone": [dataclasses.asdict(topic) for topic in found.gone if not edits.find(topic.topic_id).ignore],
     }

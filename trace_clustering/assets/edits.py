@@ -1,5 +1,6 @@
 """How the assets obey what a team's file says of its topics, and what they record of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,9 @@ from trace_clustering.artifacts.clusters import ClusterLabel
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.topics import ClusterIdentities
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
-from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.clickhouse.topic_history import fetch_earlier_runs
-from trace_clustering.processes.clock import StepClock
 from trace_clustering.topics.edited_clusters import EditedClusters, apply_edits
 from trace_clustering.topics.edits import TopicEdits
+from trace_clustering.topics.history import EarlierRun
 from trace_clustering.traces.arrays import FloatArray
 
 
@@ -27,32 +26,18 @@ def edit_clusters(
     embeddings: Embeddings,
     reduced: ReducedEmbeddings,
     edits: TopicEdits,
-    *,
-    clickhouse: ClickHouse,
-    clock: StepClock,
+    earlier: Sequence[EarlierRun],
 ) -> tuple[ClusteredPoints, EditedClusters]:
-    """Return the clusters as the merges and pins of a team's file want them.
-
-    Without any, nothing is read from ClickHouse, and the clusters are the same.
-    """
+    """Return the clusters as the merges and pins of a team's file want them; without any, as they are."""
     if not edits.change_clusters:
         return clustered, EditedClusters(clustered.cluster_ids, list(range(len(clustered.centroids))))
-    provenance = reduced.provenance
-    with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
-        earlier = fetch_earlier_runs(
-            session,
-            provenance.window,
-            provenance.run_label,
-            dimensions=embeddings.embeddings.shape[1],
-            model=embeddings.embedding_model,
-        )
     edited = apply_edits(
         clustered.cluster_ids,
         reduced.trace_ids,
         embeddings.embeddings,
         earlier,
         edits,
-        scope=name_scope(provenance),
+        scope=name_scope(reduced.provenance),
     )
     is_placed = np.isin(edited.labels, list(edited.kept))
     relabelled = relabel_points(

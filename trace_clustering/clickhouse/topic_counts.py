@@ -36,7 +36,8 @@ def fetch_counted_windows(
         As in `fetch_earlier_runs`.
     """
     known_since = window.end - max(TOPIC_MEMORY, 2 * (window.end - window.start))
-    runs = find_stored_runs(session, window, run_label, known_since, dimensions, model)
+    found = find_stored_runs(session, window, run_label, known_since, dimensions, model)
+    runs = [run for run in found if run.is_comparable]  # other vectors alone would shift shares
     n_days = len(list_days(window))
     counted_since = window.start - timedelta(days=count_days_before(n_days))
     recent = [run for run in runs if run.window.end > counted_since]

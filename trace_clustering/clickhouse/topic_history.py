@@ -13,22 +13,32 @@ import numpy as np
 
 from trace_clustering.clickhouse.batches import split_for_parameters
 from trace_clustering.clickhouse.session import TeamSession
-from trace_clustering.constants import EVENT_NAME, NOISE_CLUSTER_ID
+from trace_clustering.constants import DEFAULT_KEEP_TOPICS_DAYS, EVENT_NAME, NOISE_CLUSTER_ID
 from trace_clustering.posthog.cluster_event import identify_event
 from trace_clustering.topics.history import EarlierCluster, EarlierParent, EarlierRun
 from trace_clustering.traces.window import Window
 
 MAX_EARLIER_RUNS: Final = 8
-TOPIC_MEMORY: Final = timedelta(days=60)
+TOPIC_MEMORY: Final = timedelta(days=DEFAULT_KEEP_TOPICS_DAYS)
 
 _RUNS = """
-SELECT run_id, window_start, window_end, version, groupUniqArray((cluster_id, topic_id)) AS topics
+SELECT run_id, window_start, window_end, version, groupUniqArray((cluster_id, topic_id)) AS topics,
+    {dimensions:UInt64} = 0
+        OR countIf(length(centroid) NOT IN (0, {dimensions:UInt64}) OR model_name != {model:String}) = 0
+        AS is_comparable
 FROM {centroids:Identifier}
 WHERE team_id = {team_id:Int64} AND run_label = {run_label:String}
     AND window_end < {before:DateTime64(3, 'UTC')} AND window_end >= {since:DateTime64(3, 'UTC')}
 GROUP BY run_id, window_start, window_end, version
-HAVING {dimensions:UInt64} = 0
-    OR countIf(length(centroid) NOT IN (0, {dimensions:UInt64}) OR model_name != {model:String}) = 0
+"""
+
+_LATER_RUNS = """
+SELECT run_id, version, window_end
+FROM {centroids:Identifier}
+WHERE team_id = {team_id:Int64} AND run_label = {run_label:String}
+    AND window_end > {after:DateTime64(3, 'UTC')}
+GROUP BY run_id, version, window_end
+ORDER BY window_end, run_id
 """
 
 # Of an event that was written several times, the newest version counts, as for its other readers.
@@ -64,11 +74,16 @@ LIMIT 1 BY cluster_id
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run whose event was written; `topics` are the topics of its clusters by cluster."""
+    """A run whose event was written.
+
+    `is_comparable` says whether its vectors are of the model and length of now; `topics` are the topics of
+    its clusters by cluster.
+    """
 
     run_id: str
     window: Window
     version: int
+    is_comparable: bool
     topics: dict[int, str]
     labels: dict[int, dict[str, Any]]
     parents: list[EarlierParent]
@@ -96,8 +111,8 @@ def fetch_earlier_runs(
         Only runs whose window ended before the end of this one count.
     run_label : str
     dimensions : int
-        Length of the vectors; runs on vectors of another length, or of another model, do not count. 0 stands
-        for any length and any model.
+        Length of the vectors. The centroids of runs on vectors of another length, or of another model, are
+        all zeros, so that only shared traces continue their topics. 0 stands for any length and any model.
     model : str
         The model of the vectors as their table names it; empty if it does not.
     limit : int
@@ -112,8 +127,27 @@ def fetch_earlier_runs(
         wanted = {c for c, topic in run.topics.items() if number < limit or topic not in known}
         known |= set(run.topics.values())
         if number < limit or wanted:
-            runs.append(_fetch_run(session, run, run_label, wanted))
+            runs.append(_fetch_run(session, run, run_label, wanted, dimensions))
     return runs
+
+
+def list_later_runs(session: TeamSession, window: Window, run_label: str) -> list[str]:
+    """Return the ids of the runs after a window with this `run_label`, oldest first.
+
+    As with earlier runs, only those count whose event was written.
+    """
+    rows = session.query(_LATER_RUNS, run_label=run_label, after=window.end)
+    if not rows:
+        return []
+    # The time of an event is the end of its window.
+    last = rows[-1]["window_end"] + timedelta(seconds=1)
+    events = _fetch_events(session, {row["run_id"] for row in rows}, window.end, last)
+    emitted = [
+        row["run_id"]
+        for row in rows
+        if row["run_id"] in events and events[row["run_id"]]["version"] == row["version"]
+    ]
+    return list(dict.fromkeys(emitted))
 
 
 def find_stored_runs(
@@ -135,6 +169,7 @@ def find_stored_runs(
                 row["run_id"],
                 Window(row["window_start"], row["window_end"]),
                 row["version"],
+                bool(row["is_comparable"]),
                 topics,
                 _tabulate_labels(event["labels"]),
                 _list_parents(event["parents"], topics),
@@ -187,7 +222,10 @@ def _list_parents(parents: Iterable[Any], topics: Mapping[int, str]) -> list[Ear
     ]
 
 
-def _fetch_run(session: TeamSession, run: StoredRun, run_label: str, wanted: Collection[int]) -> EarlierRun:
+def _fetch_run(
+    session: TeamSession, run: StoredRun, run_label: str, wanted: Collection[int], dimensions: int
+) -> EarlierRun:
+    nowhere = np.zeros(dimensions, dtype=np.float32)
     rows = session.query(
         _CLUSTERS, run_label=run_label, window_end=run.window.end, run_id=run.run_id, version=run.version
     )
@@ -200,8 +238,8 @@ def _fetch_run(session: TeamSession, run: StoredRun, run_label: str, wanted: Col
                 row["topic_id"],
                 row["cluster_id"],
                 np.array(sorted(row["members"]), dtype=object),
-                np.array(row["centroid"], dtype=np.float32),
-                row["radius"],
+                np.array(row["centroid"], dtype=np.float32) if run.is_comparable else nowhere,
+                row["radius"] if run.is_comparable else 1.0,
                 **run.labels.get(row["cluster_id"], {}),
             )
             for row in rows

@@ -29,10 +29,11 @@ from trace_clustering.orchestration.method_params import (
     explain_faults,
 )
 from trace_clustering.orchestration.sample_settings import SampleSettings
+from trace_clustering.orchestration.topic_settings import TopicSettings
 from trace_clustering.posthog.filters import PropertyFilter, parse_filters
 
 
-class ClusteringSettings(SampleSettings, IngestionSettings, AlertSettings):
+class ClusteringSettings(TopicSettings, SampleSettings, IngestionSettings, AlertSettings):
     """Settings of a clustering run, the same for all its assets.
 
     Set them once per run, in the launchpad under `resources: settings: config:`. Each asset records the

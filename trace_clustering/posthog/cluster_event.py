@@ -252,6 +252,8 @@ def _describe_topic(cluster_id: int, identities: ClusterIdentities) -> dict[str,
             "earlier_cluster_id": int(identities.earlier_cluster_ids[row]),
             "shared_traces": int(identities.shared_traces[row]),
         }
+    if identities.from_topic_ids and identities.from_topic_ids[row]:
+        continuity["from_topic_ids"] = identities.from_topic_ids[row]
     return {"topic_id": identities.topic_ids[row], "continuity": continuity}
 
 

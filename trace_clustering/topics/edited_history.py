@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from trace_clustering.topics.day_counts import CountedWindow
 from trace_clustering.topics.history import EarlierCluster, EarlierRun
 from trace_clustering.topics.identity import Continuity, CurrentCluster, Identities, Relation, find_identities
 from trace_clustering.traces.arrays import FloatArray, StringArray
@@ -24,6 +26,28 @@ def follow_merges(earlier: Sequence[EarlierRun], merges: Mapping[str, str]) -> l
     if not merges:
         return list(earlier)
     return [replace(run, clusters=_unite_topics(run.clusters, merges)) for run in earlier]
+
+
+def follow_merges_in_counts(
+    earlier: Sequence[CountedWindow], merges: Mapping[str, str]
+) -> list[CountedWindow]:
+    """Return what earlier runs counted as if their topics had been merged then already.
+
+    Otherwise a topic would seem to grow on the day when another is merged into it.
+    """
+    if not merges:
+        return list(earlier)
+    return [replace(run, traces=_add_counts(run.traces, merges)) for run in earlier]
+
+
+def _add_counts(
+    counts: Mapping[str, NDArray[np.int64]], merges: Mapping[str, str]
+) -> dict[str, NDArray[np.int64]]:
+    added: dict[str, NDArray[np.int64]] = {}
+    for topic, traces in counts.items():
+        end = merges.get(topic, topic)
+        added[end] = added[end] + traces if end in added else traces
+    return added
 
 
 def _unite_topics(clusters: Sequence[EarlierCluster], merges: Mapping[str, str]) -> list[EarlierCluster]:

@@ -25,7 +25,8 @@ class EarlierCluster:
     trace_ids : array of str, shape (m,)
         Its members in the sample that was clustered, sorted.
     centroid : float32 array, shape (d,)
-        Mean direction of the members' embeddings, of length 1.
+        Mean direction of the members' embeddings, of length 1; all zeros if their vectors cannot be compared
+        with those of now.
     radius : float
         Smallest cosine similarity to the centroid at which a trace still counts as one of the topic.
     title, description, labeler : str

@@ -16,6 +16,7 @@ import numpy as np
 from trace_clustering_tests.benchmarks import vectors
 from trace_clustering_tests.benchmarks.assignment import assignment
 from trace_clustering_tests.benchmarks.fuzzing import fuzzing
+from trace_clustering_tests.benchmarks.intervals import intervals
 from trace_clustering_tests.benchmarks.levels import levels
 from trace_clustering_tests.benchmarks.processes import Measurement, run
 from trace_clustering_tests.benchmarks.reading import reading
@@ -147,7 +148,7 @@ def stability(runs: int, folder: Path) -> Iterator[Row]:
 CASES: dict[str, Callable[[int, Path], Iterator[Line]]] = {
     case.__name__: case
     for case in (
-        *(small, materialize, imports, stability, recurrence, levels, reading, fuzzing),
+        *(small, materialize, imports, stability, recurrence, levels, intervals, reading, fuzzing),
         *(large, materialize_large, growth, huge, assignment),
     )
 }

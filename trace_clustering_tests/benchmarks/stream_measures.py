@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
@@ -92,7 +93,7 @@ def add_up(counted: Sequence[Kept]) -> Kept:
 def list_claims(stream: Stream, nights: Sequence[PlayedNight]) -> list[Claim]:
     """Return what the relations of all nights say; nothing is said on the first."""
     claims = []
-    for before, now in zip(nights, nights[1:], strict=False):
+    for before, now in pairwise(nights):
         for row in now.identities.continuities:
             if row.relation in ("new", "split", "back"):
                 intent = _find_intent(stream, now, row.cluster_id)
@@ -104,7 +105,7 @@ def list_claims(stream: Stream, nights: Sequence[PlayedNight]) -> list[Claim]:
 
 
 def compare_with_schedule(events: Sequence[PlannedEvent], claims: Sequence[Claim], kind: EventKind) -> Found:
-    """Compare the claims of one kind with the schedule; an event that is claimed twice has one false claim."""
+    """Compare the claims of one kind with the schedule; of two claims of one event, one is false."""
     planned = [event for event in events if event.kind == kind]
     claimed = [claim for claim in claims if claim.kind == kind]
     found = [event for event in planned if any(_fits(claim, event) for claim in claimed)]
@@ -119,7 +120,7 @@ def measure_truth(stream: Stream, nights: Sequence[PlayedNight]) -> float:
 def measure_agreement(nights: Sequence[PlayedNight]) -> float:
     """Return the mean adjusted Rand index of successive nights on the traces of both."""
     indices = []
-    for one, other in zip(nights, nights[1:], strict=False):
+    for one, other in pairwise(nights):
         _, a, b = np.intersect1d(one.rows, other.rows, return_indices=True)
         indices.append(adjusted_rand_score(one.labels[a], other.labels[b]))
     return float(np.mean(indices))

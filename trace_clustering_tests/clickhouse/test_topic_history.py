@@ -14,9 +14,10 @@ from trace_clustering.artifacts.topics import ClusterIdentities
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.run_clusters import delete_older_versions, identify_version, store_clusters
-from trace_clustering.clickhouse.topic_history import fetch_earlier_runs
+from trace_clustering.clickhouse.topic_history import fetch_earlier_runs, list_later_runs
 from trace_clustering.posthog.cluster_event import ClusterEvent
 from trace_clustering.topics.history import EarlierRun
+from trace_clustering.topics.identity import CurrentCluster, find_identities
 from trace_clustering.traces.window import Window
 from trace_clustering_tests.posthog.cluster_events import ASSIGNMENTS, PROVENANCE, TOPICS, make_cluster_event
 
@@ -100,10 +101,18 @@ def test_only_runs_before_the_window_with_an_event_count(place: ClickHouse) -> N
     assert fetch(place, 9, team_id=3) == []
 
 
-def test_runs_on_other_vectors_do_not_count(place: ClickHouse) -> None:
-    store_run(place, 0)
-    assert fetch(place, 1, dimensions=4) == []
-    assert fetch(place, 1, model="another") == []
+@pytest.mark.parametrize("vectors", [{"dimensions": 4}, {"model": "another"}])
+def test_of_runs_on_other_vectors_only_the_traces_can_be_compared(
+    clickhouse: ClickHouse, vectors: dict[str, Any]
+) -> None:
+    store_run(clickhouse, 0)
+    (run,) = fetch(clickhouse, 1, **vectors)
+    dimensions = vectors.get("dimensions", 3)
+    assert [(c.centroid.tolist(), c.radius) for c in run.clusters] == [([0] * dimensions, 1)] * 2
+    assert run.trace_ids.tolist() == ["a", "b", "c", "d", "e", "f"]
+    other = CurrentCluster(5, np.array(["x", "y"], dtype=object), np.ones(dimensions) / dimensions**0.5)
+    (found,) = find_identities([other], other.trace_ids, [run], scope="1:now").continuities
+    assert found.relation == "new"
 
 
 def test_the_version_that_the_event_names_counts(place: ClickHouse) -> None:
@@ -169,3 +178,19 @@ def test_a_server_without_the_tables_says_what_creates_them(place: ClickHouse, n
         pytest.raises(Exception, match="trace-clustering create-tables"),
     ):
         session.query(f"SELECT 1 FROM {{{name}:Identifier}}")
+
+
+def test_later_runs_are_those_whose_event_was_written_oldest_first(place: ClickHouse) -> None:
+    for night in (3, 0, 2, 1):
+        store_run(place, night)
+    store_run(place, 4, emit=False)
+    store_run(place, 5, run_label="trial")
+    store_run(place, 2, team_id=2)
+
+    def find(night: int, label: str = "") -> list[str]:
+        with place.open_session(1, timeout_seconds=60) as session:
+            return list_later_runs(session, make_window(night), label)
+
+    assert find(1) == ["1_trace_20250112_000000", "1_trace_20250113_000000"]
+    assert find(3) == []
+    assert find(0, "trial") == ["1_trace_20250115_000000_trial"]

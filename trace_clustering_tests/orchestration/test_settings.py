@@ -16,6 +16,7 @@ DEFAULTS = {
     "automation": ("leave_out", None),
     "one_per_session": (False, None),
     "fold_duplicates": (False, None),
+    "keep_topics_days": (60, "DEFAULT_KEEP_TOPICS_DAYS"),
     "lookback_days": (7, "DEFAULT_LOOKBACK_DAYS"),
     "max_samples": (1000, "DEFAULT_MAX_SAMPLES"),
     "document_type": ("llm-trace-summary-detailed", "LLMA_TRACE_DOCUMENT_TYPE"),
@@ -56,6 +57,7 @@ OTHER_CONSTANTS = {
 BOUNDS = {
     "lookback_days": (1, 3660),
     "max_samples": (20, 100_000),
+    "keep_topics_days": (0, 366),
     "dimensionality_reduction_ndims": (2, 500),
     "ensemble_size": (1, 20),
     "random_state": (0, 2**32 - 1),

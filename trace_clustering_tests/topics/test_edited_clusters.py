@@ -9,8 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trace_clustering.algorithms.embedding_centroids import calculate_embedding_centroids
+from trace_clustering.topics.day_counts import CountedWindow
 from trace_clustering.topics.edited_clusters import EditedClusters, apply_edits
-from trace_clustering.topics.edited_history import find_edited_identities, follow_merges
+from trace_clustering.topics.edited_history import (
+    find_edited_identities,
+    follow_merges,
+    follow_merges_in_counts,
+)
 from trace_clustering.topics.edits import TopicEdit, TopicEdits
 from trace_clustering.topics.history import EarlierCluster, EarlierRun
 from trace_clustering.topics.identity import CurrentCluster, Identities
@@ -253,6 +258,18 @@ def test_united_topics_lie_between_their_parts(traffic: Traffic) -> None:
     alone = replace(run, clusters=[c for c in run.clusters if c.topic_id != B])
     (renamed,) = [c for c in follow_merges([alone], {A: B})[0].clusters if c.topic_id == B]
     assert renamed.trace_ids.tolist() == ids[:10].tolist()
+
+
+def test_a_topic_does_not_seem_to_grow_since_another_was_merged_into_it() -> None:
+    days = np.arange("2025-01-01", "2025-01-04", dtype="datetime64[D]")
+    counts = {topic: np.array([n, n, n]) for n, topic in enumerate((A, B, C), start=1)}
+    run = CountedWindow("run-0", days, np.array([9, 9, 9]), counts)
+    (followed,) = follow_merges_in_counts([run], {A: B})
+    assert {topic: traces.tolist() for topic, traces in followed.traces.items()} == {
+        B: [3, 3, 3],
+        C: [3, 3, 3],
+    }
+    assert run.traces[B].tolist() == [2, 2, 2]
 
 
 @given(st.permutations(range(40)), st.lists(st.integers(-1, 3), min_size=40, max_size=40))

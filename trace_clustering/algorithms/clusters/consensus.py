@@ -15,6 +15,7 @@ from trace_clustering.algorithms.clusters.hdbscan import (
 )
 from trace_clustering.algorithms.clusters.linkage import join_by_average_linkage
 from trace_clustering.algorithms.distances import calculate_cluster_means
+from trace_clustering.algorithms.quality.sizes import measure_size_deviations
 from trace_clustering.algorithms.quality.stability import (
     calculate_mean_co_associations,
     calculate_stabilities,
@@ -31,9 +32,11 @@ _MIN_SHARE_TO_JOIN = 0.5
 # A point that is left over joins a cluster at a lower share: the layouts in which it is noise count for no
 # cluster, but they do not say that it belongs to none.
 _MIN_SHARE_TO_FOLLOW = 0.15
-# All earlier clusterings together count like half of the layouts: groups that were one stay one if more than
-# a quarter of the layouts join them, and others are joined if more than three quarters do.
-_WEIGHT_OF_VOTES = 0.5
+# All earlier clusterings together, as a share of the weight of all layouts: two groups stay as they were,
+# together or apart, unless more than 97.5 % of the layouts say otherwise. The layouts of one night have the
+# same neighbours, so what most of them say may be chance: with less weight, near groups are one on some
+# nights and two on others. With a weight above 1, no cluster could ever split.
+_WEIGHT_OF_VOTES = 0.95
 # Shares are means of floats: exactly one half must not pass as more than one half.
 _ROUNDING = 1e-6
 # The co-association of all pairs of linked columns is held in memory: 128 MB for this many columns.
@@ -56,6 +59,8 @@ class ConsensusResult:
         Mean co-association with the other members of the point's cluster; 0 for noise.
     stabilities : float32 array, shape (k,)
         From 0 to 1, see `calculate_stabilities`. 1 for copies of one point, since nothing takes them apart.
+    size_deviations : float32 array, shape (k,)
+        By how much single layouts find the clusters larger or smaller, see `measure_size_deviations`.
     selection : ClusterSelection
         The selection that most of the clusterings used.
     """
@@ -64,6 +69,7 @@ class ConsensusResult:
     centroids: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     stabilities: NDArray[np.float32]
+    size_deviations: NDArray[np.float32]
     selection: ClusterSelection
 
 
@@ -74,6 +80,7 @@ def perform_consensus_clustering(
     min_cluster_size_fraction: float = DEFAULT_MIN_CLUSTER_SIZE_FRACTION,
     min_samples: int = DEFAULT_HDBSCAN_MIN_SAMPLES,
     random_state: int = DEFAULT_RANDOM_STATE,
+    votes: NDArray[np.int64] | None = None,
 ) -> ConsensusResult:
     """Cluster every layout of an ensemble with HDBSCAN, and return the consensus of all layouts.
 
@@ -90,6 +97,8 @@ def perform_consensus_clustering(
         Nearest rows among the embeddings, the row itself first.
     min_cluster_size_fraction, min_samples, random_state
         As in `find_density_clusters`.
+    votes : int64 array, shape (v, n), optional
+        What earlier clusterings say, as in `find_consensus_labels`.
 
     Raises
     ------
@@ -109,7 +118,8 @@ def perform_consensus_clustering(
         (rows, cluster(layout[rows]).labels) for rows, layout in zip(sampled_rows, layouts, strict=True)
     ]
     clusterings = np.stack([result.labels for result in found])
-    labels = find_consensus_labels(clusterings, calculate_min_cluster_size(n, min_cluster_size_fraction))
+    min_size = calculate_min_cluster_size(n, min_cluster_size_fraction)
+    labels = find_consensus_labels(clusterings, min_size, votes)
     return ConsensusResult(
         labels=labels,
         centroids=calculate_cluster_means(points, labels),
@@ -119,6 +129,7 @@ def perform_consensus_clustering(
             np.float32(1),
             calculate_stabilities(samples, labels, neighbors),
         ),
+        size_deviations=measure_size_deviations(clusterings, labels),
         selection=Counter(result.selection for result in found).most_common(1)[0][0],
     )
 

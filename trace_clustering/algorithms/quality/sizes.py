@@ -21,7 +21,7 @@ def measure_size_deviations(clusterings: NDArray[np.int64], labels: NDArray[np.i
     Returns
     -------
     float32 array, shape (k,)
-        Root mean square of the relative differences. A cluster of which a clustering finds nothing is 0 there.
+        Root mean square of the relative differences. A cluster that a clustering does not find is 0 there.
     """
     n_clusters = count_clusters(labels)
     sizes = np.bincount(labels + 1, minlength=n_clusters + 1)[1:]

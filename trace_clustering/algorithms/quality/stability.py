@@ -135,6 +135,7 @@ def measure_cohesion(labels: NDArray[np.int64], neighbors: NDArray[np.int32]) ->
 
 
 def count_clusters(labels: NDArray[np.int64]) -> int:
+    """Return the number of clusters, ids from 0 on; noise is none."""
     return int(labels.max(initial=NOISE_CLUSTER_ID)) + 1
 
 

@@ -36,6 +36,34 @@ def test_more_than_half_of_the_clusterings_must_have_groups_together() -> None:
     assert find_consensus(*["aaaabbbb"] * 4, *["aaaaaaaa"] * 6) == joined
 
 
+def find_with_votes(*written: str, votes: str, min_size: int = 2) -> list[int]:
+    clusterings = parse_clusterings(*written)
+    return find_consensus_labels(clusterings, min_size, parse_clusterings(votes)).tolist()
+
+
+def test_groups_stay_as_they_were_unless_all_layouts_say_otherwise() -> None:
+    apart, joined = [0, 0, 0, 0, 1, 1, 1, 1], [0] * 8
+    divided = ["aaaabbbb"] * 5 + ["aaaaaaaa"] * 5
+    assert find_with_votes(*divided, votes="aaaabbbb") == apart
+    assert find_with_votes(*divided, votes="aaaaaaaa") == joined
+    assert find_with_votes(*["aaaabbbb"] * 9, "aaaaaaaa", votes="aaaaaaaa") == joined
+    assert find_with_votes(*["aaaabbbb"] * 10, votes="aaaaaaaa") == apart
+    assert find_with_votes(*["aaaaaaaa"] * 9, "aaaabbbb", votes="aaaabbbb") == apart
+    assert find_with_votes(*["aaaaaaaa"] * 10, votes="aaaabbbb") == joined
+
+
+def test_points_without_a_vote_are_as_if_there_were_no_votes() -> None:
+    written = [*["aaaabbbbcccc"] * 5, *["aaaaaaaacccc"] * 5]
+    alone = find_consensus_labels(parse_clusterings(*written), 2).tolist()
+    assert find_with_votes(*written, votes="." * 12) == alone
+    # What is new is found beside what was there before.
+    assert find_with_votes(*written, votes="aaaaaaaa....") == [0] * 8 + [1] * 4
+
+
+def test_earlier_clusters_hold_nothing_together_that_is_noise_now() -> None:
+    assert find_with_votes(*["aaaa...."] * 10, votes="aaaabbbb") == [0, 0, 0, 0, -1, -1, -1, -1]
+
+
 def test_points_left_over_join_the_cluster_they_were_with_if_not_too_seldom() -> None:
     assert find_consensus("aaaabbbba", *["aaaabbbb."] * 4, min_size=3) == [0, 0, 0, 0, 1, 1, 1, 1, 0]
     assert find_consensus("aaaabbbba", *["aaaabbbb."] * 6, min_size=3) == [0, 0, 0, 0, 1, 1, 1, 1, -1]
