@@ -35,7 +35,7 @@ def cluster_assignments(
     embeddings: Embeddings,
     reduced_embeddings: ReducedEmbeddings,
 ) -> dg.MaterializeResult[ClusterAssignments]:
-    """The cluster id (-1 is noise), membership probability and distances of each trace; centroids of clusters.
+    """The cluster id (-1 is noise), membership probability and distances of each trace; also centroids.
 
     The newest earlier run has a say in the clusters, and what users merged or pinned is obeyed.
     """
