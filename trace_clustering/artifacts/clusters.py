@@ -43,6 +43,8 @@ class ClusterAssignments(TraceArtifact):
     size_deviations : float32 array, shape (k,)
         By how much single layouts find cluster 0 .. k-1 larger or smaller, relative to its size; NaN if
         unknown.
+    rare_kinds : dict
+        Number of kinds of traces that were `seen_once`, and `seen_twice`; empty if unknown.
     embedding_centroids : float32 array, shape (k, d)
         Mean direction of the members of cluster 0 .. k-1 among the embeddings, of length 1.
     radii : float32 array, shape (k,)
@@ -63,6 +65,7 @@ class ClusterAssignments(TraceArtifact):
     centroids: FloatArray = matrix()
     stabilities: FloatArray = vector()
     size_deviations: FloatArray = vector(optional=True)
+    rare_kinds: dict[str, int] = entry({})
     embedding_centroids: FloatArray = matrix(optional=True)
     radii: FloatArray = vector(optional=True)
     edits: dict[str, Any] = entry({})
