@@ -53,8 +53,9 @@ def join_topics(
         return topic
 
     for here, there in ((before, after), (after, before)):
+        others = {topic: place for topic, place in there.items() if topic not in apart}
         for topic in sorted(set(here) - set(there) - set(apart)):
-            if nearest := _find_nearest(here[topic], there):
+            if nearest := _find_nearest(here[topic], others):
                 first, second = sorted((find(topic), find(nearest)))
                 parents[second] = first
     groups: dict[str, list[str]] = {}
