@@ -256,11 +256,17 @@ def relabel_points(
     labels : int64 array, shape (n,)
         From 0 to k-1; -1 is noise.
     origins : sequence of int, length k
-        The cluster that has the same members in `clustered`; -1 if none has. Its stability is not known then.
+        The cluster that has the same members in `clustered`; -1 if none has: then its stability and the
+        deviation of its size are not known.
     is_placed : bool array, shape (n,)
         Which points are in a cluster that no algorithm put them in: their probability is NaN.
     """
-    stabilities = np.append(clustered.stabilities, np.float32(np.nan))[np.asarray(origins, dtype=np.int64)]
+    rows = np.asarray(origins, dtype=np.int64)
+    stabilities, size_deviations = (
+        np.append(values, np.float32(np.nan))[rows]
+        for values in (clustered.stabilities, clustered.size_deviations)
+    )
     probabilities = np.where(is_placed, np.float32(np.nan), clustered.probabilities)
     centroids = calculate_cluster_means(points, labels)
-    return _add_distances(points, labels, probabilities, centroids, clustered.chosen_params, stabilities)
+    chosen = clustered.chosen_params
+    return _add_distances(points, labels, probabilities, centroids, chosen, stabilities, size_deviations)

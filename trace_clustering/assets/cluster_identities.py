@@ -54,7 +54,10 @@ def cluster_identities(
     obeyed = list_obeyed(topics, merges, edits)
     unknown = edits.list_unknown(known | set(topics) | merges.keys())
     if unknown:
-        context.log.warning(f"{TOPICS} names topics that no run knows (any more): {', '.join(unknown)}")
+        context.log.warning(
+            f"{TOPICS} names topics that no run knows (any more), or not by enough characters: "
+            f"{', '.join(unknown)}"
+        )
     parents = find_parents(clusters, found.continuities, earlier, scope=scope)
     relations = [continuity.relation for continuity in found.continuities]
     counts = {relation: relations.count(relation) for relation in sorted(set(relations))}

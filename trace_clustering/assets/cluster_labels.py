@@ -17,7 +17,7 @@ from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.team_settings import load_llm_of_team
 from trace_clustering.orchestration.topic_edits import load_edits_of_team
 from trace_clustering.processes.clock import StepClock
-from trace_clustering.reports.labels_table import tabulate_labels
+from trace_clustering.reports.labels_table import tabulate_labels, tabulate_parents
 
 
 @clustering_asset(
@@ -82,7 +82,7 @@ def cluster_labels(
             "labels": tabulate_labels(labels, cluster_assignments),
             "summaries": len(summaries),
             "labelers": labelers,
-            "parents": [parent["title"] for parent in labels.parents],
+            **({"parents": tabulate_parents(labels)} if labels.parents else {}),
             "labeling": labels.labeling,
             "labels_reused": result.labels_reused,
         },

@@ -7,7 +7,7 @@ from typing import Any
 
 from trace_clustering.artifacts.clusters import ClusterLabel, ClusterLabels
 from trace_clustering.constants import NOISE_CLUSTER_ID
-from trace_clustering.labeling.fixed import LASTING_LABELERS, clean_lines
+from trace_clustering.labeling.fixed import LASTING_LABELERS, clean_lines, write_size_line
 from trace_clustering.labeling.keywords import TERMS_IN_TITLE
 from trace_clustering.labeling.titles import add_each_term, make_titles_distinct
 from trace_clustering.text import clean_line
@@ -116,8 +116,10 @@ def label_groups(
     sizes = labels.cluster_sizes()
     titles_of = dict(zip(labels.cluster_ids.tolist(), labels.titles.tolist(), strict=True))
     found = {group.group_id: _find_label(group, written) for group in groups}
+    # A title that a group keeps is taken before those that are made now.
+    by_rank = sorted(groups, key=lambda group: (group.kept is None, group.group_id not in written))
     titles = make_titles_distinct(
-        {group.group_id: _list_titles(group, found[group.group_id][0]) for group in groups},
+        {group.group_id: _list_titles(group, found[group.group_id][0]) for group in by_rank},
         titles_of.values(),
     )
     rows = []
@@ -161,11 +163,8 @@ def _describe(traces: int, total: int, titles: Sequence[str]) -> str:
     """Return a description of facts: size, and the largest clusters."""
     shown = [clean_line(title, _TITLE_LENGTH_IN_DESCRIPTION) for title in titles[:_MAX_TITLES_IN_DESCRIPTION]]
     more = f"; and {len(titles) - len(shown)} more" if len(titles) > len(shown) else ""
-    lines = [
-        f"- {traces} of {total} traces ({traces / max(total, 1):.0%}) in {len(titles)} clusters",
-        f"- {'; '.join(shown)}{more}",
-    ]
-    return "\n".join(lines)
+    clusters = f"{len(titles)} cluster{'s' if len(titles) > 1 else ''}"
+    return f"{write_size_line(traces, total)} in {clusters}\n- {'; '.join(shown)}{more}"
 
 
 def _take_turns(lists: Sequence[Sequence[str]]) -> Iterator[str]:

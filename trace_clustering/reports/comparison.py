@@ -1,8 +1,8 @@
 """Compares two windows, or two kinds of traces of one window, topic by topic."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from trace_clustering.clickhouse.compared_figures import (
@@ -24,6 +24,7 @@ from trace_clustering.reports.compared_runs import (
     describe_overlap,
     describe_window,
 )
+from trace_clustering.reports.next_steps import describe_first_steps
 from trace_clustering.text import clean_line, escape_controls
 from trace_clustering.topics.comparison import FigureComparison, compare_figure
 
@@ -38,7 +39,7 @@ class ComparedSide:
     Attributes
     ----------
     word : str
-        What it is called in a sentence: `before` and `after`, or the value of the property.
+        What it is called: `before` or `after`, or the value of the property.
     run_id : str
         The run that found the topics.
     window : str
@@ -65,6 +66,8 @@ class Comparison:
         By name of the figure; None where one side has no trace of which it is known.
     titles : dict
         By topic id; that of traces in no cluster is under the empty text.
+    key : str
+        The property whose values tell the sides apart; empty if two windows are compared.
     notes : list of str
         Sentences on what the figures do not say.
     """
@@ -74,6 +77,7 @@ class Comparison:
     after: ComparedSide
     figures: dict[Figure, FigureComparison | None]
     titles: dict[str, str]
+    key: str = ""
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -110,8 +114,7 @@ def compare_windows(
     NothingToCompareError
         If a side has no traces, or if no figure is known on both.
     """
-    with _open_session(clickhouse, team_id) as session:
-        runs = fetch_stored_runs(session)
+    with _open_session(clickhouse, team_id) as (session, runs):
         later = choose_run(runs, after)
         earlier = choose_run(runs, before) if before else choose_run_before(runs, later)
         sides = [fetch_run_figures(session, run) for run in (earlier, later)]
@@ -149,8 +152,8 @@ def compare_kinds(
     NothingToCompareError
         If a side has no traces, or if no figure is known on both.
     """
-    with _open_session(clickhouse, team_id) as session:
-        chosen = choose_run(fetch_stored_runs(session), run)
+    with _open_session(clickhouse, team_id) as (session, runs):
+        chosen = choose_run(runs, run)
         sides = fetch_split_figures(session, chosen, split)
         for side, value in (("before", split.before), ("after", split.after)):
             if side not in sides:
@@ -161,15 +164,23 @@ def compare_kinds(
         if side in sides
     ]
     both = [(split.before, chosen, sides["before"]), (split.after, chosen, sides["after"])]
-    return _build(team_id, both, figures=figures, notes=notes)
+    return replace(_build(team_id, both, figures=figures, notes=notes), key=clean_line(split.keys[0]))
 
 
-def _open_session(clickhouse: ClickHouse, team_id: int) -> AbstractContextManager[TeamSession]:
+@contextmanager
+def _open_session(clickhouse: ClickHouse, team_id: int) -> Iterator[tuple[TeamSession, list[StoredRun]]]:
+    """Open a session of a team that has runs, and list them."""
+    nothing = NoClusteringError(
+        f"Team {team_id} has no clustering yet (looked in: {clickhouse.describe_place()}).\n"
+        f"{describe_first_steps(team_id)}"
+    )
     if clickhouse.is_missing():
-        raise NoClusteringError(
-            f"Team {team_id} has no clustering yet: there is no {clickhouse.describe_place()}"
-        )
-    return clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS)
+        raise nothing
+    with clickhouse.open_session(team_id, timeout_seconds=_TIMEOUT_SECONDS, create=False) as session:
+        runs = fetch_stored_runs(session)
+        if not runs:
+            raise nothing
+        yield session, runs
 
 
 def _build(

@@ -26,7 +26,8 @@ _REMARK: Final = (
 
 def build_comparison_report(comparison: Comparison, *, everything: bool = False) -> list[Any]:
     """Return lines and tables for a console of rich; with `everything`, also effects within noise."""
-    parts: list[Any] = [Text(_describe_side(side)) for side in (comparison.before, comparison.after)]
+    sides = (comparison.before, comparison.after)
+    parts: list[Any] = [Text(_describe_side(comparison.key, side)) for side in sides]
     parts += [Text(note) for note in comparison.notes]
     for figure, compared in comparison.figures.items():
         parts.append(Text(""))
@@ -37,8 +38,14 @@ def build_comparison_report(comparison: Comparison, *, everything: bool = False)
     return [*parts, Text(""), Text(_REMARK)]
 
 
-def _describe_side(side: ComparedSide) -> str:
-    return f"{side.word}: {side.traces} traces of {side.window} (run {side.run_id})"
+def _describe_side(key: str, side: ComparedSide) -> str:
+    return f"{key} {side.word}: {side.traces} traces of {side.window} (run {side.run_id})".lstrip()
+
+
+def _name_sides(comparison: Comparison) -> tuple[str, str]:
+    """Return what stands behind a figure of each side."""
+    preposition = "with " if comparison.key else ""
+    return f"{preposition}{comparison.before.word}", f"{preposition}{comparison.after.word}"
 
 
 def _build_table(
@@ -61,7 +68,7 @@ def _build_table(
     if rest:
         others = "other topics" if shown else "all topics"
         value = format_difference(figure, sum(effect.estimate.value for effect in rest))
-        table.add_row(Text(value), "", Text(others), Text("within noise"))
+        table.add_row(Text(value), "", Text(others), Text("each of them within noise"))
     table.add_section()
     table.add_row(*_write_estimate(figure, compared.total_mix), "", Text("mix of all topics"))
     table.add_row(*_write_estimate(figure, compared.total_rate), "", Text("rate of all topics"))
@@ -70,11 +77,11 @@ def _build_table(
 
 
 def _write_title(comparison: Comparison, figure: Figure, compared: FigureComparison) -> str:
-    before, after = comparison.before, comparison.after
+    before, after = _name_sides(comparison)
     return (
-        f"{_NAMES[figure]}: {format_value(figure, compared.mean_before)} {before.word}, "
-        f"{format_value(figure, compared.mean_after)} {after.word}; known of {compared.count_before} of "
-        f"{before.traces} and {compared.count_after} of {after.traces} traces"
+        f"{_NAMES[figure]}: {format_value(figure, compared.mean_before)} {before}, "
+        f"{format_value(figure, compared.mean_after)} {after}; known of {compared.count_before} of "
+        f"{comparison.before.traces} and {compared.count_after} of {comparison.after.traces} traces"
     )
 
 
@@ -84,7 +91,7 @@ def _write_estimate(figure: Figure, estimate: Estimate) -> tuple[Text, Text]:
 
 
 def _explain_effect(comparison: Comparison, figure: Figure, effect: Effect) -> str:
-    before, after = comparison.before.word, comparison.after.word
+    before, after = _name_sides(comparison)
     share_before, share_after = f"{effect.share_before:.1%}", f"{effect.share_after:.1%}"
     if effect.mean_before is None or effect.mean_after is None:
         word, share, mean = (

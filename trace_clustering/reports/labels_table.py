@@ -36,6 +36,28 @@ def tabulate_labels(labels: ClusterLabels, assignments: ClusterAssignments) -> d
     )
 
 
+def tabulate_parents(labels: ClusterLabels) -> dg.TableMetadataValue:
+    """Return one row per group of clusters, the wider level first, and on each level the largest first."""
+    total = int(labels.sizes.sum())
+    titles = dict(zip(labels.cluster_ids.tolist(), labels.titles.tolist(), strict=True))
+    ordered = sorted(labels.parents, key=lambda parent: (-parent["level"], -parent["traces"]))
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "level": ("narrow", "wide")[parent["level"] - 1],
+                    "title": parent["title"],
+                    "traces": parent["traces"],
+                    "share": f"{parent['traces'] / total:.1%}",
+                    "labeler": parent["labeler"],
+                    "clusters": " · ".join(titles[cluster] for cluster in parent["clusters"]),
+                }
+            )
+            for parent in ordered
+        ]
+    )
+
+
 def _write_share(share: float | None) -> str:
     return "" if share is None or np.isnan(share) else f"{share:.0%}"
 

@@ -58,13 +58,16 @@ class StoredCluster:
 
 
 def read_clusters(properties: dict[str, Any]) -> list[StoredCluster]:
-    """Return the clusters of an event, the largest first and noise last; none if they cannot be read."""
+    """Return the clusters of an event; none if they cannot be read.
+
+    The largest come first, those whose topic is ignored after them, and noise last.
+    """
     clusters = [
         _read_cluster(cluster, position)
         for position, cluster in enumerate(_parse_list(properties.get("$ai_clusters")))
         if isinstance(cluster, dict)
     ]
-    return sorted(clusters, key=lambda cluster: (cluster.is_noise, -cluster.size))
+    return sorted(clusters, key=lambda cluster: (cluster.is_noise, cluster.is_ignored, -cluster.size))
 
 
 def count_traces(properties: dict[str, Any], clusters: list[StoredCluster]) -> int:

@@ -25,7 +25,17 @@ def follow_merges(earlier: Sequence[EarlierRun], merges: Mapping[str, str]) -> l
     """
     if not merges:
         return list(earlier)
-    return [replace(run, clusters=_unite_topics(run.clusters, merges)) for run in earlier]
+    return [
+        replace(
+            run,
+            clusters=_unite_topics(run.clusters, merges),
+            parents=[
+                replace(parent, topic_ids=tuple(dict.fromkeys(merges.get(t, t) for t in parent.topic_ids)))
+                for parent in run.parents
+            ],
+        )
+        for run in earlier
+    ]
 
 
 def follow_merges_in_counts(

@@ -7,13 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from trace_clustering.topics.evidence import (
-    MIN_SHARED_TRACES,
-    Evidence,
-    KnownTopic,
-    count_common_traces,
-    weigh_evidence,
-)
+from trace_clustering.topics.evidence import Evidence, KnownTopic, weigh_evidence
+from trace_clustering.topics.flow import Flow
 from trace_clustering.topics.history import NO_CLUSTER, EarlierRun
 from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray
 
@@ -22,8 +17,6 @@ Relation = Literal["continued", "split", "merged", "new", "back"]
 
 # Any fixed UUID would do. With another one, every topic would get another id.
 _TOPIC_NAMESPACE = uuid.UUID("0f4f0d2a-8f0c-5a86-9d6b-3c1b6a1c7e55")
-# A part goes where more than this share of its traces goes, and comes from where so many of them come from.
-_MIN_SHARE_OF_TRACES = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +80,7 @@ class GoneTopic:
     cluster_id : int
         Its cluster there.
     merged_into : str
-        The topic whose cluster holds most of its traces now; empty if none does.
+        The topic whose cluster holds most of its traces now; empty if none does, and if its traffic stopped.
     """
 
     topic_id: str
@@ -139,14 +132,14 @@ def find_identities(
     if not earlier:
         new = [Continuity(c.cluster_id, t, "new") for c, t in zip(ordered, topic_ids, strict=True)]
         return Identities(sorted(new, key=lambda row: row.cluster_id), [])
-    flow = _Flow.count(trace_ids, labels, earlier[0], topic_ids)
+    flow = Flow.count(trace_ids, labels, earlier, topic_ids)
     continuities = [
         _describe(cluster, topic_id, known, flow)
         for cluster, topic_id, known in zip(ordered, topic_ids, carried, strict=True)
     ]
     return Identities(
         sorted(continuities, key=lambda row: row.cluster_id),
-        [flow.describe_gone(position) for position in flow.list_gone()],
+        [_describe_gone(position, flow) for position in flow.list_gone()],
     )
 
 
@@ -178,82 +171,14 @@ def _match(evidence: Evidence) -> list[KnownTopic | None]:
     return matched
 
 
-@dataclass(frozen=True, eq=False)
-class _Flow:
-    """Where the traces of k clusters were in the newest earlier run, which had m clusters.
-
-    Attributes
-    ----------
-    run : EarlierRun
-    topic_ids : list of str, length k
-        The topics of the clusters.
-    common : int64 array, shape (k, m)
-        Number of traces of both.
-    n_before : int64 array, shape (k,)
-        Number of traces of a cluster that the earlier run clustered too, be it as noise.
-    n_now : int64 array, shape (m,)
-        Number of traces of an earlier cluster that are clustered now too, be it as noise.
-    """
-
-    run: EarlierRun
-    topic_ids: list[str]
-    common: IntArray
-    n_before: IntArray
-    n_now: IntArray
-
-    @classmethod
-    def count(
-        cls, trace_ids: StringArray, labels: IntArray, run: EarlierRun, topic_ids: list[str]
-    ) -> "_Flow":
-        common, n_now, union = count_common_traces(trace_ids, labels, run, len(topic_ids))
-        n_before = (
-            (union - n_now + common)[:, 0] if run.clusters else np.zeros(len(topic_ids), dtype=np.int64)
-        )
-        return cls(run, topic_ids, common, n_before, n_now)
-
-    def list_gone(self) -> list[int]:
-        """Return the positions of the earlier clusters whose topic no cluster carries on, by cluster id."""
-        kept = set(self.topic_ids)
-        gone = [p for p, cluster in enumerate(self.run.clusters) if cluster.topic_id not in kept]
-        return sorted(gone, key=lambda position: self.run.clusters[position].cluster_id)
-
-    def find_target(self, position: int) -> int | None:
-        """Return the cluster that took over most traces of an earlier cluster, if one did."""
-        if self.n_now[position] < MIN_SHARED_TRACES:
-            return None
-        target = int(self.common[:, position].argmax())
-        return target if self.common[target, position] > _MIN_SHARE_OF_TRACES * self.n_now[position] else None
-
-    def find_source(self, topic_id: str) -> str:
-        """Return the topic that most traces of a new cluster were of; empty if there is none."""
-        row = self.topic_ids.index(topic_id)
-        if not self.run.clusters or self.n_before[row] < MIN_SHARED_TRACES:
-            return ""
-        source = int(self.common[row].argmax())
-        most = self.common[row, source] > _MIN_SHARE_OF_TRACES * self.n_before[row]
-        return self.run.clusters[source].topic_id if most else ""
-
-    def list_absorbed(self, topic_id: str) -> tuple[str, ...]:
-        """Return the topics that are gone since most of their traces are in the cluster of a topic."""
-        return tuple(
-            self.run.clusters[position].topic_id
-            for position in self.list_gone()
-            if self.describe_gone(position).merged_into == topic_id
-        )
-
-    def describe_gone(self, position: int) -> GoneTopic:
-        cluster = self.run.clusters[position]
-        target = self.find_target(position) if self.topic_ids else None
-        return GoneTopic(
-            cluster.topic_id,
-            cluster.title,
-            self.run.run_id,
-            cluster.cluster_id,
-            self.topic_ids[target] if target is not None else "",
-        )
+def _describe_gone(position: int, flow: Flow) -> GoneTopic:
+    cluster = flow.run.clusters[position]
+    return GoneTopic(
+        cluster.topic_id, cluster.title, flow.run.run_id, cluster.cluster_id, flow.find_target(position)
+    )
 
 
-def _describe(cluster: CurrentCluster, topic_id: str, known: KnownTopic | None, flow: _Flow) -> Continuity:
+def _describe(cluster: CurrentCluster, topic_id: str, known: KnownTopic | None, flow: Flow) -> Continuity:
     """Name the relation of a cluster to the clusters before it."""
     absorbed = flow.list_absorbed(topic_id)
     if known is None:

@@ -55,6 +55,8 @@ def nights(module_graph: Graph) -> list[dict[str, Any]]:
         result = module_graph.materialize(f"{night}|1", **k_means)
         assert result.success
         counts = read_metadata(result, "cluster_identities")["parents"]
+        rows = read_metadata(result, "cluster_labels")["parents"]
+        assert [row.data["level"] for row in rows.records] == ["wide"] * 2 + ["narrow"] * 6
         assert counts == {"level_1": 6, "level_2": 2, "continued": 0 if night == NIGHTS[0] else 8}
     events = module_graph.event_properties()
     return sorted(events, key=lambda event: str(event["$ai_window_end"]))

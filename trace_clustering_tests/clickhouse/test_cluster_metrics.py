@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from trace_clustering.clickhouse.cluster_metrics import MAX_SCORES, METRIC_NAMES, measure_clusters
+from trace_clustering.clickhouse.permitted_settings import TEAM_FILTER
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.traces import StoreReport, store_traces
@@ -143,6 +144,20 @@ def test_only_this_version_of_this_run_of_this_team_counts(place: ClickHouse) ->
         tell(session, "a", total_cost_usd=100, at=WINDOW.end)
         found = measure(session)
     assert {cluster: metrics["total_cost"] for cluster, metrics in found.items()} == {0: 11.0}
+
+
+def test_a_server_that_forbids_the_table_filter_still_shows_only_the_team(place: ClickHouse) -> None:
+    for team_id in (1, 2):
+        with open_session(place, team_id) as session:
+            assign(session, {"a": 0})
+            tell(session, "a", total_cost_usd=team_id)
+    with open_session(place) as session:
+        session._permitted._forbidden.add(TEAM_FILTER)
+        try:
+            found = measure(session)
+        finally:
+            session._permitted._forbidden.discard(TEAM_FILTER)
+    assert found[0]["total_cost"] == 1.0
 
 
 def test_users_are_counted_once_and_somebody_without_a_name_is_nobody(session: TeamSession) -> None:

@@ -7,14 +7,18 @@ from datetime import UTC, datetime
 import pytest
 
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event
+from trace_clustering.clickhouse.cluster_metrics import measure_clusters
+from trace_clustering.clickhouse.compared_figures import SplitProperty, fetch_split_figures
 from trace_clustering.clickhouse.embeddings import fetch_trace_embeddings_for_clustering
 from trace_clustering.clickhouse.json_columns import hold_same_values
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
+from trace_clustering.clickhouse.stored_runs import StoredRun
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries, fetch_trace_times
 from trace_clustering.errors import ClickHouseSetupError
 from trace_clustering.posthog.filters import parse_filters
 from trace_clustering.traces.window import Window
+from trace_clustering_tests.clickhouse.assigned import RUN, VERSION, assign
 from trace_clustering_tests.posthog.cluster_events import make_cluster_event
 
 pytestmark = pytest.mark.slow
@@ -159,6 +163,12 @@ def test_every_statement_reads_tables_of_other_types(place: ClickHouse, case: st
         assert [summaries[trace]["title"] for trace in ids] == [f"title {n}" for n in range(6)]
         times = fetch_trace_times(session, WINDOW, found.trace_ids, found.batch_run_ids)
         assert set(times.astype(str)) == {"2025-01-19T23:00:00.000000"}
+        assign(session, dict.fromkeys(ids, 0))
+        (metrics,) = measure_clusters(session, RUN, VERSION, WINDOW).values()
+        assert (metrics["latency_count"], metrics["avg_latency"], metrics["cost_count"]) == (6, 1.5, 0)
+        models = SplitProperty(["$ai_model"], "small", "large")
+        sides = fetch_split_figures(session, StoredRun(RUN, WINDOW, VERSION, {}), models)
+        assert {name: side.traces for name, side in sides.items()} == {"before": 4, "after": 2}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -12,9 +12,11 @@ from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.topics import ClusterIdentities
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events
+from trace_clustering.clickhouse.requirements import require_columns
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.run_clusters import delete_older_versions, identify_version, store_clusters
 from trace_clustering.clickhouse.topic_history import fetch_earlier_runs, list_later_runs
+from trace_clustering.errors import ClickHouseSetupError
 from trace_clustering.posthog.cluster_event import ClusterEvent
 from trace_clustering.topics.history import EarlierRun
 from trace_clustering.topics.identity import CurrentCluster, find_identities
@@ -115,27 +117,27 @@ def test_of_runs_on_other_vectors_only_the_traces_can_be_compared(
     assert found.relation == "new"
 
 
-def test_the_version_that_the_event_names_counts(place: ClickHouse) -> None:
-    store_run(place, 0, topics=["old", "older"])
-    named = store_run(place, 0, topics=["new", "newer"])
-    unfinished = store_run(place, 0, emit=False, topics=["not", "yet"])
+def test_the_version_that_the_event_names_counts(clickhouse: ClickHouse) -> None:
+    store_run(clickhouse, 0, topics=["old", "older"])
+    named = store_run(clickhouse, 0, topics=["new", "newer"])
+    unfinished = store_run(clickhouse, 0, emit=False, topics=["not", "yet"])
     assert unfinished != named
-    (run,) = fetch(place, 1)
+    (run,) = fetch(clickhouse, 1)
     assert [cluster.topic_id for cluster in run.clusters] == ["new", "newer"]
 
 
-def test_a_run_whose_event_lost_its_clusters_does_not_count(place: ClickHouse) -> None:
-    store_run(place, 0)
-    with place.open_session(1, timeout_seconds=60) as session:
+def test_a_run_whose_event_lost_its_clusters_does_not_count(clickhouse: ClickHouse) -> None:
+    store_run(clickhouse, 0)
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         emit_cluster_events(session, replace(make_event(make_run(0)[0], 0), clusters=[]))
-    assert fetch(place, 1) == []
+    assert fetch(clickhouse, 1) == []
 
 
-def test_rows_that_were_sent_twice_count_once(place: ClickHouse) -> None:
-    version = store_run(place, 0)
-    with place.open_session(1, timeout_seconds=60) as session:
+def test_rows_that_were_sent_twice_count_once(clickhouse: ClickHouse) -> None:
+    version = store_run(clickhouse, 0)
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         store_clusters(session, *make_run(0), version, "m")
-    (run,) = fetch(place, 1)
+    (run,) = fetch(clickhouse, 1)
     assert [cluster.cluster_id for cluster in run.clusters] == [0, 1]
     assert len(run.trace_ids) == 6
 
@@ -154,10 +156,10 @@ def test_before_the_newest_runs_only_the_last_of_other_topics_is_returned(clickh
     assert list_nights(fetch(clickhouse, 62)) == [3, 2]
 
 
-def test_older_versions_are_deleted_and_newer_ones_stay(place: ClickHouse) -> None:
-    versions = [store_run(place, 0, topics=topics) for topics in ["ab", "cd", "ef"]]
-    other = store_run(place, 1)
-    with place.open_session(1, timeout_seconds=60) as session:
+def test_older_versions_are_deleted_and_newer_ones_stay(clickhouse: ClickHouse) -> None:
+    versions = [store_run(clickhouse, 0, topics=topics) for topics in ["ab", "cd", "ef"]]
+    other = store_run(clickhouse, 1)
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         assert delete_older_versions(session, "1_trace_20250110_000000", versions[1]) == ""
         left = session.query("SELECT DISTINCT version FROM {centroids:Identifier} ORDER BY version")
     assert [row["version"] for row in left] == sorted({*versions[1:], other})
@@ -175,20 +177,20 @@ def test_a_server_without_the_tables_says_what_creates_them(place: ClickHouse, n
     lacking = place.model_copy(update={f"{name}_table": "missing"})
     with (
         lacking.open_session(1, timeout_seconds=60, create=False) as session,
-        pytest.raises(Exception, match="trace-clustering create-tables"),
+        pytest.raises(ClickHouseSetupError, match="trace-clustering create-tables"),
     ):
-        session.query(f"SELECT 1 FROM {{{name}:Identifier}}")
+        require_columns(session)  # before anything is read, so that no run is in vain
 
 
-def test_later_runs_are_those_whose_event_was_written_oldest_first(place: ClickHouse) -> None:
+def test_later_runs_are_those_whose_event_was_written_oldest_first(clickhouse: ClickHouse) -> None:
     for night in (3, 0, 2, 1):
-        store_run(place, night)
-    store_run(place, 4, emit=False)
-    store_run(place, 5, run_label="trial")
-    store_run(place, 2, team_id=2)
+        store_run(clickhouse, night)
+    store_run(clickhouse, 4, emit=False)
+    store_run(clickhouse, 5, run_label="trial")
+    store_run(clickhouse, 2, team_id=2)
 
     def find(night: int, label: str = "") -> list[str]:
-        with place.open_session(1, timeout_seconds=60) as session:
+        with clickhouse.open_session(1, timeout_seconds=60) as session:
             return list_later_runs(session, make_window(night), label)
 
     assert find(1) == ["1_trace_20250112_000000", "1_trace_20250113_000000"]

@@ -86,19 +86,29 @@ def test_a_trace_is_in_the_nearest_cluster_if_it_is_near_enough(place: ClickHous
     assert found.assigned == 2
 
 
-def test_a_sampled_trace_keeps_the_cluster_that_the_clustering_gave_it(place: ClickHouse) -> None:
-    with place.open_session(1, timeout_seconds=60) as session:
+def test_a_sampled_trace_keeps_the_cluster_that_the_clustering_gave_it(clickhouse: ClickHouse) -> None:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_vectors(session, a=[1, 0, 0], b=[1, 0, 0], c=[0, 0.6, 0.8], new=[1, 0, 0])
-    assign(place)
-    rows = read(place)
+    assign(clickhouse)
+    rows = read(clickhouse)
     assert {name: row["cluster_id"] for name, row in rows.items()} == {"a": 1, "b": -1, "c": 0, "new": 0}
     assert {name: row["in_sample"] for name, row in rows.items()} == {"a": 1, "b": 1, "c": 1, "new": 0}
     assert rows["a"]["topic_id"] == "t1"
 
 
-def test_the_newest_row_of_a_trace_counts_and_those_that_cannot_be_used_do_not(place: ClickHouse) -> None:
-    later = {"inserted_at": NOON + timedelta(hours=1)}
+def test_any_text_may_be_the_id_of_a_sampled_trace(place: ClickHouse) -> None:
+    ids = np.array(["it's", "\\N", "tab\t", "line\n", "🦔 \u2028", "{x:String}"], dtype=object)
+    clustered = replace(CLUSTERED, trace_ids=ids, cluster_ids=np.array([1, 1, 1, 1, 0, -1]))
     with place.open_session(1, timeout_seconds=60) as session:
+        insert_vectors(session, **{name: [1, 0, 0] for name in ids})
+    assign(place, clustered)
+    assert read_clusters(place) == dict(zip(ids, [1, 1, 1, 1, 0, -1], strict=True))
+    assert all(row["in_sample"] == 1 for row in read(place).values())
+
+
+def test_the_newest_row_that_can_be_used_counts(clickhouse: ClickHouse) -> None:
+    later = {"inserted_at": NOON + timedelta(hours=1)}
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_vectors(session, moved=[1, 0, 0], kept=[1, 0, 0], short=[1, 0], empty=[], nan=[1, 0, np.nan])
         insert_embeddings(
             session,
@@ -107,13 +117,13 @@ def test_the_newest_row_of_a_trace_counts_and_those_that_cannot_be_used_do_not(p
             {"document_id": "of another model", "model_name": "other", "embedding": [1, 0, 0]},
             {"document_id": "before", "timestamp": NOON - timedelta(days=30)},
         )
-    with place.open_session(2, timeout_seconds=60) as session:
+    with clickhouse.open_session(2, timeout_seconds=60) as session:
         insert_vectors(session, foreign=[1, 0, 0])
-    found = assign(place)
-    assert read_clusters(place) == {"moved": 1, "kept": 0, "nan": -1}
+    found = assign(clickhouse)
+    assert read_clusters(clickhouse) == {"moved": 1, "kept": 0, "nan": -1}
     window = found.window
     assert (window.in_window, window.embedded, window.matching) == (6, 3, 3)
-    assert read(place, team_id=2) == {}
+    assert read(clickhouse, team_id=2) == {}
 
 
 def test_only_traces_that_satisfy_the_filters_are_assigned(place: ClickHouse) -> None:
@@ -125,71 +135,71 @@ def test_only_traces_that_satisfy_the_filters_are_assigned(place: ClickHouse) ->
     assert (found.window.in_window, found.window.embedded, found.window.matching) == (2, 2, 1)
 
 
-def test_automation_is_assigned_only_where_it_was_sampled(place: ClickHouse) -> None:
-    with place.open_session(1, timeout_seconds=60) as session:
+def test_automation_is_assigned_only_where_it_was_sampled(clickhouse: ClickHouse) -> None:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_vectors(session, person=[1, 0, 0], agent=[1, 0, 0])
         judged = '{"$ai_trace_id": "agent", "$ai_is_automation": true}'
         insert_events(session, {"event": "$ai_trace", "properties": judged})
     traces = {}
     for automation in ("leave_out", "only", "include"):
-        with place.open_session(1, timeout_seconds=60) as session:
+        with clickhouse.open_session(1, timeout_seconds=60) as session:
             rules = SampleRules(automation)
             found = assign_window(session, CLUSTERED, TOPICS.identities, DocumentSelection(), rules=rules)
             delete_older_versions(session, CLUSTERED.provenance.run_id, found.version)
-        traces[automation] = read_clusters(place)
+        traces[automation] = read_clusters(clickhouse)
     assert traces == {"leave_out": {"person": 0}, "only": {"agent": 0}, "include": {"person": 0, "agent": 0}}
 
 
-def test_assigning_again_changes_nothing(place: ClickHouse) -> None:
-    with place.open_session(1, timeout_seconds=60) as session:
+def test_assigning_again_changes_nothing(clickhouse: ClickHouse) -> None:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_vectors(session, a=[1, 0, 0], new=[1, 0, 0])
-    first, rows = assign(place), read(place)
-    again = assign(place)
+    first, rows = assign(clickhouse), read(clickhouse)
+    again = assign(clickhouse)
     assert (first.is_new, again.is_new) == (True, False)
     assert again.version == first.version
-    assert read(place) == rows
+    assert read(clickhouse) == rows
 
 
-def test_new_traces_and_changed_vectors_are_assigned_anew(place: ClickHouse) -> None:
-    with place.open_session(1, timeout_seconds=60) as session:
+def test_new_traces_and_changed_vectors_are_assigned_anew(clickhouse: ClickHouse) -> None:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_vectors(session, one=[1, 0, 0])
-    first = assign(place)
+    first = assign(clickhouse)
     changed = {"document_id": "one", "inserted_at": datetime.now(UTC), "embedding": [0, 0.6, 0.8]}
-    with place.open_session(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_embeddings(session, changed)
-    second = assign(place)
+    second = assign(clickhouse)
     assert (second.is_new, second.version) == (True, first.version)
-    assert read_clusters(place) == {"one": 1}
-    with place.open_session(1, timeout_seconds=60) as session:
+    assert read_clusters(clickhouse) == {"one": 1}
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_vectors(session, two=[1, 0, 0])
-    third = assign(place)
+    third = assign(clickhouse)
     assert third.version != first.version
     assert third.traces == [1, 1]
 
 
 @pytest.mark.parametrize("damage", ["half", "twice"])
-def test_what_an_earlier_attempt_left_is_mended(place: ClickHouse, damage: str) -> None:
-    with place.open_session(1, timeout_seconds=60) as session:
+def test_what_an_earlier_attempt_left_is_mended(clickhouse: ClickHouse, damage: str) -> None:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_vectors(session, one=[1, 0, 0], two=[1, 0, 0])
-    first = assign(place)
-    with place.open_session(1, timeout_seconds=60) as session:
+    first = assign(clickhouse)
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         if damage == "half":
             session.delete_versions("assignments", "trace_id = 'one'")
         else:
             (row,) = session.query(ROWS + " LIMIT 1")
             del row["team_id"]
             session.insert("assignments", [list(row.values())], list(row))
-    again = assign(place)
+    again = assign(clickhouse)
     assert (again.is_new, again.version) == (True, first.version)
-    assert read_clusters(place) == {"one": 0, "two": 0}
+    assert read_clusters(clickhouse) == {"one": 0, "two": 0}
 
 
-def test_where_rows_cannot_be_deleted_the_whole_is_written_again(place: ClickHouse) -> None:
-    with place.open_session(1, timeout_seconds=60) as session:
+def test_where_rows_cannot_be_deleted_the_whole_is_written_again(clickhouse: ClickHouse) -> None:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_vectors(session, one=[1, 0, 0], two=[1, 0, 0])
         create = "CREATE TABLE undeletable AS trace_cluster_assignments ENGINE = Memory"
         session._client.command(create)
-    undeletable = place.model_copy(update={"assignments_table": "undeletable"})
+    undeletable = clickhouse.model_copy(update={"assignments_table": "undeletable"})
     first = assign(undeletable)
     with undeletable.open_session(1, timeout_seconds=60) as session:
         (row,) = session.query(ROWS + " LIMIT 1")
@@ -201,14 +211,14 @@ def test_where_rows_cannot_be_deleted_the_whole_is_written_again(place: ClickHou
     assert assign(undeletable).is_new is False
 
 
-def test_a_clustering_that_found_nothing_assigns_nothing(place: ClickHouse) -> None:
+def test_a_clustering_that_found_nothing_assigns_nothing(clickhouse: ClickHouse) -> None:
     noise = np.full(6, -1)
     empty = np.empty((1, 0), dtype=np.float32)
     clustered = replace(CLUSTERED, cluster_ids=noise, embedding_centroids=empty[:0], radii=empty[0])
-    with place.open_session(1, timeout_seconds=60) as session:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
         insert_vectors(session, a=[1, 0, 0], new=[1, 0, 0])
-    found = assign(place, clustered)
-    assert read_clusters(place) == {"a": -1, "new": -1}
+    found = assign(clickhouse, clustered)
+    assert read_clusters(clickhouse) == {"a": -1, "new": -1}
     assert found.assigned == 0
 
 

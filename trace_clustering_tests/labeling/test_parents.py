@@ -1,5 +1,7 @@
 """Groups of clusters are named by what their clusters share."""
 
+from typing import Any
+
 import pytest
 
 from trace_clustering.artifacts.clusters import ClusterLabel, ClusterLabels
@@ -25,6 +27,10 @@ def make_labels() -> ClusterLabels:
     members = list_members_with_summaries(assignments, summaries)
     terms, _ = find_all_terms(build_documents(members), [])
     return generate_cluster_labels(assignments, members, terms)
+
+
+def make_rows(parents: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    return label_groups(make_groups(parents), make_labels(), {})
 
 
 def test_the_terms_of_a_group_are_those_that_its_clusters_share() -> None:
@@ -90,6 +96,15 @@ def test_a_group_that_goes_on_keeps_its_title() -> None:
     assert rows[0]["description"] == "- What it was"
     assert rows[0]["labeler"] == "agent"
     assert len({row["title"] for row in rows}) == len(rows)
+
+
+def test_a_title_that_is_kept_is_not_taken_by_a_group_that_is_named_now() -> None:
+    kept = {**BEFORE, "earlier_title": make_rows()[0]["title"], "earlier_labeler": "keywords"}
+    parents = make_parents()
+    rows = make_rows([parents[0], {**parents[1], **kept}, *parents[2:]])
+    assert rows[1]["title"] == kept["earlier_title"]
+    assert rows[0]["title"].startswith(kept["earlier_title"])
+    assert rows[0]["title"] != kept["earlier_title"]
 
 
 @pytest.mark.parametrize("changed", [{"overlap": 0.4}, {"earlier_labeler": "fallback"}, {"relation": "new"}])

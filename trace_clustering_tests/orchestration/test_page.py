@@ -67,6 +67,7 @@ def test_every_asset_is_explained_with_its_columns(asset: str, artifact: type[Ar
         *(
             environment.SOURCE_DSN,
             environment.TEAM_SETTINGS,
+            environment.TOPICS,
             API_KEY,
             BASE_URL,
             "NUMBA_CACHE_DIR",

@@ -1,6 +1,7 @@
 """The file of topics is read like the file of settings, and a mistake is told with file, team and topic."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from trace_clustering import topics
 from trace_clustering.environment import TOPICS
 from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.orchestration.topic_edits import load_edits_of_team, load_topic_edits
@@ -101,3 +103,17 @@ def test_a_mistake_stops_the_code_location(write: Write) -> None:
     )
     assert loaded.returncode != 0
     assert "team 1: topic 3f2a9c1e: merge_into goes in a circle" in loaded.stderr.splitlines()[-1]
+
+
+def test_the_example_of_the_page_is_one(write: Write) -> None:
+    page = Path(topics.__path__[0], "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    write(example)
+    edits = load_edits_of_team(1).by_topic
+    assert [edit.title or edit.merge_into or edit.pin or edit.ignore for edit in edits.values()] == [
+        "Refunds for damaged parcels",
+        "3f2a9c1e",
+        True,
+        True,
+    ]
+    assert edits["3f2a9c1e"].description.startswith("- The customer")

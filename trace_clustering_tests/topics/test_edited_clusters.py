@@ -17,7 +17,7 @@ from trace_clustering.topics.edited_history import (
     follow_merges_in_counts,
 )
 from trace_clustering.topics.edits import TopicEdit, TopicEdits
-from trace_clustering.topics.history import EarlierCluster, EarlierRun
+from trace_clustering.topics.history import EarlierCluster, EarlierParent, EarlierRun
 from trace_clustering.topics.identity import CurrentCluster, Identities
 from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray
 from trace_clustering.traces.window import Window
@@ -258,6 +258,13 @@ def test_united_topics_lie_between_their_parts(traffic: Traffic) -> None:
     alone = replace(run, clusters=[c for c in run.clusters if c.topic_id != B])
     (renamed,) = [c for c in follow_merges([alone], {A: B})[0].clusters if c.topic_id == B]
     assert renamed.trace_ids.tolist() == ids[:10].tolist()
+
+
+def test_groups_hold_the_topic_that_theirs_were_merged_into(traffic: Traffic) -> None:
+    run = remember(*traffic.draw(0), [A, B, C, D], 0)
+    run = replace(run, parents=[EarlierParent("p", 1, (A, C)), EarlierParent("q", 1, (A, B))])
+    (followed,) = follow_merges([run], {A: B})
+    assert [parent.topic_ids for parent in followed.parents] == [(B, C), (B,)]
 
 
 def test_a_topic_does_not_seem_to_grow_since_another_was_merged_into_it() -> None:

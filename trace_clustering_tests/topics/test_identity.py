@@ -63,6 +63,31 @@ def test_the_larger_part_of_a_merger_keeps_its_topic_and_the_other_says_where_it
     assert (gone.topic_id, gone.title, gone.merged_into) == ("refunds", "About refunds", "billing")
 
 
+def test_a_topic_that_began_in_another_cluster_is_new_and_was_never_a_part_of_it() -> None:
+    # Each night 20 traces of billing come; on the last two, 8 of travel come too.
+    nights = [make_run(night, {"billing": range(100 * night, 100 * night + 100)}) for night in range(3)]
+    window = [*range(220, 300)]
+    mixed = make_run(3, {"billing": [*window, *range(300, 320), *range(900, 908)]})
+    earlier = [mixed, make_run(2, {"billing": [*range(220, 300), *range(200, 220)]}), nights[1], nights[0]]
+    found = identify(make_clusters([[*window, *range(300, 340)], range(900, 916)]), earlier)
+    assert [row.relation for row in found.continuities] == ["continued", "new"]
+    # Had its traces been there for long, it would have been a part.
+    old = make_run(2, {"billing": [*window, *range(200, 220), *range(900, 916)]})
+    found = identify(make_clusters([[*window, *range(300, 340)], range(900, 916)]), [mixed, old])
+    assert [row.relation for row in found.continuities] == ["continued", "split"]
+
+
+def test_the_last_traces_of_a_topic_that_stopped_are_no_merger() -> None:
+    earlier = [
+        make_run(2, {"billing": range(100), "travel": range(200, 215)}),
+        make_run(1, {"billing": range(100), "travel": range(200, 240)}),
+    ]
+    (gone,) = identify(make_clusters([[*range(100), *range(200, 210)]]), earlier).gone
+    assert (gone.topic_id, gone.merged_into) == ("travel", "")
+    (gone,) = identify(make_clusters([[*range(100), *range(200, 210)]]), earlier[:1]).gone
+    assert (gone.topic_id, gone.merged_into) == ("travel", "billing")
+
+
 def test_a_topic_whose_traces_are_noise_now_is_gone_and_merged_into_none() -> None:
     before = make_run(1, {"billing": range(20), "travel": range(20, 40)})
     found = identify(make_clusters([range(20)]), [before], noise=range(20, 40))
