@@ -140,11 +140,7 @@ def _read_run(properties: dict[str, Any]) -> SeenRun:
             if cluster.topic_id
         ],
         {str(topic.get("topic_id")) for topic in gone if _read_kind(topic) == GONE},
-        {
-            str(topic.get("topic_id")): str(topic["merged_into"])
-            for topic in gone
-            if topic.get("merged_into")
-        },
+        {str(topic.get("topic_id")): str(topic["merged_into"]) for topic in gone if topic.get("merged_into")},
     )
 
 
