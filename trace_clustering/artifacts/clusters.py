@@ -51,8 +51,9 @@ class ClusterAssignments(TraceArtifact):
         Cosine similarity to that centroid which a trace must have at least to count as one of the cluster.
     edits : dict
         What the team's file of topics changed: `digest` of what it says, `topics` that it gives to clusters,
-        `kept_by_pin`, the clusters that are there only since their topics are pinned, and `merges`, by merged
-        topic the one that it is a part of. Empty if it says nothing.
+        `kept_by_pin`, the clusters that are there only since their topics are pinned, `merges`, by merged
+        topic the one that it is a part of, and `known_sources`, the merged topics that a run had. Empty if it
+        says nothing.
     earlier_run_ids : list of str or None
         The earlier runs whose topics may go on, newest first; None if the file does not say.
     """

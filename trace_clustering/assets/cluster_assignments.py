@@ -36,10 +36,9 @@ def cluster_assignments(
     embeddings: Embeddings,
     reduced_embeddings: ReducedEmbeddings,
 ) -> dg.MaterializeResult[ClusterAssignments]:
-    """The cluster id (-1 is noise), membership probability and distances of each trace.
+    """The cluster id (-1 is noise), membership probability and distances of each trace; also centroids.
 
-    Also the centroid and the stability of each cluster. The newest earlier run has a say in them; what users
-    merged or pinned is obeyed.
+    The newest earlier run has a say in the clusters, and what users merged or pinned is obeyed.
     """
     earlier = _fetch_earlier_runs(settings, clickhouse, embeddings)
     votes = [list_votes(embeddings.trace_ids, embeddings.embeddings, run) for run in earlier[:1]]
