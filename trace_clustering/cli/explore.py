@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from trace_clustering.constants import DEFAULT_MAX_SAMPLES, MAX_SAMPLES, MIN_TRACES_FOR_CLUSTERING
+from trace_clustering.traces.sampling import Automation, SampleRules
 
 
 @click.command()
@@ -26,6 +27,19 @@ from trace_clustering.constants import DEFAULT_MAX_SAMPLES, MAX_SAMPLES, MIN_TRA
     default=DEFAULT_MAX_SAMPLES,
     show_default=True,
     help="Most traces to cluster; of more, a random sample.",
+)
+@click.option(
+    "--automation",
+    type=click.Choice(["leave_out", "include", "only"]),
+    default="leave_out",
+    show_default=True,
+    help="What becomes of traces that no person started, such as those of sub-agents.",
+)
+@click.option("--one-per-session", is_flag=True, help="Cluster one trace of each session.")
+@click.option(
+    "--fold-duplicates",
+    is_flag=True,
+    help="Cluster one of the sampled traces whose texts differ only in ids, numbers and dates.",
 )
 @click.option(
     "--redact",
@@ -52,6 +66,9 @@ def explore(
     until: datetime | None,
     conditions: tuple[str, ...],
     max_samples: int,
+    automation: Automation,
+    one_per_session: bool,
+    fold_duplicates: bool,
     redact: tuple[Literal["email", "phone", "card", "key"], ...],
     summaries: Literal["extract", "llm"],
     agent: bool,
@@ -69,6 +86,7 @@ def explore(
         until=until.date() if until else None,
         conditions=conditions,
         max_samples=max_samples,
+        rules=SampleRules(automation, one_per_session, fold_duplicates),
         labeler="agent" if agent else "keywords",
         summaries=summaries,
         redact=redact,

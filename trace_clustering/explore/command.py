@@ -13,6 +13,7 @@ from trace_clustering.explore.conditions import parse_condition
 from trace_clustering.explore.place import use_own_home
 from trace_clustering.explore.run import Exploration, Request
 from trace_clustering.explore.selection import Choice
+from trace_clustering.traces.sampling import SampleRules
 
 
 def explore_files(
@@ -23,6 +24,7 @@ def explore_files(
     until: date | None = None,
     conditions: Sequence[str] = (),
     max_samples: int,
+    rules: SampleRules | None = None,
     labeler: str = "keywords",
     summaries: Literal["extract", "llm"] = "extract",
     redact: Sequence[Kind] = (),
@@ -38,7 +40,9 @@ def explore_files(
     """
     if since and until and since > until:
         raise InvalidSettingsError(f"--since {since} is after --until {until}; exchange them")
-    choice = Choice(since, until, tuple(map(parse_condition, conditions)), max_samples)
+    choice = Choice(
+        since, until, tuple(map(parse_condition, conditions)), max_samples, rules or SampleRules()
+    )
     options = SummaryOptions(method=summaries, redact=tuple(redact))
     unset = use_own_home(paths)
     team_id = read_team_ids()[0]

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
+from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.constants import NOISE_CLUSTER_ID
+from trace_clustering.errors import NoClusteringError
 from trace_clustering.explore.selection import AUTOMATION, Sample, Selection
-from trace_clustering.reports.table import StoredClustering
+from trace_clustering.reports.table import StoredClustering, fetch_clustering
 from trace_clustering.sources.read_report import ReadReport
 from trace_clustering.text import clean_line, escape_controls
+from trace_clustering.traces.sampling import SampleRules
 
 
 def build_counts_table(
@@ -40,10 +43,27 @@ def build_counts_table(
     _add(table, drawn, of_how_many if drawn < sample.eligible else f"of them{window} taken, all")
     if clustering is not None:
         clusters = clustering.properties["$ai_clusters"]
+        folded = clustering.properties.get("$ai_clustering_coverage", {}).get("folded", 0)
+        if folded:
+            _add(table, folded, "of them folded: another differs only in ids, numbers and dates")
+        drawn -= folded
         noise = sum(cluster["size"] for cluster in clusters if cluster["cluster_id"] == NOISE_CLUSTER_ID)
         groups = sum(cluster["cluster_id"] != NOISE_CLUSTER_ID for cluster in clusters)
         _add(table, drawn - noise, f"of {drawn:,} in {groups} groups, {noise:,} in none (outliers)")
     return table
+
+
+def fetch_explored(
+    clickhouse: ClickHouse, team_id: int, run_id: str, rules: SampleRules
+) -> StoredClustering | None:
+    """Return what a run has found; None if too few traces were left once duplicates were folded."""
+    try:
+        found = fetch_clustering(clickhouse, team_id, run_id)
+    except NoClusteringError:
+        if rules.fold_duplicates:
+            return None
+        raise
+    return found if found.properties["$ai_clusters"] else None
 
 
 def build_titles_table(titles: Mapping[str, str]) -> Table:

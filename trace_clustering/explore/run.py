@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trace_clustering.constants import DEFAULT_LOOKBACK_DAYS, DEFAULT_MAX_SAMPLES, MIN_TRACES_FOR_CLUSTERING
+from trace_clustering.constants import MIN_TRACES_FOR_CLUSTERING
 from trace_clustering.documents.summary_options import SummaryOptions
 from trace_clustering.environment import FIRST_DAY, HOME, INCLUDE_TODAY, find_home, read_storage_base
 from trace_clustering.errors import ExplorationFailedError
@@ -100,6 +100,10 @@ class Exploration:
                 self._materialize_assets(run, sample)
             self._tell_clusters(read, selection, sample)
 
+    @property
+    def _with_automation(self) -> bool:
+        return self._request.choice.rules.automation != "leave_out"
+
     def _leave(self) -> None:
         self._progress.end("Interrupted: nothing of it runs on; the same command goes on from here.")
         if self._run:
@@ -175,7 +179,9 @@ class Exploration:
             delete_other_vectors(clickhouse, team_id, traces)
         with self._progress.doing("Summarizing"):
             summarizer = self._open_summarizer()
-            summaries = summarize_traces(clickhouse, team_id, traces, summarizer)
+            summaries = summarize_traces(
+                clickhouse, team_id, traces, summarizer, with_automation=self._with_automation
+            )
         self._progress.say(
             f"Summarized {sum(summaries.written.values()):,} traces; {summaries.unchanged:,} were there."
         )
@@ -191,7 +197,14 @@ class Exploration:
             return
         with self._progress.doing("Embedding"):
             embedder = Embedder().load()
-            made = embed_traces(clickhouse, team_id, traces, embedder, self._progress.track)
+            made = embed_traces(
+                clickhouse,
+                team_id,
+                traces,
+                embedder,
+                self._progress.track,
+                with_automation=self._with_automation,
+            )
         self._progress.say(
             f"Embedded {made.embedded:,} summaries with {embedder.model_name}; {made.unchanged:,} were there."
         )
@@ -226,12 +239,7 @@ class Exploration:
         return f"{sample.day}|{self._request.team_id}"
 
     def _configure_run(self, sample: Sample) -> dict[str, dict[str, Any]]:
-        # What is the default anyway does not count as chosen.
-        chosen = {
-            "lookback_days": (sample.lookback_days, DEFAULT_LOOKBACK_DAYS),
-            "max_samples": (self._request.choice.max_samples, DEFAULT_MAX_SAMPLES),
-        }
-        settings = {name: value for name, (value, default) in chosen.items() if value != default}
+        settings = self._request.choice.list_settings(sample.lookback_days)
         return {"llm": {"labeler": self._request.labeler}, "settings": settings}
 
     def _tell_shortage(self, read: "ReadReport", selection: Selection, sample: Sample) -> None:
@@ -240,7 +248,13 @@ class Exploration:
         from trace_clustering.ingestion.summarize import fetch_titles, summarize_traces
 
         clickhouse, team_id = ClickHouse(), self._request.team_id
-        summarize_traces(clickhouse, team_id, sample.traces, self._open_summarizer())
+        summarize_traces(
+            clickhouse,
+            team_id,
+            sample.traces,
+            self._open_summarizer(),
+            with_automation=self._with_automation,
+        )
         titles = fetch_titles(clickhouse, team_id, sample.traces)
         if titles:
             self._progress.say(build_titles_table(titles))
@@ -253,23 +267,38 @@ class Exploration:
 
     def _tell_clusters(self, read: "ReadReport", selection: Selection, sample: Sample) -> None:
         from trace_clustering.clickhouse.resource import ClickHouse
-        from trace_clustering.explore.counts import build_counts_table
-        from trace_clustering.reports.next_steps import write_show_command, write_web_command
-        from trace_clustering.reports.table import build_clustering_table, fetch_clustering
+        from trace_clustering.explore.counts import build_counts_table, fetch_explored
+        from trace_clustering.reports.next_steps import write_team_command, write_web_command
+        from trace_clustering.reports.table import build_clustering_table
 
         team_id = self._request.team_id
         # Not the newest: what was explored before may end later.
         run_id = sample.name_run(team_id)
-        clustering = fetch_clustering(ClickHouse(), team_id, run_id)
+        clustering = fetch_explored(ClickHouse(), team_id, run_id, self._request.choice.rules)
+        if clustering is None:
+            self._progress.say(build_counts_table(read, selection, sample, None))
+            self._progress.say(
+                f"Fewer than {MIN_TRACES_FOR_CLUSTERING} of the texts differ in more than ids, numbers and "
+                "dates: too few to find groups in. Explore without --fold-duplicates.",
+                "bold",
+            )
+            return
         self._progress.say(build_clustering_table(clustering))
         self._progress.say(build_counts_table(read, selection, sample, clustering))
         self._progress.say("Where to look next:", "bold")
         unset = "".join(f"{name}= " for name in self._request.unset)
-        show = f"{unset}{write_show_command(team_id)} --run-id {run_id}"
+        show, topics, compare = (
+            f"{unset}{write_team_command(name, team_id)}" for name in ("show", "topics", "compare")
+        )
+        over_time = (
+            f"each topic's history:     {topics}",
+            f"what changed, and why:    {compare}",
+        )
         for line in (
+            *(over_time if sample.is_one_of_several else ()),
             f"the map and all figures:  {unset}{write_web_command([FIRST_DAY, INCLUDE_TODAY])}",
-            f"this table again:         {show}",
-            f"the event as JSON:        {show} --json",
+            f"this table again:         {show} --run-id {run_id}",
+            f"the event as JSON:        {show} --run-id {run_id} --json",
             f"the artifacts (Parquet):  {read_storage_base()}",
         ):
             self._progress.say(f"  {line}", is_command=True)

@@ -17,6 +17,7 @@ from trace_clustering.clickhouse.stored_runs import StoredRun
 from trace_clustering.clickhouse.summaries import fetch_trace_summaries, fetch_trace_times
 from trace_clustering.errors import ClickHouseSetupError
 from trace_clustering.posthog.filters import parse_filters
+from trace_clustering.traces.sampling import SampleRules
 from trace_clustering.traces.window import Window
 from trace_clustering_tests.clickhouse.assigned import RUN, VERSION, assign
 from trace_clustering_tests.posthog.cluster_events import make_cluster_event
@@ -159,6 +160,9 @@ def test_every_statement_reads_tables_of_other_types(place: ClickHouse, case: st
         assert set(found.batch_run_ids) == {"batch-1"}
         some = fetch_trace_embeddings_for_clustering(session, WINDOW, filters=filters)
         assert some.trace_ids.tolist() == ids[:4]
+        rules = SampleRules(one_per_session=True, fold_duplicates=True)
+        folded = fetch_trace_embeddings_for_clustering(session, WINDOW, rules=rules)
+        assert (folded.weights.tolist(), folded.same_session, folded.folded) == ([6], 0, 5)
         summaries = fetch_trace_summaries(session, WINDOW, ids, ["batch-1"] * 6)
         assert [summaries[trace]["title"] for trace in ids] == [f"title {n}" for n in range(6)]
         times = fetch_trace_times(session, WINDOW, found.trace_ids, found.batch_run_ids)

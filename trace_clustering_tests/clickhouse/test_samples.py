@@ -203,6 +203,25 @@ def test_every_trace_of_a_window_has_one_reason_and_the_counts_add_up(
     assert found.traces_in_window == found.without_vector + found.unusable + sum(counts.values())
 
 
+@settings(max_examples=8, deadline=None, phases=[Phase.generate])
+@given(
+    traces=TRACES,
+    before=st.integers(0, 25),
+    max_samples=st.integers(1, 12),
+    rules=st.sampled_from([SampleRules(), ONE_PER_SESSION, FOLDED]),
+)
+def test_what_comes_later_brings_no_earlier_trace_into_the_sample(
+    teams: Iterator[TeamSession], traces: list[Drawn], before: int, max_samples: int, rules: SampleRules
+) -> None:
+    session = next(teams)
+    named = {f"t{number:02d}": trace for number, trace in enumerate(traces)}
+    insert_window(session, dict(list(named.items())[:before]))
+    first = set(fetch(session, rules, max_samples=max_samples).trace_ids)
+    insert_window(session, dict(list(named.items())[before:]))
+    second = set(fetch(session, rules, max_samples=max_samples).trace_ids)
+    assert second & set(list(named)[:before]) <= first
+
+
 def insert_window(session: TeamSession, named: dict[str, Drawn]) -> None:
     if not named:
         return

@@ -135,3 +135,26 @@ def test_no_traces_at_all(tmp_path: Path) -> None:
     result = explore(tmp_path, "chats.jsonl")
     assert "Traceback" not in result.stderr
     assert result.returncode == 0 or "chats.jsonl" in result.stderr
+
+
+@pytest.mark.slow
+def test_duplicates_are_folded_and_counted_and_too_few_texts_are_said_to_be(tmp_path: Path) -> None:
+    # Three themes, whose texts differ in numbers alone.
+    path = write_chats(tmp_path / "chats.jsonl", 60)
+    result = explore(tmp_path, str(path), "--fold-duplicates")
+    assert result.returncode == 0, result.stderr
+    assert "Fewer than 20 of the texts differ in more than ids" in result.stdout
+    words = [f"lamp {chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(30)]
+    others = [
+        {
+            "id": f"own-{n}",
+            "created": 1737400000 + n,
+            "messages": [{"role": "user", "content": f"Mend the {w}"}],
+        }
+        for n, w in enumerate(words)
+    ]
+    path = write_chats(tmp_path / "more.jsonl", 60, *others)
+    result = explore(tmp_path, str(path), "--fold-duplicates")
+    assert result.returncode == 0, result.stderr
+    assert "57  of them folded: another differs only in ids, numbers and dates" in result.stdout
+    assert "of 33 in" in result.stdout

@@ -4,9 +4,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
+import pytest
+
 from trace_clustering.explore.conditions import parse_condition
 from trace_clustering.explore.selection import Choice, Sample, Selection
 from trace_clustering.ingestion.ingest import IngestedTrace
+from trace_clustering.traces.sampling import Automation, SampleRules
 from trace_clustering.traces.trace import Trace, Turn
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -84,3 +87,38 @@ def test_several_windows_hold_a_week_each_and_no_trace_twice() -> None:
     assert [trace.trace_id for trace in second.traces] == ["t003", "t004"]
     assert first.name_run(7) == "7_trace_20250109_000000"
     assert selection.left_out["ended in none of the windows"] == 1
+
+
+def test_one_trace_of_each_session_is_drawn_and_the_others_are_counted() -> None:
+    traces = [replace(make_trace(n, NOW), session_id=("a", "b", "")[n % 3]) for n in range(30)]
+    selection, sample = select(traces, Choice(rules=SampleRules(one_per_session=True)))
+    kept = [int(trace.trace_id[1:]) % 3 for trace in sample.traces]
+    assert (kept.count(0), kept.count(1), kept.count(2)) == (1, 1, 10)
+    assert (sample.eligible, sum(selection.left_out.values())) == (12, 18)
+    # The one that is drawn first stands for its session, so the rest of the sample stays what it was.
+    _, all_of_them = select(traces, Choice(max_samples=1))
+    _, fewer = select(traces, Choice(max_samples=1, rules=SampleRules(one_per_session=True)))
+    assert fewer.traces == all_of_them.traces
+
+
+@pytest.mark.parametrize(
+    ("automation", "drawn"),
+    [("leave_out", ["t000"]), ("include", ["t000", "t001"]), ("only", ["t001"])],
+)
+def test_automation_is_apart_unless_it_is_asked_for(automation: Automation, drawn: list[str]) -> None:
+    traces = [make_trace(0, NOW), replace(make_trace(1, NOW), is_automation=True)]
+    selection, sample = select(traces, Choice(rules=SampleRules(automation)))
+    assert [trace.trace_id for trace in sample.traces] == drawn
+    assert sum(selection.left_out.values()) == 2 - len(drawn)
+
+
+def test_the_run_is_told_what_differs_from_the_defaults() -> None:
+    assert Choice().list_settings(7) == {}
+    rules = SampleRules("only", one_per_session=True, fold_duplicates=True)
+    assert Choice(max_samples=50, rules=rules).list_settings(8) == {
+        "lookback_days": 8,
+        "max_samples": 50,
+        "automation": "only",
+        "one_per_session": True,
+        "fold_duplicates": True,
+    }
