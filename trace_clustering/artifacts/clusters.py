@@ -43,14 +43,17 @@ class ClusterAssignments(TraceArtifact):
     size_deviations : float32 array, shape (k,)
         By how much single layouts find cluster 0 .. k-1 larger or smaller, relative to its size; NaN if
         unknown.
+    rare_kinds : dict
+        Number of kinds of traces that were `seen_once`, and `seen_twice`; empty if unknown.
     embedding_centroids : float32 array, shape (k, d)
         Mean direction of the members of cluster 0 .. k-1 among the embeddings, of length 1.
     radii : float32 array, shape (k,)
         Cosine similarity to that centroid which a trace must have at least to count as one of the cluster.
     edits : dict
         What the team's file of topics changed: `digest` of what it says, `topics` that it gives to clusters,
-        `kept_by_pin`, the clusters that are there only since their topics are pinned, and `merges`, by merged
-        topic the one that it is a part of. Empty if it says nothing.
+        `kept_by_pin`, the clusters that are there only since their topics are pinned, `merges`, by merged
+        topic the one that it is a part of, and `known_sources`, the merged topics that a run had. Empty if it
+        says nothing.
     earlier_run_ids : list of str or None
         The earlier runs whose topics may go on, newest first; None if the file does not say.
     """
@@ -63,6 +66,7 @@ class ClusterAssignments(TraceArtifact):
     centroids: FloatArray = matrix()
     stabilities: FloatArray = vector()
     size_deviations: FloatArray = vector(optional=True)
+    rare_kinds: dict[str, int] = entry({})
     embedding_centroids: FloatArray = matrix(optional=True)
     radii: FloatArray = vector(optional=True)
     edits: dict[str, Any] = entry({})

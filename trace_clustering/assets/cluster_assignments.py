@@ -4,6 +4,7 @@ import dagster as dg
 import numpy as np
 
 from trace_clustering.algorithms.embedding_centroids import calculate_embedding_centroids
+from trace_clustering.algorithms.quality.strangers import count_rare_kinds
 from trace_clustering.algorithms.steps import ClusteringSpace, cluster_points
 from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
@@ -61,12 +62,14 @@ def cluster_assignments(
     used = settings.of_stage("cluster_assignments") | {"clustering_method_params": params | chosen_params}
     centroids, radii = calculate_embedding_centroids(embeddings.embeddings, clustered.cluster_ids)
     centroids, radii = keep_places(edited, centroids, radii)
+    rare = count_rare_kinds(embeddings.embeddings, clustered.cluster_ids, reduced_embeddings.neighbors)
     assignments = ClusterAssignments(
         provenance=reduced_embeddings.provenance.with_settings(used),
         **reduced_embeddings.identity(),
         **fields,
         embedding_centroids=centroids,
         radii=radii,
+        rare_kinds=rare._asdict() if rare else {},
         edits=record_edits(edited, edits),
         earlier_run_ids=[run.run_id for run in earlier],
     )

@@ -52,7 +52,9 @@ def cluster_identities(
     found = find_edited_identities(clusters, cluster_assignments.trace_ids, earlier, scope=scope, topics=told)
     topics = [continuity.topic_id for continuity in found.continuities]
     obeyed = list_obeyed(topics, merges, edits)
-    unknown = edits.list_unknown(known | set(topics) | merges.keys())
+    unknown = edits.list_unknown(
+        known | set(topics) | set(cluster_assignments.edits.get("known_sources", []))
+    )
     if unknown:
         context.log.warning(
             f"{TOPICS} names topics that no run knows (any more), or not by enough characters: "

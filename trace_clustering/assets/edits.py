@@ -68,6 +68,7 @@ def record_edits(edited: EditedClusters, edits: TopicEdits) -> dict[str, Any]:
         "topics": {str(cluster): topic for cluster, topic in sorted(edited.topics.items())},
         "kept_by_pin": sorted(edited.kept),
         "merges": dict(sorted(edited.merges.items())),
+        "known_sources": edited.known_sources,
     }
 
 

@@ -36,7 +36,7 @@ class TableColumns:
 
     table: str
     types: Mapping[str, str]
-    setting: str = "events_table or embeddings_table of the clickhouse resource"
+    setting: str = "events_table, embeddings_table and so on of the clickhouse resource"
 
     def has(self, name: str) -> bool:
         """Return whether the table has a column."""

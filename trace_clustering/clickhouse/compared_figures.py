@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
+import numpy as np
+
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.stored_runs import StoredRun
 from trace_clustering.clickhouse.trace_figures import bind_trace_figures, write_trace_figures
-from trace_clustering.topics.comparison import Moments
+from trace_clustering.topics.common_topics import TopicPlace
+from trace_clustering.topics.comparison import Moments, pool_moments
 
 Figure = Literal["cost", "error_rate", "latency", "tokens"]
 FIGURES: Final[tuple[Figure, ...]] = get_args(Figure)
@@ -47,6 +50,16 @@ arrayFilter(value -> value != '', arrayFlatten(arrayMap(
 # A version means something only for its prompt, which may be named before it: `greeting@3`.
 _WITH_PROMPT: Final = "value -> concat(JSONExtractString(body, '$ai_prompt_name'), '@', value)"
 
+# Of several clusters with one topic, the largest stands for it.
+_PLACES: Final = """
+SELECT topic_id, centroid, radius, size
+FROM {centroids:Identifier}
+WHERE team_id = {team_id:Int64} AND run_id = {run_id:String} AND version = {version:Int64}
+    AND cluster_id >= 0
+ORDER BY size DESC, cluster_id
+LIMIT 1 BY topic_id
+"""
+
 _FREQUENT_VALUES: Final = """
 SELECT arrayJoin(property_values) AS value, uniqExact(trace_id) AS traces
 FROM written
@@ -70,6 +83,20 @@ class Side:
 
     traces: int = 0
     moments: Mapping[Figure, Mapping[str, Moments]] = field(default_factory=dict)
+
+    def rename_topics(self, names: Mapping[str, str]) -> "Side":
+        """Return the side with topics of other ids; those with one id then are one topic."""
+        return Side(
+            self.traces,
+            {figure: _pool_by_name(moments, names) for figure, moments in self.moments.items()},
+        )
+
+
+def _pool_by_name(moments: Mapping[str, Moments], names: Mapping[str, str]) -> dict[str, Moments]:
+    parts: dict[str, list[Moments]] = {}
+    for topic in sorted(moments):
+        parts.setdefault(names.get(topic, topic), []).append(moments[topic])
+    return {name: pool_moments(found) for name, found in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -117,6 +144,15 @@ def fetch_frequent_values(session: TeamSession, run: StoredRun, split: SplitProp
         **bind_trace_figures(run.run_id, run.version, run.window),
     )
     return {row["value"]: row["traces"] for row in rows}
+
+
+def fetch_topic_places(session: TeamSession, run: StoredRun) -> dict[str, TopicPlace]:
+    """Return where the topics of a run lie; none if its clusters are not stored any more."""
+    rows = session.query(_PLACES, run_id=run.run_id, version=run.version)
+    return {
+        row["topic_id"]: TopicPlace(np.array(row["centroid"], np.float32), row["radius"], row["size"])
+        for row in rows
+    }
 
 
 def _query(

@@ -118,7 +118,7 @@ def _explain_setup(code: int | None, address: Address) -> str:
     if code == _UNKNOWN_TABLE:
         return (
             "lacks a table; run `trace-clustering create-tables`, "
-            "or set database and the names of the tables in the clickhouse resource"
+            "or set database, events_table and the names of the other tables of the clickhouse resource"
         )
     if code in _UNSUITABLE:
         return "refused a query, and would refuse it again; compare the columns of its tables with the page"

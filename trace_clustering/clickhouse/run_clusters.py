@@ -131,13 +131,21 @@ def delete_older_versions(session: TeamSession, run_id: str, version: int) -> st
     try:
         (kept,) = session.query(_WRITTEN, run_id=run_id, version=version)
         before = kept["written"] if kept["clusters"] else datetime.now(UTC)
-        fixed = [table for table in tables if not session.can_delete(table)]
-        for table in tables:
+        older = {"run_id": run_id, "version": version, "before": before}
+        # Asked first, because the engine touches every part of a table to delete nothing.
+        filled = [table for table in tables if _has_older(session, table, older)]
+        fixed = [table for table in filled if not session.can_delete(table)]
+        for table in filled:
             if table not in fixed:
-                session.delete_versions(table, _ARE_OLDER, run_id=run_id, version=version, before=before)
+                session.delete_versions(table, _ARE_OLDER, **older)
     except TraceClusteringError as error:
         return str(error)
     return f"the engine of the table of {' and '.join(fixed)} cannot delete" if fixed else ""
+
+
+def _has_older(session: TeamSession, table: VersionedTable, older: dict[str, Any]) -> bool:
+    condition = f"WHERE team_id = {{team_id:Int64}} AND {_ARE_OLDER}"
+    return bool(session.query(f"SELECT 1 AS found FROM {{{table}:Identifier}} {condition} LIMIT 1", **older))  # noqa: S608 - fixed texts
 
 
 def _build_rows(

@@ -7,6 +7,8 @@ from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.clickhouse.topic_runs import fetch_topic_runs
 from trace_clustering.traces.window import Window, parse_time
 
+_CHANGED = ("new", "gone")
+
 
 @dataclass(frozen=True)
 class StoredRun:
@@ -20,12 +22,15 @@ class StoredRun:
         Which of its rows in the table of assignments count; 0 if it has none.
     titles : dict
         The title of each topic by its id; that of traces in no cluster is under the empty text.
+    changed : frozenset of str
+        The topics that the run calls new, and those that it calls gone.
     """
 
     run_id: str
     window: Window
     version: int
     titles: dict[str, str]
+    changed: frozenset[str] = frozenset()
 
     @property
     def run_label(self) -> str:
@@ -47,5 +52,7 @@ def _read(event: dict[str, Any]) -> StoredRun | None:
     titles: dict[str, str] = {}
     for cluster in event["$ai_clusters"]:
         titles.setdefault(str(cluster["topic_id"] or ""), str(cluster["title"] or ""))
+    told = [*event["$ai_clusters"], *(event["$ai_clustering_gone_topics"] or [])]
+    changed = {topic["topic_id"] for topic in told if (topic.get("change") or {}).get("kind") in _CHANGED}
     version = (event["$ai_clustering_assignments"] or {}).get("version", 0)
-    return StoredRun(event["$ai_clustering_run_id"], Window(start, end), version, titles)
+    return StoredRun(event["$ai_clustering_run_id"], Window(start, end), version, titles, frozenset(changed))

@@ -268,7 +268,7 @@ class Exploration:
     def _tell_clusters(self, read: "ReadReport", selection: Selection, sample: Sample) -> None:
         from trace_clustering.clickhouse.resource import ClickHouse
         from trace_clustering.explore.counts import build_counts_table, fetch_explored
-        from trace_clustering.reports.next_steps import write_show_command, write_web_command
+        from trace_clustering.reports.next_steps import write_team_command, write_web_command
         from trace_clustering.reports.table import build_clustering_table
 
         team_id = self._request.team_id
@@ -287,11 +287,18 @@ class Exploration:
         self._progress.say(build_counts_table(read, selection, sample, clustering))
         self._progress.say("Where to look next:", "bold")
         unset = "".join(f"{name}= " for name in self._request.unset)
-        show = f"{unset}{write_show_command(team_id)} --run-id {run_id}"
+        show, topics, compare = (
+            f"{unset}{write_team_command(name, team_id)}" for name in ("show", "topics", "compare")
+        )
+        over_time = (
+            f"each topic's history:     {topics}",
+            f"what changed, and why:    {compare}",
+        )
         for line in (
+            *(over_time if sample.is_one_of_several else ()),
             f"the map and all figures:  {unset}{write_web_command([FIRST_DAY, INCLUDE_TODAY])}",
-            f"this table again:         {show}",
-            f"the event as JSON:        {show} --json",
+            f"this table again:         {show} --run-id {run_id}",
+            f"the event as JSON:        {show} --run-id {run_id} --json",
             f"the artifacts (Parquet):  {read_storage_base()}",
         ):
             self._progress.say(f"  {line}", is_command=True)

@@ -9,11 +9,13 @@ from trace_clustering.artifacts.clusters import ClusterLabel, ClusterLabels
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.labeling.fixed import LASTING_LABELERS, clean_lines, write_size_line
 from trace_clustering.labeling.keywords import TERMS_IN_TITLE
-from trace_clustering.labeling.titles import add_each_term, make_titles_distinct
+from trace_clustering.labeling.titles import add_each_term, make_titles_distinct, stem_title
 from trace_clustering.text import clean_line
 
 # A group keeps its name if it shares this much of its topics with the group that it continues.
 _MIN_OVERLAP_TO_KEEP = 0.6
+# And if that name is words, at least this share of them still sets the group or its clusters apart.
+_MIN_SHARE_OF_WORDS_TO_KEEP = 0.6
 _MAX_TITLES_IN_DESCRIPTION = 5
 _TITLE_LENGTH_IN_DESCRIPTION = 60
 
@@ -77,9 +79,8 @@ def prepare_groups(
     first = 1 + max(sizes, default=NOISE_CLUSTER_ID)
     for number, (parent, shared) in enumerate(zip(parents, shared_terms, strict=True), start=first):
         clusters = sorted(parent["cluster_ids"], key=lambda cluster: (-sizes[cluster], cluster))
-        is_same = parent["relation"] == "continued" and parent["overlap"] >= _MIN_OVERLAP_TO_KEEP
-        title = clean_line(parent["earlier_title"])
-        is_kept = keep_labels and is_same and title and parent["earlier_labeler"] in LASTING_LABELERS
+        own_terms = list(dict.fromkeys([*shared, *_take_turns([terms[c] for c in clusters])]))
+        kept = _find_kept_label(parent, own_terms) if keep_labels else None
         groups.append(
             Group(
                 group_id=number,
@@ -87,12 +88,26 @@ def prepare_groups(
                 level=parent["level"],
                 cluster_ids=list(parent["cluster_ids"]),
                 size=sum(sizes[cluster] for cluster in clusters),
-                terms=list(dict.fromkeys([*shared, *_take_turns([terms[c] for c in clusters])])),
-                kept=ClusterLabel(title, clean_lines(parent["earlier_description"])) if is_kept else None,
-                kept_labeler=parent["earlier_labeler"] if is_kept else "",
+                terms=own_terms,
+                kept=kept,
+                kept_labeler=parent["earlier_labeler"] if kept else "",
             )
         )
     return groups
+
+
+def _find_kept_label(parent: Mapping[str, Any], terms: Sequence[str]) -> ClusterLabel | None:
+    """Return the label that a group had before, if it is much the same group and its title still holds."""
+    title, labeler = clean_line(parent["earlier_title"]), parent["earlier_labeler"]
+    if parent["relation"] != "continued" or parent["overlap"] < _MIN_OVERLAP_TO_KEEP:
+        return None
+    if not title or labeler not in LASTING_LABELERS:
+        return None
+    words = stem_title(title)
+    known = {word for term in terms for word in stem_title(term)}
+    if labeler == "keywords" and len(words & known) < _MIN_SHARE_OF_WORDS_TO_KEEP * len(words):
+        return None
+    return ClusterLabel(title, clean_lines(parent["earlier_description"]))
 
 
 def label_groups(

@@ -14,6 +14,7 @@ from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.posthog.edits_in_event import describe_edits, list_edits
+from trace_clustering.topics.unseen import estimate_unseen_share
 from trace_clustering.traces.arrays import IntArray
 from trace_clustering.traces.window import format_time
 
@@ -107,6 +108,8 @@ class ClusterEvent:
         Version of the run's rows in the tables of centroids and of assignments; 0 if there are none.
     parents : list of dict
         The groups of clusters, the narrower level first.
+    unseen : dict or None
+        Share of the traffic that is of kinds not seen yet, with bounds; None if unknown.
     edits : dict
         What was read in the team's file of topics: the `digests` of the state that clusters, identities and
         labels obeyed, and `unknown_topics`; empty if it says nothing.
@@ -120,6 +123,7 @@ class ClusterEvent:
     gone_topics: list[dict[str, Any]] = field(default_factory=list)
     version: int = 0
     parents: list[dict[str, Any]] = field(default_factory=list)
+    unseen: dict[str, float] | None = None
     edits: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -151,6 +155,7 @@ class ClusterEvent:
                 "$ai_clustering_gone_topics": self.gone_topics,
                 "$ai_clustering_assignments": {"version": self.version} if self.version else None,
                 "$ai_clustering_parents": self.parents,
+                "$ai_clustering_unseen": self.unseen,
                 "$ai_clustering_edits": self.edits,
                 **({"$ai_clustering_shortage": shortage} if shortage else {}),
                 "$ai_clusters": [asdict(cluster) for cluster in self.clusters],
@@ -236,8 +241,17 @@ def build_cluster_event(
         ],
         version=topics.window.version,
         parents=labels.parents,
+        unseen=_describe_unseen(assignments),
         edits=describe_edits(assignments, topics.identities, labels),
     )
+
+
+def _describe_unseen(assignments: ClusterAssignments) -> dict[str, float] | None:
+    """Return the share of the traffic that is of kinds not seen yet; None if it is unknown."""
+    if not assignments.rare_kinds:
+        return None
+    found = estimate_unseen_share(len(assignments), **assignments.rare_kinds)
+    return {name: round(value, 4) for name, value in found._asdict().items()}
 
 
 def _describe_topic(cluster_id: int, identities: ClusterIdentities) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Compares two windows, or two kinds of traces of one window, topic by topic."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -13,6 +13,7 @@ from trace_clustering.clickhouse.compared_figures import (
     fetch_frequent_values,
     fetch_run_figures,
     fetch_split_figures,
+    fetch_topic_places,
 )
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
@@ -26,6 +27,7 @@ from trace_clustering.reports.compared_runs import (
 )
 from trace_clustering.reports.next_steps import describe_first_steps
 from trace_clustering.text import clean_line, escape_controls
+from trace_clustering.topics.common_topics import TopicPlace, join_topics
 from trace_clustering.topics.comparison import FigureComparison, compare_figure
 
 OUTLIERS = "Outliers"
@@ -98,6 +100,10 @@ def compare_windows(
 ) -> Comparison:
     """Compare the windows of two runs, topic by topic, over all their traces.
 
+    Topics are the same if their ids are. One that only one of the runs has, and that is not known to be new
+    or gone, is counted with the nearest topic of the other run, if they lie in each other: a clustering that
+    is made anew may cut the same traffic elsewhere.
+
     Parameters
     ----------
     clickhouse : ClickHouse
@@ -118,11 +124,27 @@ def compare_windows(
         later = choose_run(runs, after)
         earlier = choose_run(runs, before) if before else choose_run_before(runs, later)
         sides = [fetch_run_figures(session, run) for run in (earlier, later)]
-    notes = [describe_overlap(earlier, later)]
-    if not set(earlier.titles) & set(later.titles) - {""}:
+        places = [fetch_topic_places(session, run) for run in (earlier, later)]
+    names = join_topics(places[0], places[1], later.changed) if _lie_in_one_space(places) else {}
+    sides = [side.rename_topics(names) for side in sides]
+    notes = [describe_overlap(earlier, later), _describe_joined(names)]
+    if not {names.get(t, t) for t in earlier.titles} & {names.get(t, t) for t in later.titles} - {""}:
         notes.append("The two runs have no topic in common, so all of the difference is mix.")
     both = [("before", earlier, sides[0]), ("after", later, sides[1])]
     return _build(team_id, both, figures=figures, notes=notes)
+
+
+def _lie_in_one_space(places: list[dict[str, TopicPlace]]) -> bool:
+    return len({place.centroid.shape for side in places for place in side.values()}) == 1
+
+
+def _describe_joined(names: Mapping[str, str]) -> str:
+    joined = sum(topic != name for topic, name in names.items())
+    if not joined:
+        return ""
+    return (
+        f"Of topics that only one of the runs has, {joined} are counted with one of the other that is alike."
+    )
 
 
 def compare_kinds(

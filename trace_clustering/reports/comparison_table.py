@@ -20,7 +20,8 @@ _NAMES: Final[dict[Figure, str]] = {
 _MAX_DECIMALS: Final = 9
 _REMARK: Final = (
     "Mix (other topics are asked for) and rate (the same topics fare otherwise) add up to the difference. "
-    "The intervals are those of drawing traces; what another clustering would change is not in them."
+    "The intervals are those of drawing traces; what another clustering would change is not in them. "
+    "Perhaps: beyond noise if it were the only topic; of so many, one may look like this by chance."
 )
 
 
@@ -57,12 +58,13 @@ def _build_table(
     table.add_column("Topic", ratio=2)
     table.add_column("Why", ratio=3)
     shown = [effect for effect in compared.effects if everything or effect.is_beyond_noise]
+    shown += [effect for effect in compared.effects if effect.is_likely and not everything]
     for effect in shown:
         title = comparison.titles.get(effect.topic_id) or OUTLIERS
         table.add_row(
             *_write_estimate(figure, effect.estimate),
             Text(title),
-            Text(_explain_effect(comparison, figure, effect)),
+            Text(("perhaps " if effect.is_likely else "") + _explain_effect(comparison, figure, effect)),
         )
     rest = [effect for effect in compared.effects if effect not in shown]
     if rest:

@@ -36,9 +36,9 @@ def name_command(name: str) -> str:
     return shlex.quote(str(path))
 
 
-def write_show_command(team_id: int) -> str:
-    """Return the command that shows a team's newest clustering."""
-    command = f"{name_command('trace-clustering')} show --team-id {team_id}"
+def write_team_command(name: str, team_id: int) -> str:
+    """Return a command of this project about a team, such as `show`."""
+    command = f"{name_command('trace-clustering')} {name} --team-id {team_id}"
     return command if find_home() == Path.cwd() else _with_home(command)
 
 

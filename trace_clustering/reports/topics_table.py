@@ -14,6 +14,7 @@ from trace_clustering.reports.next_steps import describe_first_steps
 from trace_clustering.reports.stored_clusters import count_traces, read_clusters, shorten_topic_id
 from trace_clustering.text import clean_line
 from trace_clustering.topics.topic_histories import (
+    ABSENT,
     GONE,
     SeenRun,
     SeenTopic,
@@ -25,7 +26,7 @@ from trace_clustering.traces.window import parse_time
 MAX_TREND: Final = 20
 _TIMEOUT_SECONDS: Final = 60.0
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_ABSENT: Final = "·"
+_NO_BAR: Final = "·"
 _MAX_STATUS: Final = 30
 
 
@@ -112,16 +113,17 @@ def draw_trend(shares: Sequence[float | None]) -> str:
     newest = list(shares[-MAX_TREND:])
     largest = max((share for share in newest if share is not None), default=0.0)
     if not largest:
-        return _ABSENT * len(newest)
+        return _NO_BAR * len(newest)
     top = len(_BARS) - 1
-    return "".join(_ABSENT if share is None else _BARS[round(share / largest * top)] for share in newest)
+    return "".join(_NO_BAR if share is None else _BARS[round(share / largest * top)] for share in newest)
 
 
 def _read_run(properties: dict[str, Any]) -> SeenRun:
     clusters = read_clusters(properties)
     total = count_traces(properties, clusters)
     end = parse_time(properties.get("$ai_window_end"))
-    gone = properties.get("$ai_clustering_gone_topics")
+    listed = properties.get("$ai_clustering_gone_topics")
+    gone = [topic for topic in listed if isinstance(topic, dict)] if isinstance(listed, list) else []
     return SeenRun(
         str(properties.get("$ai_clustering_run_id", "")),
         (end - timedelta(microseconds=1)).date() if end else None,
@@ -137,19 +139,23 @@ def _read_run(properties: dict[str, Any]) -> SeenRun:
             for cluster in clusters
             if cluster.topic_id
         ],
-        {
-            str(topic.get("topic_id")): str(topic["merged_into"])
-            for topic in (gone if isinstance(gone, list) else [])
-            if isinstance(topic, dict) and topic.get("merged_into")
-        },
+        {str(topic.get("topic_id")) for topic in gone if _read_kind(topic) == GONE},
+        {str(topic.get("topic_id")): str(topic["merged_into"]) for topic in gone if topic.get("merged_into")},
     )
+
+
+def _read_kind(topic: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    change = topic.get("change")
+    return change.get("kind") if isinstance(change, dict) else None
 
 
 def _describe_status(history: TopicHistory) -> str:
     if history.is_ignored:
         return "ignored"
-    if history.status == GONE and history.merged_into:
-        return f"{GONE}, now {shorten_topic_id(history.merged_into)}"
+    if history.status in (GONE, ABSENT) and history.merged_into:
+        return f"now in {shorten_topic_id(history.merged_into)}"
+    if history.status == ABSENT:
+        return "not found"
     return clean_line(history.status, _MAX_STATUS)
 
 

@@ -1,6 +1,6 @@
 """Compares a figure of two sides, and orders what moved it by size."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +41,8 @@ class Effect:
     estimate : Estimate
     is_beyond_noise : bool
         Whether it would be as large by chance in fewer than 5 % of such comparisons, all effects together.
+    is_likely : bool
+        Whether that is not so, but its own interval is beyond 0, and so is that of all effects of its kind.
     share_before, share_after : float
         Of the traces whose figure is known.
     mean_before, mean_after : float or None
@@ -53,6 +55,7 @@ class Effect:
     kind: Literal["mix", "rate"]
     estimate: Estimate
     is_beyond_noise: bool
+    is_likely: bool
     share_before: float
     share_after: float
     mean_before: float | None
@@ -83,6 +86,17 @@ class FigureComparison:
     total_mix: Estimate
     total_rate: Estimate
     effects: list[Effect]
+
+
+def pool_moments(parts: Iterable[Moments]) -> Moments:
+    """Return the moments of the traces of several topics together."""
+    known = [part for part in parts if part.count]
+    count = sum(part.count for part in known)
+    if not count:
+        return Moments(0, 0.0, 0.0)
+    mean = sum(part.count * part.mean for part in known) / count
+    squares = sum((part.count - 1) * part.variance + part.count * (part.mean - mean) ** 2 for part in known)
+    return Moments(count, mean, squares / max(count - 1, 1))
 
 
 def compare_figure(before: Mapping[str, Moments], after: Mapping[str, Moments]) -> FigureComparison | None:
@@ -118,12 +132,13 @@ def _order_effects(topics: list[str], sides: list[SideFigures], found: Explanati
     beyond = find_beyond_noise([*found.mix, *found.rate])
     before, after = sides
     effects = []
-    kinds: tuple[tuple[Literal["mix", "rate"], list[Estimate], int], ...] = (
-        ("mix", found.mix, 0),
-        ("rate", found.rate, len(topics)),
+    kinds: tuple[tuple[Literal["mix", "rate"], list[Estimate], Estimate, int], ...] = (
+        ("mix", found.mix, found.total_mix, 0),
+        ("rate", found.rate, found.total_rate, len(topics)),
     )
-    for kind, estimates, offset in kinds:
+    for kind, estimates, total, offset in kinds:
         for row, (topic, estimate) in enumerate(zip(topics, estimates, strict=True)):
+            is_alone_beyond = estimate.differs_from_zero and total.differs_from_zero
             n, m = int(before.counts[row]), int(after.counts[row])
             effects.append(
                 Effect(
@@ -131,6 +146,7 @@ def _order_effects(topics: list[str], sides: list[SideFigures], found: Explanati
                     kind=kind,
                     estimate=estimate,
                     is_beyond_noise=beyond[offset + row],
+                    is_likely=is_alone_beyond and not beyond[offset + row],
                     share_before=n / int(before.counts.sum()),
                     share_after=m / int(after.counts.sum()),
                     mean_before=float(before.means[row]) if n else None,

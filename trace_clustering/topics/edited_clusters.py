@@ -1,7 +1,7 @@
 """What edits make of tonight's clusters: parts of one topic are put together, and pinned topics stay."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,6 +34,8 @@ class EditedClusters:
         By cluster that is there only since its topic is pinned: what the topic was before.
     merges : dict
         By merged topic, the topic that it is a part of.
+    known_sources : list of str
+        The merged topics that an earlier run had, or that this one would have without the merge.
     """
 
     labels: IntArray
@@ -41,6 +43,7 @@ class EditedClusters:
     topics: dict[int, str] = field(default_factory=dict)
     kept: dict[int, EarlierCluster] = field(default_factory=dict)
     merges: dict[str, str] = field(default_factory=dict)
+    known_sources: list[str] = field(default_factory=list)
 
 
 def apply_edits(
@@ -81,14 +84,16 @@ def apply_edits(
     found = find_identities(clusters, trace_ids, earlier, scope=scope)
     topics = {row.cluster_id: row.topic_id for row in found.continuities}
     before = {cluster.topic_id for run in earlier for cluster in run.clusters}
-    merges = edits.find_merges(before | set(topics.values()))
+    known = before | set(topics.values())
+    merges = edits.find_merges(known)
     followed = follow_merges(earlier, merges)
     told = _tell_topics(clusters, topics, before, followed, merges)
     merged = _merge(labels, told)
     pinned = {merges.get(topic, topic) for topic in before if edits.find(topic).pin} - set(told.values())
     missing = [cluster for topic in sorted(pinned) if (cluster := _find_last(topic, followed))]
     changed = _keep_pinned(merged, k, trace_ids, unit, missing)
-    return _number(labels, changed, told, missing, merges)
+    edited = _number(labels, changed, told, missing, merges)
+    return replace(edited, known_sources=sorted(merges.keys() & known))
 
 
 def _list_clusters(labels: IntArray, trace_ids: StringArray, unit: FloatArray) -> list[CurrentCluster]:
@@ -187,7 +192,7 @@ def _number(
     pinned = {numbers[c]: topic for c, topic in enumerate(missing, start=len(told)) if c in numbers}
     of_targets = {n: told[c] for c, n in numbers.items() if told.get(c) in set(merges.values())}
     return EditedClusters(
-        labels=np.array([numbers.get(cluster, NOISE_CLUSTER_ID) for cluster in changed.tolist()]),
+        labels=np.array([numbers.get(cluster, NOISE_CLUSTER_ID) for cluster in changed.tolist()], np.int64),
         origins=[c if np.array_equal(labels == c, changed == c) else -1 for c in left],
         topics=of_targets | {number: topic.topic_id for number, topic in pinned.items()},
         kept=pinned,

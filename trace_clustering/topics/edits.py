@@ -79,7 +79,7 @@ class TopicEdits:
     def find_merges(self, known: Collection[str]) -> dict[str, str]:
         """Return the topic that each merged topic ends up in, directly or through others, by full ids.
 
-        A topic that is named in full need not be known: one that was merged long ago is in no run any more.
+        Only the end must be a topic that is known. One that was merged long ago is in no run any more.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class TopicEdits:
         topics = {*known, *(name for name in named if len(name) == _ID_LENGTH)}
         lost = [name for name in self.by_topic if not any(topic.startswith(name) for topic in topics)]
         ends = {topic: self._find_end(topic, topics) for topic in [*topics, *lost]}
-        return {topic: end for topic, end in ends.items() if end != topic}
+        return {topic: end for topic, end in ends.items() if end != topic and end in known}
 
     def list_unknown(self, known: Collection[str]) -> list[str]:
         """Return the names in the file that belong to no topic that is known, or to more than one."""

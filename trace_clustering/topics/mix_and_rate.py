@@ -78,6 +78,11 @@ class Estimate:
     high: float
     p_value: float
 
+    @property
+    def differs_from_zero(self) -> bool:
+        """Whether 0 lies outside the interval."""
+        return self.low > 0 or self.high < 0
+
 
 @dataclass(frozen=True)
 class Explanation:

@@ -1,10 +1,11 @@
 """What became of each topic over a team's runs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 GONE = "gone"
+ABSENT = "absent"
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,24 @@ class SeenTopic:
 
 @dataclass(frozen=True)
 class SeenRun:
-    """A run, the last day of its window, its topics, and for each topic that ended what took it over."""
+    """A run as its event tells it.
+
+    Attributes
+    ----------
+    run_id : str
+    day : date or None
+        Last day of the window.
+    topics : sequence of SeenTopic
+    gone : set of str
+        The topics of which the run says that their traffic went.
+    merged_into : dict
+        By topic without a cluster, the topic that took it over.
+    """
 
     run_id: str
     day: date | None
     topics: Sequence[SeenTopic]
+    gone: Collection[str] = frozenset()
     merged_into: dict[str, str] = field(default_factory=dict)
 
 
@@ -57,7 +71,8 @@ class TopicHistory:
     shares : list of float or None
         Likewise.
     status : str
-        What the newest run says of it: the kind of change, empty if none is said, or `gone`.
+        What the newest run says of it: the kind of change, empty if none is said. If it has no cluster there:
+        `gone` if a run says so, else `absent`, for its traces may be in other clusters.
     merged_into : str
         The topic that took over most of its traces when it ended; empty if none did.
     is_ignored : bool
@@ -82,8 +97,8 @@ class TopicHistory:
 def build_histories(runs: Sequence[SeenRun]) -> list[TopicHistory]:
     """Return the topics of some runs, given in the order of time.
 
-    The topics of the newest run come first, the largest of them before others, then those that are gone, the
-    last of them before others. Topics that are ignored come last.
+    The topics of the newest run come first, the largest of them before others, then those that it has not,
+    the last of them before others. Topics that are ignored come last.
     """
     histories: dict[str, TopicHistory] = {}
     for position, run in enumerate(runs):
@@ -99,17 +114,33 @@ def build_histories(runs: Sequence[SeenRun]) -> list[TopicHistory]:
                 history,
                 title=topic.title,
                 last_seen=run.day,
-                status=topic.change if position == len(runs) - 1 else GONE,
+                status=topic.change if position == len(runs) - 1 else ABSENT,
                 is_ignored=topic.is_ignored,
             )
-    merged = {topic: heir for run in runs for topic, heir in run.merged_into.items()}
-    found = [
-        replace(history, merged_into=merged.get(history.topic_id, "")) if history.status == GONE else history
-        for history in histories.values()
-    ]
-    return sorted(found, key=_rank)
+    return sorted((_tell_end(history, runs) for history in histories.values()), key=_rank)
+
+
+def _tell_end(history: TopicHistory, runs: Sequence[SeenRun]) -> TopicHistory:
+    """Return the history of a topic with what the runs after the last that saw it tell of its end."""
+    if history.status != ABSENT:
+        return history
+    after = runs[_find_last(history) + 1 :]
+    heirs = [run.merged_into[history.topic_id] for run in after if history.topic_id in run.merged_into]
+    is_gone = any(history.topic_id in run.gone for run in after)
+    return replace(history, status=GONE if is_gone else ABSENT, merged_into=heirs[0] if heirs else "")
 
 
 def _rank(history: TopicHistory) -> tuple[bool, bool, int, int, str]:
-    last = max(position for position, traces in enumerate(history.traces) if traces is not None)
-    return (history.is_ignored, history.status == GONE, -last, -(history.traces[last] or 0), history.topic_id)
+    last = _find_last(history)
+    return (
+        history.is_ignored,
+        last < len(history.traces) - 1,
+        -last,
+        -(history.traces[last] or 0),
+        history.topic_id,
+    )
+
+
+def _find_last(history: TopicHistory) -> int:
+    """Return the position of the last run that saw a topic."""
+    return max(position for position, traces in enumerate(history.traces) if traces is not None)

@@ -53,6 +53,8 @@ class Trend:
         the window, and the days before it.
     said_before : bool
         Whether the run before said the same, or as much.
+    window : Period
+        All days of the window together.
     days : mapping of datetime64[D] to Period
         The days of the window, in order.
     """
@@ -62,6 +64,7 @@ class Trend:
     now: Period
     before: Period
     said_before: bool
+    window: Period
     days: Mapping[np.datetime64, Period]
 
 
@@ -107,6 +110,7 @@ def find_trends(
             linked.days[cut],
             now=measure(slice(cut, None)),
             before=measure(slice(max(0, cut - n_before), cut)),
+            window=measure(slice(n_before, None)),
             said_before=changed and goes_on,
             days={linked.days[d]: measure(slice(d, d + 1)) for d in range(n_before, len(linked.days))},
         )

@@ -21,8 +21,8 @@ from trace_clustering_tests.benchmarks.cases import CASES
 def main(names: tuple[str, ...], runs: int, save: Path) -> None:
     """Measure the plain recipe and ours side by side, print the table and save the figures.
 
-    The cases `recurrence`, `levels`, `intervals`, `reading`, `fuzzing` and `assignment` measure ours alone
-    and have tables of their own; `--runs` changes only `reading` and the speed of `assignment` among them.
+    Cases such as `recurrence`, `stream`, `levels`, `reading` and `assignment` have tables
+    of their own; `--runs` changes only `reading` and the speed of `assignment` among them.
     """
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     click.echo(f"{machine}; times and memory are medians of {runs} runs")

@@ -21,6 +21,8 @@ from trace_clustering_tests.benchmarks.levels import levels
 from trace_clustering_tests.benchmarks.processes import Measurement, run
 from trace_clustering_tests.benchmarks.reading import reading
 from trace_clustering_tests.benchmarks.recurrence import recurrence
+from trace_clustering_tests.benchmarks.stream_case import stream
+from trace_clustering_tests.benchmarks.stream_trends import stream_trends
 
 PLAIN, OURS = "plain_recipe", "our_recipe"
 
@@ -148,7 +150,8 @@ def stability(runs: int, folder: Path) -> Iterator[Row]:
 CASES: dict[str, Callable[[int, Path], Iterator[Line]]] = {
     case.__name__: case
     for case in (
-        *(small, materialize, imports, stability, recurrence, levels, intervals, reading, fuzzing),
+        *(small, materialize, imports, stability, recurrence, reading, fuzzing),
+        *(stream, stream_trends, levels, intervals),
         *(large, materialize_large, growth, huge, assignment),
     )
 }

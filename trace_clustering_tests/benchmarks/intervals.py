@@ -16,7 +16,15 @@ class IntervalRow:
 
     COLUMNS: ClassVar[tuple[str, ...]] = (
         *("figure", "traces per side", "topics", "sides differ"),
-        *("difference", "all mix", "all rate", "mix of a topic", "rate of a topic", "names a topic"),
+        *(
+            "difference",
+            "all mix",
+            "all rate",
+            "mix of a topic",
+            "rate of a topic",
+            "names a topic",
+            "perhaps",
+        ),
     )
 
     figure: str

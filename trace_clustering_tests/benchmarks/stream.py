@@ -43,6 +43,10 @@ _NO_INTENT_RATE = 10.0
 _NEAR = (0.70, 0.82)
 _NIGHTS_TO_FIND = 2
 
+_DATA = "clinc150_23700"
+# Day, intent, vector and title of a trace.
+_Drawn = tuple[int, str, FloatArray, str]
+
 EventKind = Literal["new", "gone", "growing", "shrinking", "split", "merged", "back"]
 
 
@@ -86,16 +90,18 @@ class Stream:
     intents : array of str, shape (n,)
         The truth: an intent, two intents joined by `+`, or `oos`.
     embeddings : float32 array, shape (n, d)
+    titles : array of str, shape (n,)
     events : tuple of PlannedEvent
         Ordered by day; empty where nothing changes.
     steady : tuple of str
-        The intents of constant rate that take part in no event.
+        The intents of constant rate that take part in no event, and are not one topic with another intent.
     """
 
     trace_ids: StringArray
     days: IntArray
     intents: StringArray
     embeddings: FloatArray
+    titles: StringArray
     events: tuple[PlannedEvent, ...]
     steady: tuple[str, ...]
 
@@ -139,17 +145,19 @@ def make_stream(seed: int, *, changing: bool = True) -> Stream:
     FileNotFoundError
         If the labelled set is absent; `TRACE_CLUSTERING_TEST_DATA` names the folder.
     """
-    embeddings, labels = vectors.load_labelled_set("clinc150_23700")
+    embeddings, labels = vectors.load_labelled_set(_DATA)
     embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     random = np.random.default_rng(seed)
     flows, events, steady = _plan(random, _Intents.measure(embeddings, labels))
     if not changing:
         flows = [_Flow(flow.intents, flow.rates[:1]) for flow in flows]
         events = []
+        one_topic = {intent for flow in flows for intent in flow.intents if len(flow.intents) > 1}
         constant = [flow for flow in flows if flow.rates[0][1] > 0 and flow.intents[0] != NO_INTENT]
-        steady = [flow.intents[0] for flow in constant if len(flow.intents) == 1]
+        steady = [flow.intents[0] for flow in constant if not one_topic & set(flow.intents)]
     decks = {intent: random.permutation(np.flatnonzero(labels == intent)) for intent in np.unique(labels)}
-    drawn: list[tuple[int, str, FloatArray]] = []
+    titles = vectors.load_titles(_DATA)
+    drawn: list[_Drawn] = []
     used = dict.fromkeys(decks, 0)
     for day in range(N_DAYS):
         for flow in flows:
@@ -157,9 +165,10 @@ def make_stream(seed: int, *, changing: bool = True) -> Stream:
                 # A text comes again only when all others of its intent were used: never within a window.
                 picked = []
                 for intent in flow.intents:
-                    picked.append(embeddings[decks[intent][used[intent] % len(decks[intent])]])
+                    picked.append(decks[intent][used[intent] % len(decks[intent])])
                     used[intent] += 1
-                drawn.append((day, BRIDGE.join(flow.intents), np.mean(picked, axis=0)))
+                vector, title = embeddings[picked].mean(axis=0), " ".join(titles[picked])
+                drawn.append((day, BRIDGE.join(flow.intents), vector, title))
     return _number(drawn, random, tuple(sorted(events, key=lambda event: event.day)), tuple(sorted(steady)))
 
 
@@ -231,7 +240,7 @@ def _plan(
 
 
 def _number(
-    drawn: Sequence[tuple[int, str, FloatArray]],
+    drawn: Sequence[_Drawn],
     random: np.random.Generator,
     events: tuple[PlannedEvent, ...],
     steady: tuple[str, ...],
@@ -248,6 +257,7 @@ def _number(
         days[by_id],
         np.array([drawn[row][1] for row in order], dtype=object)[by_id],
         np.array([drawn[row][2] for row in order], dtype=np.float32)[by_id],
+        np.array([drawn[row][3] for row in order], dtype=object)[by_id],
         events,
         steady,
     )

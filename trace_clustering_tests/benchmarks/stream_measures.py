@@ -1,7 +1,7 @@
 """What of a played stream is right: topics that are kept, and changes that are found."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -48,6 +48,9 @@ class Found:
     @property
     def f1(self) -> float:
         return 2 * self.found / max(2 * self.found + self.missed + self.false, 1)
+
+
+CountKept = Callable[[Stream, PlayedNight, PlayedNight], Kept]
 
 
 def count_kept_topics(stream: Stream, one: PlayedNight, other: PlayedNight) -> Kept:

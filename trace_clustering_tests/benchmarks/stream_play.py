@@ -13,6 +13,7 @@ from trace_clustering.algorithms.embedding_centroids import calculate_embedding_
 from trace_clustering.constants import DEFAULT_MIN_CLUSTER_SIZE_FRACTION
 from trace_clustering.topics.history import EarlierCluster, EarlierRun
 from trace_clustering.topics.identity import CurrentCluster, Identities, find_identities
+from trace_clustering.topics.votes import list_votes
 from trace_clustering.traces.arrays import IntArray, StringArray
 from trace_clustering.traces.window import Window
 from trace_clustering_tests.benchmarks.stream import WINDOW_DAYS, Stream
@@ -61,6 +62,16 @@ def find_labels_alone(
 ) -> NDArray[np.int64]:
     """Cluster a night as if there had been none before it."""
     return find_consensus_labels(night.clusterings, _min_size(night))
+
+
+def find_labels_with_history(stream: Stream) -> FindLabels:
+    """Return what clusters the nights of a stream as the asset does: the newest earlier run has a say."""
+
+    def find(night: Night, trace_ids: StringArray, earlier: Sequence[EarlierRun]) -> NDArray[np.int64]:
+        votes = [list_votes(trace_ids, stream.embeddings[night.rows], run) for run in earlier[:1]]
+        return find_consensus_labels(night.clusterings, _min_size(night), np.stack(votes) if votes else None)
+
+    return find
 
 
 def play_stream(

@@ -32,6 +32,20 @@ def load_labelled_set(name: str) -> tuple[np.ndarray, np.ndarray]:
     return _read(REAL_DATA / f"{name}.parquet")
 
 
+def load_titles(name: str) -> np.ndarray:
+    """Return the titles of a labelled set, shape (n,), objects.
+
+    Raises
+    ------
+    FileNotFoundError
+        As `load_labelled_set`.
+    """
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(REAL_DATA / f"{name}.parquet", columns=["title"])
+    return np.array(table["title"].to_pylist(), dtype=object)
+
+
 def demo() -> np.ndarray:
     """Return the vectors of the last week of the packaged demo traces, shape (n, d)."""
     import pyarrow.parquet as pq

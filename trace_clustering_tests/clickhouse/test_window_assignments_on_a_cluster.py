@@ -60,9 +60,16 @@ def test_a_window_is_assigned_on_a_cluster(cluster: ClickHouse) -> None:
         filters = parse_filters([{"key": "$ai_model", "value": "small"}])
         found = assign_window(session, CLUSTERED, TOPICS.identities, DocumentSelection(), filters)
         rows = session.query("SELECT DISTINCT trace_id, cluster_id, in_sample FROM {assignments:Identifier}")
-        note = delete_older_versions(session, CLUSTERED.provenance.run_id, found.version)
+        run_id = CLUSTERED.provenance.run_id
+        notes = [delete_older_versions(session, run_id, found.version)]
+        insert_embeddings(session, {"document_id": "new"})
+        insert_events(session, {"properties": '{"$ai_trace_id": "new", "$ai_model": "small"}'})
+        later = assign_window(session, CLUSTERED, TOPICS.identities, DocumentSelection(), filters)
+        notes.append(delete_older_versions(session, run_id, later.version))
     assert {(row["trace_id"], row["cluster_id"], row["in_sample"]) for row in rows} == {
         *(("a", 1, 1), ("near", 0, 0), ("second", 1, 0))
     }
     assert (found.cluster_ids, found.traces, found.is_new) == ([0, 1], [1, 2], True)
-    assert "cannot delete" in note
+    assert notes[0] == ""
+    assert "cannot delete" in notes[1]
+    assert later.traces == [2, 2]

@@ -98,6 +98,16 @@ def test_a_group_that_goes_on_keeps_its_title() -> None:
     assert len({row["title"] for row in rows}) == len(rows)
 
 
+def test_a_title_of_keywords_is_kept_as_long_as_they_are_true() -> None:
+    known = {**BEFORE, "earlier_labeler": "keywords", "earlier_title": "Refund, kettle, invoices"}
+    first, second, *_ = make_rows(make_parents(**known))
+    assert (first["title"], first["labeler"]) == (known["earlier_title"], "keywords")
+    assert first["description"].startswith("- 50 of 154 traces")
+    other = {**known, "earlier_title": "Parcel, kettle, customs"}
+    assert "Parcel" not in make_rows(make_parents(**other))[0]["title"]
+    assert second["title"] != first["title"]
+
+
 def test_a_title_that_is_kept_is_not_taken_by_a_group_that_is_named_now() -> None:
     kept = {**BEFORE, "earlier_title": make_rows()[0]["title"], "earlier_labeler": "keywords"}
     parents = make_parents()

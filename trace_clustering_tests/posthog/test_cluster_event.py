@@ -30,6 +30,7 @@ class TestContent:
         assert properties.pop("$ai_clustering_labeling") == {"model": "small", "cost_usd": None}
         assert properties.pop("$ai_clustering_coverage") == {"in_window": 9, "sampled": 6, "assigned": 5}
         assert properties.pop("$ai_clustering_assignments") is None
+        assert properties.pop("$ai_clustering_unseen") is None
         assert properties.pop("$ai_clustering_edits") == {
             "digests": {"identities": "1f"},
             "unknown_topics": ["3f2a9c1e"],

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,11 +32,19 @@ def store_run(
     version: int | None = VERSION,
     titles: dict[str, str] = TITLES,
     prefix: str = "",
+    centroids: dict[str, list[float]] | None = None,
+    new: Sequence[str] = (),
 ) -> list[str]:
     """Write the event and the assignments of a run with so many traces per topic; return their ids."""
     run_id = name_run(window, label)
     clusters = [
-        {"cluster_id": n, "topic_id": t or None, "title": titles.get(t, "")} for n, t in enumerate(topics)
+        {
+            "cluster_id": number,
+            "topic_id": topic or None,
+            "title": titles.get(topic, ""),
+            "change": {"kind": "new"} if topic in new else None,
+        }
+        for number, topic in enumerate(topics)
     ]
     properties = {
         "$ai_clustering_run_id": run_id,
@@ -52,6 +61,13 @@ def store_run(
         for n in range(count)
     ]
     session.insert("assignments", rows, ["run_id", "version", "cluster_id", "topic_id", "trace_id"])
+    places = [
+        [run_id, version or 0, number, topic, vector, 0.9, topics[topic]]
+        for number, (topic, vector) in enumerate((centroids or {}).items())
+    ]
+    if places:
+        columns = ["run_id", "version", "cluster_id", "topic_id", "centroid", "radius", "size"]
+        session.insert("centroids", places, columns)
     return ids
 
 

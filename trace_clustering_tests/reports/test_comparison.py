@@ -167,6 +167,28 @@ def test_a_trace_with_both_values_belongs_to_neither_side(kinds: ClickHouse) -> 
     assert found.before.traces == 3
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_topic_that_was_cut_anew_is_compared_with_what_it_lies_in(
+    clickhouse: ClickHouse, is_new: bool
+) -> None:
+    with clickhouse.open_session(1, timeout_seconds=60) as session:
+        for window, topics, rate in ((FIRST, ["t-cut", "t-other"], 10), (SECOND, ["t-anew", "t-other"], 2)):
+            centroids = dict(zip(topics, ([1.0, 0.0], [0.0, 1.0]), strict=True))
+            new = topics[:1] if is_new and window is SECOND else []
+            ids = store_run(session, window, dict.fromkeys(topics, 100), centroids=centroids, new=new)
+            fails = {trace: "other" not in trace and n % rate == 0 for n, trace in enumerate(ids)}
+            tell_traces(session, window, {trace: {"is_error": failed} for trace, failed in fails.items()})
+    found = compare_windows(clickhouse, 1, figures=["error_rate"])
+    first = found.figures["error_rate"].effects[0]
+    if is_new:
+        assert (first.topic_id, first.kind, first.mean_before) == ("t-anew", "mix", None)
+        assert found.notes == []
+    else:
+        assert (first.topic_id, first.kind) == ("t-anew", "rate")
+        assert (first.mean_before, first.mean_after) == pytest.approx((0.1, 0.5))
+        assert "1 are counted with one of the other that is alike" in found.notes[0]
+
+
 @pytest.mark.parametrize(
     ("split", "named"),
     [

@@ -14,7 +14,7 @@ from trace_clustering.reports.next_steps import (
     describe_load,
     name_command,
     write_cluster_command,
-    write_show_command,
+    write_team_command,
     write_web_command,
 )
 
@@ -123,7 +123,7 @@ def test_another_installation_that_comes_first_is_not_meant(
 def test_a_home_of_any_name_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
     folder = tmp_path / home
     monkeypatch.setenv("DAGSTER_HOME", str(folder))
-    for command in (write_cluster_command(1, days("2025-01-20", 1)), write_show_command(1)):
+    for command in (write_cluster_command(1, days("2025-01-20", 1)), write_team_command("show", 1)):
         assert shlex.split(command)[:4] == ["mkdir", "-p", str(folder), "&&"]
         assert f"DAGSTER_HOME={folder}" in shlex.split(command)
 

@@ -5,12 +5,8 @@ from enum import Enum
 
 import numpy as np
 
-from trace_clustering.topics.mix_and_rate import (
-    Estimate,
-    SideFigures,
-    explain_difference,
-    find_beyond_noise,
-)
+from trace_clustering.topics.comparison import Moments, compare_figure
+from trace_clustering.topics.mix_and_rate import Estimate, SideFigures, explain_difference
 
 
 class Change(Enum):
@@ -24,8 +20,8 @@ class Change(Enum):
 class Coverage:
     """How often the 95 % intervals hold the truth.
 
-    `mix` and `rate` are means over the topics. `false_alarms` is the share of comparisons in which any topic
-    is called beyond noise.
+    `mix` and `rate` are means over the topics. `named` is the share of comparisons in which any topic is
+    called beyond noise, `perhaps` of those in which any is called likely.
     """
 
     difference: float
@@ -33,7 +29,8 @@ class Coverage:
     total_rate: float
     mix: float
     rate: float
-    false_alarms: float
+    named: float
+    perhaps: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +49,23 @@ def measure_coverage(
     sides = _choose_sides(random, figure, change, topics)
     truth = _find_truth(figure, *sides)
     hits = np.zeros((repetitions, len(truth)))
-    alarms = 0
+    named = perhaps = 0
     for repetition in range(repetitions):
-        found = explain_difference(*(_draw(random, figure, side, traces) for side in sides))
-        effects = [*found.mix, *found.rate]
-        estimates = [found.difference, found.total_mix, found.total_rate, *effects]
+        drawn = [_draw(random, figure, side, traces) for side in sides]
+        found = explain_difference(*drawn)
+        estimates = [found.difference, found.total_mix, found.total_rate, *found.mix, *found.rate]
         hits[repetition] = [_holds(one, value) for one, value in zip(estimates, truth, strict=True)]
-        alarms += any(find_beyond_noise(effects))
+        effects = compare_figure(*map(_list_moments, drawn)).effects
+        named += any(effect.is_beyond_noise for effect in effects)
+        perhaps += any(effect.is_likely for effect in effects)
     shares = hits.mean(axis=0)
-    return Coverage(
-        *shares[:3].tolist(), shares[3 : 3 + topics].mean(), shares[3 + topics :].mean(), alarms / repetitions
-    )
+    by_topic = shares[3 : 3 + topics].mean(), shares[3 + topics :].mean()
+    return Coverage(*shares[:3].tolist(), *by_topic, named / repetitions, perhaps / repetitions)
+
+
+def _list_moments(side: SideFigures) -> dict[str, Moments]:
+    rows = zip(side.counts.tolist(), side.means.tolist(), side.variances.tolist(), strict=True)
+    return {str(topic): Moments(*row) for topic, row in enumerate(rows)}
 
 
 def draw_sides(

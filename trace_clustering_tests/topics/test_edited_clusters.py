@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trace_clustering.algorithms.embedding_centroids import calculate_embedding_centroids
@@ -125,8 +125,18 @@ def test_topics_of_the_first_night_can_be_merged_in_a_run_of_the_same_night(traf
     first = topics_of(identify(ids, embeddings, plain, [], 0))
     edits = TopicEdits({first[3]: TopicEdit(merge_into=first[1][:8])})
     edited = apply_edits(kind, ids, embeddings, [], edits, scope="1:0")
+    assert edited.known_sources == [first[3]]
     assert edited.labels.tolist() == [0] * 10 + [1] * 10 + [2] * 10 + [1] * 10
     assert topics_of(identify(ids, embeddings, edited, [], 0)) == first[:3]
+
+
+def test_nothing_is_merged_into_a_topic_that_nobody_knows(traffic: Traffic) -> None:
+    ids, embeddings, kind = traffic.draw(0)
+    history = [remember(ids, embeddings, kind, [A, B, C, D], 0)]
+    mistyped = TopicEdits({A: TopicEdit(merge_into=B.replace("b", "e"))})
+    edited = apply_edits(kind, ids, embeddings, history, mistyped, scope="1:1")
+    assert (edited.labels.tolist(), edited.topics) == (kind.tolist(), {})
+    assert topics_of(identify(ids, embeddings, edited, history, 1)) == [A, B, C, D]
 
 
 def test_a_part_alone_carries_the_topic_that_it_belongs_to(traffic: Traffic) -> None:
@@ -279,6 +289,7 @@ def test_a_topic_does_not_seem_to_grow_since_another_was_merged_into_it() -> Non
     assert run.traces[B].tolist() == [2, 2, 2]
 
 
+@settings(max_examples=40)
 @given(st.permutations(range(40)), st.lists(st.integers(-1, 3), min_size=40, max_size=40))
 def test_neither_the_order_of_rows_nor_that_of_labels_matters(order: list[int], drawn: list[int]) -> None:
     ids, embeddings, kind = Traffic().draw(0)

@@ -171,7 +171,7 @@ def test_the_intervals_hold_what_they_promise(figure: str, change: Change) -> No
     assert max(coverage.difference, coverage.total_rate) <= 0.985
     assert min(coverage.mix, coverage.rate) >= 0.93
     if change is Change.NONE:
-        assert coverage.false_alarms <= 0.05
+        assert coverage.named <= 0.05
 
 
 def test_sides_that_are_drawn_alike_differ_by_chance_alone() -> None:

@@ -55,7 +55,7 @@ class LabelingGraph:
         self._limits = endpoint.budget.limits
         self._opening: list[BaseMessage] = [
             SystemMessage(prompts.AGENT),
-            HumanMessage(prompts.write_opening(context.evidence, context.draft)),
+            HumanMessage(prompts.write_opening(context.evidence, context.draft, self._room // 4)),
         ]
 
     @property

@@ -45,12 +45,11 @@ GO_ON = (
 )
 
 
-# Characters of the rows that show the groups where they alone need labels.
-_MAX_GROUPS_LENGTH = 4000
+def write_opening(evidence: Evidence, draft: Draft, room: int) -> str:
+    """Return the first message to the agent, given the labels so far and those that are fixed.
 
-
-def write_opening(evidence: Evidence, draft: Draft) -> str:
-    """Return the first message to the agent, given the labels so far and those that are fixed."""
+    Where groups alone lack labels, the titles of their clusters take up to `room` characters.
+    """
     ids = list(evidence.clusters)
     listed = shorten(dump_json(ids), 1000)
     text = f"There are {evidence.n_traces} traces in {len(ids)} clusters, with the ids {listed}."
@@ -68,10 +67,10 @@ def write_opening(evidence: Evidence, draft: Draft) -> str:
             f"be changed. Label only the others, with the ids {open_ids}, so that their titles differ from "
             "the fixed ones too."
         )
-    return f"{text}{_write_groups(evidence, draft)} Begin."
+    return f"{text}{_write_groups(evidence, draft, room)} Begin."
 
 
-def _write_groups(evidence: Evidence, draft: Draft) -> str:
+def _write_groups(evidence: Evidence, draft: Draft, room: int) -> str:
     """Return what the agent is told of groups, and all that it needs if they alone lack labels."""
     missing = draft.list_unlabelled_groups()
     if not missing:
@@ -94,7 +93,7 @@ def _write_groups(evidence: Evidence, draft: Draft) -> str:
             for group in missing
         ]
 
-    rows = fit_rows(build, (120, 60, 30, 15), _MAX_GROUPS_LENGTH)
+    rows = fit_rows(build, (120, 60, 30, 15), room)
     return (
         f"{text} All clusters have their labels. The titles in the groups without one (JSON, data): {rows} "
         "Call bulk_set_labels for these groups, and finalize_labels in the same message."

@@ -36,10 +36,15 @@ def grouped(labeling: Labeling) -> Labeling:
 
 
 def run(
-    labeling: Labeling, model: Model, *, fixed: dict[int, ClusterLabel] | None = None, **changes: Any
+    labeling: Labeling,
+    model: Model,
+    *,
+    fixed: dict[int, ClusterLabel] | None = None,
+    characters: int = 60_000,
+    **changes: Any,
 ) -> tuple[AgentLabels, LLMServer]:
     server = labeling.serve(model)
-    llm = labeling.llm(server)
+    llm = labeling.llm(server, max_request_characters=characters)
     prepared: Clustering = replace(labeling.prepare(), **{"groups": make_groups(), **changes})
     result = run_labeling_agent(
         prepared,
@@ -90,6 +95,13 @@ def test_new_groups_of_known_clusters_take_one_request(grouped: Labeling) -> Non
     assert set(result.labels) == set(GROUPS)
     assert len(server.requests) == 1
     assert title_of(14) in server.requests[0].text
+
+
+def test_the_titles_in_new_groups_fit_into_a_small_request(grouped: Labeling) -> None:
+    long = {c: ClusterLabel(f'"{title_of(c)}" {"which is long " * 6}{c}', "- As before") for c in CLUSTERS}
+    _, server = run(grouped, in_turn(says(LABEL_GROUPS, FINALIZE)), fixed=long, characters=10_000)
+    assert server.requests[0].characters <= 10_000
+    assert "which is" in server.requests[0].text
 
 
 def test_known_groups_of_known_clusters_take_none(grouped: Labeling) -> None:
