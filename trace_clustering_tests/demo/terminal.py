@@ -32,7 +32,7 @@ def run_on_terminal(
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         os.execve(command[0], list(map(str, command)), dict(environment))  # noqa: S606 - our own
     printed, is_interrupted = b"", False
-    signal.alarm(180)  # a command that hangs ends the test
+    signal.alarm(400)  # a command that hangs ends the test
     try:
         while piece := _read(terminal):
             printed += piece

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 
 COMMAND = Path(sys.executable).with_name("trace-clustering")
 FINISHED = re.compile(r"✓ \w+ \[\d+\.\d s\]")
+FOUND = re.compile(r"  Found 2\d clusters by hdbscan; \d+ of 726 traces are noise")
 GOODBYE = "Interrupted: nothing of it runs on; the same command goes on from here."
 
 
@@ -45,7 +46,9 @@ def test_one_interrupt_ends_it_at_once_and_what_came_before_can_be_read(
         messages = [line for line in screen.lines if line.startswith("  ")]
         assert not re.search(r"[{}\[]|None", "\n".join(messages))
         assert "  Reducing 726 embeddings of 384 dimensions by umap" in messages
-        assert ("  Found 25 clusters by hdbscan; 35 of 726 traces are noise" in messages) == (finished > 2)
+        # How many depends on the weeks before, whose topics take part.
+        found = [line for line in messages if FOUND.fullmatch(line)]
+        assert len(found) == (finished > 2)
         with dg.DagsterInstance.get() as instance:
             last, *weeks_before = [run.status for run in instance.get_runs()]
             assert last == dg.DagsterRunStatus.CANCELED
