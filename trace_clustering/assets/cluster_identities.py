@@ -65,7 +65,8 @@ def cluster_identities(
     counts = {relation: relations.count(relation) for relation in sorted(set(relations))}
     in_words = "".join(f"{count} {relation}, " for relation, count in counts.items())
     context.log.info(
-        f"Topics, compared with {len(earlier)} earlier runs: {in_words}{len(found.gone)} without a cluster now"
+        f"Topics, compared with {len(earlier)} earlier runs: "
+        f"{in_words}{len(found.gone)} without a cluster now"
     )
     if later:
         context.log.warning(
