@@ -63,8 +63,10 @@ def cluster_identities(
     parents = find_parents(clusters, found.continuities, earlier, scope=scope)
     relations = [continuity.relation for continuity in found.continuities]
     counts = {relation: relations.count(relation) for relation in sorted(set(relations))}
+    in_words = "".join(f"{count} {relation}, " for relation, count in counts.items())
     context.log.info(
-        f"Compared with {len(earlier)} earlier runs: {counts}, {len(found.gone)} topics are gone"
+        f"Topics, compared with {len(earlier)} earlier runs: "
+        f"{in_words}{len(found.gone)} without a cluster now"
     )
     if later:
         context.log.warning(

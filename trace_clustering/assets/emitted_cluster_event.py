@@ -101,7 +101,7 @@ def emitted_cluster_event(
     done = notify(
         found, provenance, resource=alerts, base=io_manager.base, total_seconds=seconds, log=context.log
     )
-    context.log.info(f"{len(found)} alerts: {done}")
+    context.log.info(f"Alerts: {len(found)}; {done}")
     receipt = replace(
         result.value,
         alerts=[asdict(alert) for alert in found],

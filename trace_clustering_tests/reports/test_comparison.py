@@ -90,7 +90,9 @@ def test_the_report_tells_what_moved_and_is_silent_about_the_rest(comparison: Co
     assert "all topics" in latency
     assert "Lost parcels" not in latency
     assert "Lost parcels" in (whole := print_report(comparison, everything=True))[whole.index("Latency") :]
-    assert "only after: 8.8% of the traces, at $0.0161" in whole
+    assert whole.count("only after: 8.8% of the traces, at $0.0161") == 1
+    assert "these stayed: 1.50 s before, 1.50 s after" in whole
+    assert "Perhaps" not in report
 
 
 def test_the_comparison_is_json(comparison: Comparison) -> None:
