@@ -25,7 +25,8 @@ from trace_clustering.clickhouse.run_clusters import delete_older_versions
 from trace_clustering.clickhouse.topic_runs import fetch_topic_runs
 from trace_clustering.constants import EMIT_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
-from trace_clustering.posthog.cluster_event import ClusterEvent, Topics, build_cluster_event
+from trace_clustering.posthog.build_cluster_event import Topics, build_cluster_event
+from trace_clustering.posthog.cluster_event import ClusterEvent
 from trace_clustering.processes.clock import StepClock
 from trace_clustering.processes.stopping import require_live_run
 from trace_clustering.topics.alerts import Alert, Thresholds

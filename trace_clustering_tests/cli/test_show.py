@@ -16,7 +16,7 @@ from trace_clustering.clickhouse.records import insert_records
 from trace_clustering.clickhouse.session import TeamSession
 from trace_clustering.constants import EVENT_NAME
 from trace_clustering.orchestration.settings import ClusteringSettings, select_reported
-from trace_clustering.posthog.cluster_event import build_cluster_event
+from trace_clustering.posthog.build_cluster_event import build_cluster_event
 from trace_clustering_tests.cli.command import RED, engine, output, refusal
 from trace_clustering_tests.examples import WINDOW, themed_records
 from trace_clustering_tests.posthog.cluster_events import TOPICS

@@ -11,7 +11,8 @@ import pytest
 from trace_clustering.clickhouse.cluster_events import emit_cluster_events, fetch_cluster_event
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.summaries import fetch_trace_times
-from trace_clustering.posthog.cluster_event import ClusterEvent, build_cluster_event
+from trace_clustering.posthog.build_cluster_event import build_cluster_event
+from trace_clustering.posthog.cluster_event import ClusterEvent
 from trace_clustering_tests.clickhouse.rows import insert_events, insert_summaries
 from trace_clustering_tests.posthog.cluster_events import (
     ASSIGNMENTS,

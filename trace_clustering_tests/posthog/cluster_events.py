@@ -9,7 +9,8 @@ from trace_clustering.artifacts.clusters import ClusterAssignments, ClusterLabel
 from trace_clustering.artifacts.provenance import Provenance
 from trace_clustering.artifacts.topics import ClusterIdentities, ClusterMetrics, WindowAssignments
 from trace_clustering.orchestration.settings import select_reported
-from trace_clustering.posthog.cluster_event import ClusterEvent, Topics, build_cluster_event
+from trace_clustering.posthog.build_cluster_event import Topics, build_cluster_event
+from trace_clustering.posthog.cluster_event import ClusterEvent
 from trace_clustering.traces.window import Window
 
 WINDOW = Window(datetime(2025, 1, 16, tzinfo=UTC), datetime(2025, 1, 23, tzinfo=UTC))

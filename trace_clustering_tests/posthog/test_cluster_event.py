@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trace_clustering.orchestration.settings import select_reported
-from trace_clustering.posthog.cluster_event import build_cluster_event
+from trace_clustering.posthog.build_cluster_event import build_cluster_event
 from trace_clustering.traces.window import Window
 from trace_clustering_tests.posthog.cluster_events import (
     ASSIGNMENTS,
