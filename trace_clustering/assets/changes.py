@@ -16,6 +16,9 @@ from trace_clustering.topics.day_counts import NO_TOPIC, CountedWindow, list_day
 from trace_clustering.topics.edited_history import follow_merges_in_counts
 from trace_clustering.topics.trends import Period, Trend, find_trends
 
+_NAMES = ("share", "share_low", "share_high", "traces")
+_NAMES_BEFORE = ("share_before", "share_before_low", "share_before_high", "traces_before")
+
 
 def describe_changes(
     identities: ClusterIdentities,
@@ -82,19 +85,13 @@ def _describe(trend: Trend) -> dict[str, Any]:
         "since": str(trend.since),
         "said_before": trend.said_before,
         **_describe_period(trend.now),
-        **_describe_period(trend.before, "_before"),
+        **_describe_period(trend.before, _NAMES_BEFORE),
         "daily": [{"day": str(day), **_describe_period(period)} for day, period in trend.days.items()],
     }
 
 
-def _describe_period(period: Period, suffix: str = "") -> dict[str, Any]:
-    """Return a share and its interval, of the period before as `share_before_low` and `share_before_high`."""
-    return {
-        f"share{suffix}": period.share,
-        f"share{suffix}_low": period.low,
-        f"share{suffix}_high": period.high,
-        f"traces{suffix}": period.traces,
-    }
+def _describe_period(period: Period, names: Sequence[str] = _NAMES) -> dict[str, Any]:
+    return dict(zip(names, (period.share, period.low, period.high, period.traces), strict=True))
 
 
 @dataclass(frozen=True)
