@@ -88,6 +88,7 @@ def _describe(trend: Trend) -> dict[str, Any]:
 
 
 def _describe_period(period: Period, suffix: str = "") -> dict[str, Any]:
+    """Return a share and its interval, of the period before as `share_before_low` and `share_before_high`."""
     return {
         f"share{suffix}": period.share,
         f"share{suffix}_low": period.low,

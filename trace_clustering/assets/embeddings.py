@@ -14,6 +14,7 @@ from trace_clustering.constants import DEFAULT_LOOKBACK_DAYS, MIN_TRACES_FOR_CLU
 from trace_clustering.orchestration.partitions import parse_partition_key
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.processes.clock import StepClock
+from trace_clustering.traces.arrays import TimeArray
 
 # What a run reads depends on its setting; what Dagster shows is the window of the default length.
 _FIRST_DAY_OF_WINDOW = 1 - DEFAULT_LOOKBACK_DAYS
@@ -62,36 +63,45 @@ def embeddings(
         **_count_traces(found),
         **({"traces_matching": found.traces_matching} if settings.trace_filters else {}),
     }
+    _warn_of_unusable(context, team_id, found)
+    provenance = Provenance(team_id, window, settings.of_stage("embeddings"))
+    if len(found.trace_ids) < MIN_TRACES_FOR_CLUSTERING:
+        lost, apart = found.without_vector + found.unusable, _count_apart(found)
+        short = provenance.with_shortage(
+            len(found.trace_ids), found.traces_in_window, left_out=lost, apart=apart
+        )
+        context.log.warning(f"Team {team_id} has too few traces: {short.shortage}")
+        empty = Embeddings.empty(
+            short, traces_in_window=found.traces_in_window, coverage=_measure_coverage(found)
+        )
+        return dg.MaterializeResult(value=empty, metadata=metadata)
+    context.log.info(f"Read {len(found.trace_ids)} of {found.traces_in_window} traces of team {team_id}")
+    value = _build_artifact(provenance, found, trace_times)
+    return dg.MaterializeResult(value=value, metadata={**metadata, "dimensions": value.embeddings.shape[1]})
+
+
+def _build_artifact(provenance: Provenance, found: TraceEmbeddings, trace_times: TimeArray) -> Embeddings:
+    return Embeddings(
+        provenance=provenance,
+        trace_ids=found.trace_ids,
+        timestamps=found.timestamps,
+        trace_times=trace_times,
+        batch_run_ids=found.batch_run_ids,
+        embeddings=found.embeddings,
+        weights=found.weights,
+        traces_in_window=found.traces_in_window,
+        embedding_model=found.model,
+        coverage=_measure_coverage(found),
+    )
+
+
+def _warn_of_unusable(context: dg.AssetExecutionContext, team_id: int, found: TraceEmbeddings) -> None:
     if lost := found.without_vector + found.unusable:
         context.log.warning(
             f"{lost} of {found.traces_in_window} traces of team {team_id} are left out: "
             f"{found.without_vector} have no vector, {found.unusable} an unusable one; "
             f"among them {', '.join(found.examples)}"
         )
-    provenance = Provenance(team_id, window, settings.of_stage("embeddings"))
-    if len(found.trace_ids) < MIN_TRACES_FOR_CLUSTERING:
-        short = provenance.with_shortage(
-            len(found.trace_ids), found.traces_in_window, left_out=lost, apart=_count_apart(found)
-        )
-        context.log.warning(f"Team {team_id} has too few traces: {short.shortage}")
-        empty = Embeddings.empty(short, traces_in_window=found.traces_in_window)
-        return dg.MaterializeResult(value=empty, metadata=metadata)
-    context.log.info(f"Read {len(found.trace_ids)} of {found.traces_in_window} traces of team {team_id}")
-    return dg.MaterializeResult(
-        value=Embeddings(
-            provenance=provenance,
-            trace_ids=found.trace_ids,
-            timestamps=found.timestamps,
-            trace_times=trace_times,
-            batch_run_ids=found.batch_run_ids,
-            embeddings=found.embeddings,
-            weights=found.weights,
-            traces_in_window=found.traces_in_window,
-            embedding_model=found.model,
-            coverage=_measure_coverage(found),
-        ),
-        metadata={**metadata, "dimensions": found.embeddings.shape[1]},
-    )
 
 
 def _measure_coverage(found: TraceEmbeddings) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Traces that no person started, as far as the stored events of traces say so."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,15 +43,12 @@ class AutomationCounts:
 
     Attributes
     ----------
-    found : bool
-        Whether the source says of any trace that no person started it, also of earlier ones.
     matching : int
         Number of those that would be in the sample otherwise, if it were large enough.
     without_document : int
         Number of those that were stored, but neither summarized nor embedded.
     """
 
-    found: bool = False
     matching: int = 0
     without_document: int = 0
 
@@ -84,30 +82,45 @@ def find_automation_condition(session: TeamSession, automation: Automation, wind
     return build_automation_condition(automation, window, session.events)
 
 
-def count_automation(
+def leave_out_automation(
     session: TeamSession,
+    automation: Automation,
     window: Window,
     selected: str,
     condition: TraceCondition,
     **parameters: Any,  # noqa: ANN401
-) -> AutomationCounts:
-    """Count the traces that no person started.
+) -> tuple[TraceCondition, AutomationCounts]:
+    """Return what holds for the documents of a sample, and how many traces of automation are left out.
 
     Parameters
     ----------
     session : TeamSession
+    automation : {"leave_out", "include", "only"}
     window : Window
     selected : str
         The SQL of the selected documents.
     condition : TraceCondition
-        What else holds for the documents of a sample.
+        What else holds for the documents of the sample.
     **parameters
         Those of the selected documents.
     """
-    columns, bound = session.events, _bind(window)
-    # Asked first, because the engine would evaluate the whole condition to count nothing.
-    if not _knows_automation(session, window):
-        return NO_AUTOMATION
+    counts = NO_AUTOMATION
+    if automation == "leave_out":
+        # Asked first, because the engine would evaluate the whole condition to count nothing.
+        if not _knows_automation(session, window):
+            return condition, counts
+        counts = _count_automation(session, window, selected, condition, parameters)
+    return condition.join(build_automation_condition(automation, window, session.events)), counts
+
+
+def _count_automation(
+    session: TeamSession,
+    window: Window,
+    selected: str,
+    condition: TraceCondition,
+    parameters: Mapping[str, Any],
+) -> AutomationCounts:
+    columns = session.events
     moment = columns.write_ordered_moment("timestamp", 6)
     in_window = f"{moment} >= {{window_start:DateTime64(3, 'UTC')}} AS is_in_window"
     automated = _write_automated(columns, f"automated_trace_id, {in_window}")
@@ -116,9 +129,9 @@ def count_automation(
         in_utc=columns.has_json(),
         **parameters,
         **condition.parameters,
-        **bound,
+        **_bind(window),
     )
-    return AutomationCounts(True, row["matching"], row["without_document"])
+    return AutomationCounts(row["matching"], row["without_document"])
 
 
 def _knows_automation(session: TeamSession, window: Window) -> bool:

@@ -36,20 +36,6 @@ _FIGURE: Final = (
     ", count({name}) AS {name}_count, avg({name}) AS {name}_mean, varSampStable({name}) AS {name}_variance"
 )
 
-# A property that is a list holds each of its values; others hold themselves, as text.
-_VALUES: Final = """
-arrayFilter(value -> value != '', arrayFlatten(arrayMap(
-    raw -> if(
-        startsWith(raw, '['),
-        JSONExtract(raw, 'Array(String)'),
-        [if(startsWith(raw, '"'), JSONExtractString(raw), if(raw = 'null', '', raw))]
-    ),
-    arrayMap(key -> JSONExtractRaw(body, key), {property_keys:Array(String)})
-)))
-"""
-# A version means something only for its prompt, which may be named before it: `greeting@3`.
-_WITH_PROMPT: Final = "value -> concat(JSONExtractString(body, '$ai_prompt_name'), '@', value)"
-
 # Of several clusters with one topic, the largest stands for it.
 _PLACES: Final = """
 SELECT topic_id, centroid, radius, size
@@ -135,13 +121,12 @@ def fetch_split_figures(session: TeamSession, run: StoredRun, split: SplitProper
 
 def fetch_frequent_values(session: TeamSession, run: StoredRun, split: SplitProperty) -> dict[str, int]:
     """Return the most frequent values of a property among the traces of a run, with the number of traces."""
-    statement = write_trace_figures(session.events, _write_values(split)) + _FREQUENT_VALUES
+    statement = write_trace_figures(session.events, split.keys) + _FREQUENT_VALUES
     rows = session.query(
         statement,
         in_utc=session.events.has_json(),
         max_values=MAX_VALUES_LISTED,
-        property_keys=list(split.keys),
-        **bind_trace_figures(run.run_id, run.version, run.window),
+        **bind_trace_figures(run.run_id, run.version, run.window, split.keys),
     )
     return {row["value"]: row["traces"] for row in rows}
 
@@ -161,21 +146,13 @@ def _query(
     columns = session.events
     figures = "".join(_FIGURE.format(name=name) for name in FIGURES)
     moments = _MOMENTS.replace("/* figures */", figures).replace("/* side */", side)
-    written = write_trace_figures(columns, _write_values(split)) if split else write_trace_figures(columns)
+    keys = split.keys if split else ()
     values = (split.before, split.after) if split else ("", "")
     return session.query(
-        written + moments,
+        write_trace_figures(columns, keys) + moments,
         in_utc=columns.has_json(),
-        **({"property_keys": list(split.keys)} if split else {}),
-        **bind_trace_figures(run.run_id, run.version, run.window, values),
+        **bind_trace_figures(run.run_id, run.version, run.window, keys, values),
     )
-
-
-def _write_values(split: SplitProperty) -> str:
-    """Return SQL for the values that an event says of a property."""
-    if "$ai_prompt_version" in split.keys:
-        return f"arrayConcat({_VALUES}, arrayMap({_WITH_PROMPT}, {_VALUES}))"
-    return _VALUES
 
 
 def _read_sides(rows: list[dict[str, Any]]) -> dict[str, Side]:

@@ -8,12 +8,7 @@ from typing import Any
 import numpy as np
 
 from trace_clustering import constants
-from trace_clustering.clickhouse.automation import (
-    NO_AUTOMATION,
-    AutomationCounts,
-    build_automation_condition,
-    count_automation,
-)
+from trace_clustering.clickhouse.automation import NO_AUTOMATION, AutomationCounts, leave_out_automation
 from trace_clustering.clickhouse.documents import (
     IS_USABLE,
     DocumentSelection,
@@ -166,12 +161,10 @@ def fetch_trace_embeddings_for_clustering(
     usable = find_usable_vectors(session, selected, selection)
     parameters = {**selection, "model": usable.model, "dimensions": usable.dimensions}
     filtered = build_trace_condition(filters, window, columns=session.events)
-    condition = TraceCondition(IS_USABLE).join(filtered)
-    rules, left_out = rules or SampleRules(), NO_AUTOMATION
-    if rules.automation == "leave_out":
-        left_out = count_automation(session, window, selected, condition, **parameters)
-    if left_out.found or rules.automation == "only":
-        condition = condition.join(build_automation_condition(rules.automation, window, session.events))
+    rules, condition = rules or SampleRules(), TraceCondition(IS_USABLE).join(filtered)
+    condition, left_out = leave_out_automation(
+        session, rules.automation, window, selected, condition, **parameters
+    )
     sample = write_sample(session, window, rules, condition)
     vectors = _VECTORS.format(usable=IS_USABLE, vector=columns.write_vector("embedding"))
     blocks = session.stream(
@@ -183,16 +176,14 @@ def fetch_trace_embeddings_for_clustering(
         max_samples=max_samples,
         random_state=random_state,
     )
-    found = replace(
-        _collect_blocks(blocks, usable, max_samples),
-        automation=left_out,
-        traces_in_window=usable.traces_in_window + left_out.without_document,
-    )
-    return _leave_out_not_finite(found, usable)
+    return _leave_out_not_finite(_collect_blocks(blocks, usable, left_out, max_samples), usable)
 
 
 def _collect_blocks(
-    blocks: Iterator[dict[str, list[Any]]], usable: UsableVectors, max_samples: int
+    blocks: Iterator[dict[str, list[Any]]],
+    usable: UsableVectors,
+    automation: AutomationCounts,
+    max_samples: int,
 ) -> TraceEmbeddings:
     """Write each row to its position; arrays are allocated once, so no vector is held twice."""
     first = next(blocks, None)
@@ -206,7 +197,7 @@ def _collect_blocks(
         timestamps=np.zeros(n, dtype="datetime64[ms]"),
         embeddings=np.empty((n, usable.dimensions), dtype=np.float32),
         weights=np.ones(n, dtype=np.int64),
-        traces_in_window=usable.traces_in_window,
+        traces_in_window=usable.traces_in_window + automation.without_document,
         traces_matching=matching,
         without_vector=usable.without_vector,
         unusable=usable.of_other_length,
@@ -215,6 +206,7 @@ def _collect_blocks(
         folded=voices - kinds,
         not_sampled=kinds - n,
         model=usable.model,
+        automation=automation,
     )
     length_bytes = (usable.dimensions.bit_length() + 6) // 7  # 7 bits to a byte
     for block in chain([first] if first else [], blocks):

@@ -1,5 +1,6 @@
 """SQL for what is known of each trace that a run assigned: cost, latency, tokens, errors, users, scores."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from trace_clustering.clickhouse.columns import TableColumns
@@ -20,19 +21,17 @@ _EVENT_NAMES: Final = (
 _TEXTS: Final = (
     *("$ai_trace_id", "$ai_trace_digest", "$ai_session_id", "$ai_user_id", "$ai_is_error", "$lib"),
     *("$ai_metric_name", "$ai_metric_value", "$ai_evaluation_name", "$ai_evaluation_result"),
+    "$ai_prompt_name",
 )
 _NUMBERS: Final = (
     *("$ai_total_cost_usd", "$ai_latency", "$ai_input_tokens", "$ai_output_tokens"),
     *("$ai_http_status", "$ai_evaluation_numeric_result"),
 )
-# An event is megabytes where it holds a conversation, so all of it is taken from its JSON at once.
-_PROPERTIES: Final = ", ".join(
-    [
-        *(f"`{name}` String" for name in _TEXTS),
-        *(f"`{name}` Nullable(Float64)" for name in _NUMBERS),
-        "`$ai_given_properties` Map(String, String)",
-    ]
-)
+_PROPERTIES: Final = {
+    **dict.fromkeys(_TEXTS, "String"),
+    **dict.fromkeys(_NUMBERS, "Nullable(Float64)"),
+    "$ai_given_properties": "Map(String, String)",
+}
 
 # `assigned` are the traces of a run, `written` their events, the newest version of each, `told` what an event
 # says, and `figures` what is known of a trace.
@@ -41,6 +40,9 @@ _PROPERTIES: Final = ", ".join(
 # nothing is counted twice. PostHog's programs tell an error only where there is one, and say by `$lib` that
 # they wrote an event: of such a call, silence means that it succeeded. A user who has no other name than the
 # trace itself is not known.
+#
+# An event is megabytes where it holds a conversation. So all that is needed is taken from its JSON at once,
+# in the condition; whatever read the JSON later would make the engine sort the conversations.
 _FIGURES: Final = """
 WITH assigned AS (
     SELECT trace_id, any(cluster_id) AS cluster_id, any(topic_id) AS topic_id
@@ -49,8 +51,8 @@ WITH assigned AS (
     GROUP BY trace_id
 ), written AS (
     SELECT
-        /* event */ AS kind, /* identity */ AS identity, /* sender */ AS sender, /* properties */ AS body,
-        JSONExtract(body, 'Tuple(/* extracted */)') AS said,
+        /* event */ AS kind, /* identity */ AS identity, /* sender */ AS sender,
+        JSONExtract(/* properties */, {extracted:String}) AS said,
         tupleElement(said, '$ai_trace_id') AS trace_id,
         /* values */ AS property_values
     FROM {events:Identifier}
@@ -113,7 +115,17 @@ WITH assigned AS (
 )
 """
 
-_NO_VALUES: Final = "CAST([], 'Array(String)')"
+# A property that is a list holds each of its values; any other holds itself, as text. A version means
+# something only for its prompt, which may be named before it: `greeting@3`.
+_VALUES: Final = """
+arrayFlatten(arrayMap(
+    text -> if(startsWith(text, '[') AND JSONLength(text) > 0, JSONExtract(text, 'Array(String)'), [text]),
+    arrayFilter(text -> text != '', {texts})
+))
+"""
+_VERSIONS: Final = """
+arrayConcat({values}, arrayMap(value -> concat(tupleElement(said, '$ai_prompt_name'), '@', value), {values}))
+"""
 
 # Words that stand for a good or a bad mark count as 1 and 0.
 _MARK: Final = """
@@ -125,16 +137,17 @@ multiIf(
 """
 
 
-def write_trace_figures(columns: TableColumns, property_values: str = _NO_VALUES) -> str:
+def write_trace_figures(columns: TableColumns, keys: Sequence[str] = ()) -> str:
     """Return the SQL that names the figures of the assigned traces `figures`, and the traces `assigned`.
 
     Parameters
     ----------
     columns : TableColumns
         Those of `events`.
-    property_values : str
-        SQL for texts that an event says by its JSON `body`. In `figures`, `was_before` and `was_after` tell
-        whether any event of the trace says `value_before` or `value_after`.
+    keys : sequence of str
+        Properties of events; `property_values` in `written` are the texts that an event says of them. In
+        `figures`, `was_before` and `was_after` tell whether any event of the trace says `value_before` or
+        `value_after`.
     """
     sql = _FIGURES
     for mark, written in {
@@ -145,8 +158,7 @@ def write_trace_figures(columns: TableColumns, property_values: str = _NO_VALUES
         "properties": columns.write_text("properties"),
         "timestamp": columns.write_ordered_moment("timestamp", 6),
         "created": columns.write_moment("created_at", 6),
-        "extracted": _PROPERTIES,
-        "values": property_values,
+        "values": _write_values(keys),
         "cost": _write_amount("$ai_total_cost_usd"),
         "latency": _write_amount("$ai_latency"),
         "input": _write_amount("$ai_input_tokens"),
@@ -159,18 +171,41 @@ def write_trace_figures(columns: TableColumns, property_values: str = _NO_VALUES
 
 
 def bind_trace_figures(
-    run_id: str, version: int, window: Window, values: tuple[str, str] = ("", "")
+    run_id: str,
+    version: int,
+    window: Window,
+    keys: Sequence[str] = (),
+    values: tuple[str, str] = ("", ""),
 ) -> dict[str, Any]:
-    """Return the bound parameters of that SQL for one version of a run, and for two texts of events."""
+    """Return the bound parameters of that SQL for one version of a run, and for two values of properties."""
+    properties = {**dict.fromkeys(keys, "String"), **_PROPERTIES}
+    listed = ", ".join(f"{_quote_name(name)} {kind}" for name, kind in properties.items())
     return {
         "run_id": run_id,
         "version": version,
         "figure_events": list(_EVENT_NAMES),
         "figures_start": window.start - TRACE_FILTER_MARGIN,
         "figures_end": window.end,
+        "extracted": f"Tuple({listed})",
+        **{f"key_{number}": key for number, key in enumerate(keys)},
         "value_before": values[0],
         "value_after": values[1],
     }
+
+
+def _write_values(keys: Sequence[str]) -> str:
+    """Return the texts that an event says of some properties."""
+    if not keys:
+        return "CAST([], 'Array(String)')"
+    texts = (f"ifNull(toString(tupleElement(said, {{key_{n}:String}})), '')" for n in range(len(keys)))
+    values = _VALUES.format(texts=f"[{', '.join(texts)}]")
+    return _VERSIONS.format(values=values) if "$ai_prompt_version" in keys else values
+
+
+def _quote_name(name: str) -> str:
+    """Return a name as it stands in a type."""
+    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
+    return f"`{escaped}`"
 
 
 def _write_amount(name: str) -> str:

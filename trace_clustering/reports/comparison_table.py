@@ -20,7 +20,9 @@ _NAMES: Final[dict[Figure, str]] = {
 _MAX_DECIMALS: Final = 9
 _REMARK: Final = (
     "Mix (other topics are asked for) and rate (the same topics fare otherwise) add up to the difference. "
-    "The intervals are those of drawing traces; what another clustering would change is not in them. "
+    "The intervals are those of drawing traces; what another clustering would change is not in them."
+)
+_PERHAPS: Final = (
     "Perhaps: beyond noise if it were the only topic; of so many, one may look like this by chance."
 )
 
@@ -36,7 +38,9 @@ def build_comparison_report(comparison: Comparison, *, everything: bool = False)
             parts.append(Text(f"{_NAMES[figure]}: not known of any trace of one side."))
         else:
             parts.append(_build_table(comparison, figure, compared, everything=everything))
-    return [*parts, Text(""), Text(_REMARK)]
+    known = [compared for compared in comparison.figures.values() if compared]
+    has_likely = any(effect.is_likely for compared in known for effect in compared.effects)
+    return [*parts, Text(""), Text(_REMARK), *([Text(_PERHAPS)] if has_likely else [])]
 
 
 def _describe_side(key: str, side: ComparedSide) -> str:
@@ -57,8 +61,9 @@ def _build_table(
     table.add_column("95 % interval", justify="right", no_wrap=True)
     table.add_column("Topic", ratio=2)
     table.add_column("Why", ratio=3)
-    shown = [effect for effect in compared.effects if everything or effect.is_beyond_noise]
-    shown += [effect for effect in compared.effects if effect.is_likely and not everything]
+    told = [effect for effect in compared.effects if effect.kind == "mix" or _is_on_both_sides(effect)]
+    shown = [effect for effect in told if everything or effect.is_beyond_noise]
+    shown += [effect for effect in told if effect.is_likely and not everything]
     for effect in shown:
         title = comparison.titles.get(effect.topic_id) or OUTLIERS
         table.add_row(
@@ -66,7 +71,7 @@ def _build_table(
             Text(title),
             Text(("perhaps " if effect.is_likely else "") + _explain_effect(comparison, figure, effect)),
         )
-    rest = [effect for effect in compared.effects if effect not in shown]
+    rest = [effect for effect in told if effect not in shown]
     if rest:
         others = "other topics" if shown else "all topics"
         value = format_difference(figure, sum(effect.estimate.value for effect in rest))
@@ -76,6 +81,11 @@ def _build_table(
     table.add_row(*_write_estimate(figure, compared.total_rate), "", Text("rate of all topics"))
     table.add_row(*_write_estimate(figure, compared.difference), "", Text("together"))
     return table
+
+
+def _is_on_both_sides(effect: Effect) -> bool:
+    """Return whether the topic has a rate to compare; else, all of its effect is mix."""
+    return effect.mean_before is not None and effect.mean_after is not None
 
 
 def _write_title(comparison: Comparison, figure: Figure, compared: FigureComparison) -> str:
@@ -107,7 +117,7 @@ def _explain_effect(comparison: Comparison, figure: Figure, effect: Effect) -> s
         level = format_value(figure, (effect.mean_before + effect.mean_after) / 2)
         return f"{more} of these: {share_before} {before}, {share_after} {after}, at {level}"
     means = [format_value(figure, mean) for mean in (effect.mean_before, effect.mean_after)]
-    changed = "rose" if effect.mean_after > effect.mean_before else "fell"
+    changed = "rose" if effect.estimate.value > 0 else "fell" if effect.estimate.value < 0 else "stayed"
     return f"these {changed}: {means[0]} {before}, {means[1]} {after}"
 
 

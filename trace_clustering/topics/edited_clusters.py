@@ -8,7 +8,7 @@ import numpy as np
 from trace_clustering.constants import NOISE_CLUSTER_ID
 from trace_clustering.topics.edited_history import follow_merges
 from trace_clustering.topics.edits import TopicEdits
-from trace_clustering.topics.history import EarlierCluster, EarlierRun
+from trace_clustering.topics.history import EarlierCluster, EarlierRun, find_members
 from trace_clustering.topics.identity import CurrentCluster, find_identities
 from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray
 
@@ -87,7 +87,7 @@ def apply_edits(
     known = before | set(topics.values())
     merges = edits.find_merges(known)
     followed = follow_merges(earlier, merges)
-    told = _tell_topics(clusters, topics, before, followed, merges)
+    told = _tell_topics(labels, trace_ids, clusters, topics, before, followed, merges)
     merged = _merge(labels, told)
     pinned = {merges.get(topic, topic) for topic in before if edits.find(topic).pin} - set(told.values())
     missing = [cluster for topic in sorted(pinned) if (cluster := _find_last(topic, followed))]
@@ -112,6 +112,8 @@ def _find_direction(unit: FloatArray) -> FloatArray:
 
 
 def _tell_topics(
+    labels: IntArray,
+    trace_ids: StringArray,
     clusters: Sequence[CurrentCluster],
     topics: Mapping[int, str],
     before: Collection[str],
@@ -119,25 +121,36 @@ def _tell_topics(
     merges: Mapping[str, str],
 ) -> dict[int, str]:
     """Return the topic of each cluster as the merges say."""
+    told = {cluster: merges.get(topic, topic) for cluster, topic in topics.items()}
     targets = set(merges.values())
-    told = {}
-    for cluster in clusters:
-        topic = topics[cluster.cluster_id]
-        source = "" if topic in before or not targets else _find_source(cluster, followed)
-        told[cluster.cluster_id] = source if source in targets else merges.get(topic, topic)
+    unplaced = {cluster for cluster, topic in topics.items() if topic not in before} if targets else set()
+    for run in followed:
+        known = run.holds(trace_ids)
+        enough = {c for c in unplaced if known[labels == c].sum() >= _MIN_KNOWN_TRACES}
+        held = run.find_clusters_of(trace_ids) if enough else labels
+        for cluster in enough:
+            source = _find_source(held[known & (labels == cluster)], run)
+            told[cluster] = source if source in targets else told[cluster]
+        unplaced -= enough
+        if not unplaced:
+            break
+    for current in clusters:
+        if current.cluster_id in unplaced:
+            source = _find_place(current, followed[:1])
+            told[current.cluster_id] = source if source in targets else told[current.cluster_id]
     return told
 
 
-def _find_source(cluster: CurrentCluster, earlier: Sequence[EarlierRun]) -> str:
-    """Return the topic that most traces of a cluster were of, or else that it lies in; empty if none."""
-    for run in earlier:
-        known = len(np.intersect1d(cluster.trace_ids, run.trace_ids))
-        if known < _MIN_KNOWN_TRACES:
-            continue
-        shared = {c.topic_id: len(np.intersect1d(cluster.trace_ids, c.trace_ids)) for c in run.clusters}
-        topic = max(sorted(shared), key=shared.__getitem__, default="")
-        return topic if topic and shared[topic] > _MIN_SHARE_OF_TRACES * known else ""
-    near = [(float(cluster.centroid @ c.centroid), c) for run in earlier[:1] for c in run.clusters]
+def _find_source(held: IntArray, run: EarlierRun) -> str:
+    """Return the topic of most traces, given the position of the cluster of each in a run; empty if none."""
+    counts = np.bincount(held[held >= 0], minlength=1)
+    most = int(counts.argmax())
+    return run.clusters[most].topic_id if counts[most] > _MIN_SHARE_OF_TRACES * len(held) else ""
+
+
+def _find_place(cluster: CurrentCluster, newest: Sequence[EarlierRun]) -> str:
+    """Return the topic that a cluster lies in; empty if none."""
+    near = [(float(cluster.centroid @ c.centroid), c) for run in newest for c in run.clusters]
     similarity, nearest = max(near, key=lambda pair: (pair[0], pair[1].topic_id), default=(0.0, None))
     return nearest.topic_id if nearest and similarity >= nearest.radius else ""
 
@@ -171,7 +184,7 @@ def _keep_pinned(
         members = labels == cluster
         own[members] = unit[members] @ _find_direction(unit[members])
     similarity = unit @ np.stack([topic.centroid for topic in missing], axis=1)
-    were_members = np.stack([np.isin(trace_ids, topic.trace_ids) for topic in missing], axis=1)
+    were_members = np.stack([find_members(trace_ids, topic.trace_ids) for topic in missing], axis=1)
     radii = np.array([topic.radius for topic in missing]) - _ROUNDING_ERROR
     takes = (similarity >= radii) & (were_members | (similarity > own[:, None]))
     best = np.where(takes, similarity, -np.inf).argmax(axis=1)

@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 # A pair of days counts for little where hardly a trace of the topic is expected.
 _MIN_EXPECTED_TRACES = 0.5
 # One topic has few pairs of days. What all topics have together weighs as much as so many of its own.
-_MIN_PAIRS_OF_ALL, _MAX_PAIRS_OF_ALL = 5.0, 100.0
+_MIN_PAIRS_OF_ALL, _MAX_PAIRS_OF_ALL = 10.0, 100.0
+# The mean of the largest of many numbers is the quantile at this probability of its distribution (Gumbel).
+_MEAN_OF_LARGEST = 0.5704
 # Neighbouring pairs share a day, so their squares vary together: chi-squared has a variance of 2.
 _VARIANCE_OF_SQUARES = 3.0
 
@@ -135,9 +137,10 @@ def _calculate_tail(
 def estimate_dispersions(traces: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArray[np.float64]:
     """Estimate by how much shares vary more from day to day than those of independent traces.
 
-    Neighbouring days are compared (von Neumann 1941), so that a lasting change counts once. A topic has too
-    few days for an estimate of its own, which is therefore shrunk towards that of all topics: the less the
-    topics differ beyond chance, the more (empirical Bayes, Efron and Morris 1975).
+    Neighbouring days are compared (von Neumann 1941), and of each topic the pair that differs most is left
+    out, so that a lasting change does not count. A topic has too few days for an estimate of its own, which
+    is therefore shrunk towards that of all topics: the less the topics differ beyond chance, the more
+    (empirical Bayes, Efron and Morris 1975).
 
     Parameters
     ----------
@@ -150,6 +153,8 @@ def estimate_dispersions(traces: NDArray[np.float64], totals: NDArray[np.float64
     float64 array, shape (k,)
         At least 1.
     """
+    from scipy.stats import chi2
+
     first, second = traces[:, :-1], traces[:, 1:]
     n1, n2 = totals[:-1], totals[1:]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -158,7 +163,10 @@ def estimate_dispersions(traces: NDArray[np.float64], totals: NDArray[np.float64
         squares = (first - expected) ** 2 / (pooled * (1 - pooled) * n1 * n2 / (n1 + n2))
         expected_smaller = pooled * np.minimum(n1, n2)
     counts = np.isfinite(squares) & (expected_smaller >= _MIN_EXPECTED_TRACES)
-    sums, pairs = np.where(counts, squares, 0).sum(axis=1), counts.sum(axis=1)
+    squares, pairs = np.where(counts, squares, 0), counts.sum(axis=1)
+    largest = chi2.ppf(_MEAN_OF_LARGEST ** (1 / np.maximum(pairs, 2)), 1)
+    pairs = np.maximum(pairs - 1, 0)
+    sums = (squares.sum(axis=1) - squares.max(axis=1, initial=0)) * pairs / np.maximum(pairs + 1 - largest, 1)
     if not pairs.any():
         return np.ones(len(traces))
     # The median of all topics: those that change must not hide the others.

@@ -18,6 +18,8 @@ from trace_clustering.topics.shares import estimate_dispersions, estimate_shares
 
 TrendKind = Literal["steady", "new", "growing", "shrinking", "gone", "back"]
 
+# Windows of files that people explore have thousands of days.
+MAX_DAYS_TOLD = 31
 # What was said the night before is said on until the days are as similar as this. Else it would flicker.
 _P_VALUE_TO_KEEP = 0.01
 # `new` and `back` had at most this part of the share before; `gone` has at most this part of it left.
@@ -56,7 +58,7 @@ class Trend:
     window : Period
         All days of the window together.
     days : mapping of datetime64[D] to Period
-        The days of the window, in order.
+        The days of the window, in order; of a longer one, the last `MAX_DAYS_TOLD`.
     """
 
     kind: TrendKind | None
@@ -94,6 +96,7 @@ def find_trends(
     linked = link_days(newest, earlier, topics, deviations=sigma)
     dispersions = estimate_dispersions(linked.traces, linked.totals)
     changes = find_changes(linked, dispersions, n_window=n_window, n_before=n_before)
+    told = range(max(n_before, len(linked.days) - MAX_DAYS_TOLD), len(linked.days))
     trends = {}
     for row, topic in enumerate(topics):
         was, kind = (said or {}).get(topic), None
@@ -112,7 +115,7 @@ def find_trends(
             before=measure(slice(max(0, cut - n_before), cut)),
             window=measure(slice(n_before, None)),
             said_before=changed and goes_on,
-            days={linked.days[d]: measure(slice(d, d + 1)) for d in range(n_before, len(linked.days))},
+            days={linked.days[d]: measure(slice(d, d + 1)) for d in told},
         )
     return trends
 

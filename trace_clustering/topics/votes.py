@@ -1,9 +1,12 @@
 """What an earlier clustering says of the traces that are clustered now."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trace_clustering.topics.history import NO_CLUSTER, EarlierRun
 from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray
+
+_MAX_ROWS = 10_000
 
 
 def list_votes(trace_ids: StringArray, embeddings: FloatArray, run: EarlierRun) -> IntArray:
@@ -25,10 +28,16 @@ def list_votes(trace_ids: StringArray, embeddings: FloatArray, run: EarlierRun) 
         return votes
     centroids = np.stack([cluster.centroid for cluster in run.clusters])
     radii = np.array([cluster.radius for cluster in run.clusters])
-    vectors = embeddings[unknown]
+    for start in range(0, len(unknown), _MAX_ROWS):  # all vectors of 100,000 traces twice may not fit
+        rows = unknown[start : start + _MAX_ROWS]
+        votes[rows] = _find_nearest(embeddings[rows], centroids, radii)
+    return votes
+
+
+def _find_nearest(vectors: FloatArray, centroids: FloatArray, radii: NDArray[np.float64]) -> IntArray:
+    """Return the nearest centroid of each vector, if the vector is within its radius, else -1."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     similarities = vectors @ centroids.T / np.maximum(lengths, np.finfo(np.float32).tiny)
     nearest = similarities.argmax(axis=1)
-    within = similarities[np.arange(len(unknown)), nearest] >= radii[nearest]
-    votes[unknown] = np.where(within, nearest, NO_CLUSTER)
-    return votes
+    within = similarities[np.arange(len(vectors)), nearest] >= radii[nearest]
+    return np.where(within, nearest, NO_CLUSTER)

@@ -8,6 +8,11 @@ from trace_clustering.orchestration.settings import ClusteringSettings
 
 # The table of the design, and the name in constants.py if there is one.
 DEFAULTS = {
+    "alert_new_topic_share": (0.03, None),
+    "alert_growth": (1.5, None),
+    "alert_error_rate": (0.25, None),
+    "alert_error_rise": (0.1, None),
+    "alerts_as_errors": ([], None),
     "redact": ([], None),
     "summaries": ("extract", None),
     "summary_instructions": ("", None),

@@ -113,3 +113,32 @@ def test_order_of_topics_does_not_matter() -> None:
     other = find_trends(count_nights(backwards)[0], count_nights(backwards)[1:])
 
     assert one == other
+
+
+@pytest.mark.parametrize("n_days", [1, 2, 3, 30])
+def test_windows_of_other_lengths_are_compared_too(n_days: int) -> None:
+    counts = {"a": [10] * 57 + [40] * 3, "b": [12] * 60, "": [200] * 60}
+    newest, *earlier = count_nights(counts, n_days=n_days)
+
+    trends = find_trends(newest, earlier)
+
+    assert trends["a"].kind == "growing"
+    assert trends["b"].kind == "steady"
+
+
+def test_nights_without_a_run_leave_the_others_comparable() -> None:
+    newest, *earlier = count_nights({"a": [10] * 37 + [40] * 3, "": [200] * 40})
+
+    trend = find_trends(newest, earlier[9:20:4])["a"]
+
+    assert trend.kind == "growing"
+    assert trend.since == FIRST_DAY + 37
+
+
+def test_the_days_of_a_window_of_years_are_told_as_far_as_they_matter() -> None:
+    (newest,) = count_nights({"a": [3] * 2000, "": [7] * 2000}, n_days=2000)
+
+    trend = find_trends(newest, [])["a"]
+
+    assert len(trend.days) == 31
+    assert trend.window.traces == 6000

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from trace_clustering.topics.votes import list_votes
 from trace_clustering_tests.topics.histories import make_run, name_traces, point_at
@@ -29,6 +30,14 @@ def test_the_border_belongs_to_the_cluster() -> None:
     upper = [replace(cluster, radius=0.51) for cluster in BEFORE.clusters]
     assert list_votes(name_traces([10]), between, replace(BEFORE, clusters=lower)).tolist() == [0]
     assert list_votes(name_traces([10]), between, replace(BEFORE, clusters=upper)).tolist() == [-1]
+
+
+def test_many_traces_are_compared_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    directions = [0, 1, 5, 1, 0, 0, 1]
+    numbers = list(range(10, 17))
+    at_once = vote(numbers, directions)
+    monkeypatch.setattr("trace_clustering.topics.votes._MAX_ROWS", 2)
+    assert vote(numbers, directions) == at_once == [0, 1, -1, 1, 0, 0, 1]
 
 
 def test_a_run_of_noise_says_nothing() -> None:

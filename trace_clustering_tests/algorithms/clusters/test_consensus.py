@@ -137,6 +137,19 @@ def test_groups_that_most_layouts_join_are_one_cluster_and_less_certain() -> Non
     assert found.stabilities == pytest.approx([1 / (0.4 / recurrence + 0.6), 1, 1], abs=0.02)
 
 
+def test_earlier_clusters_have_a_say_and_without_votes_nothing_differs() -> None:
+    heaps = [0, 0, 1, 2], [0, 0, 1, 2], [0, 1, 2, 3]
+    points, neighbors = make_layouts(*heaps)
+    alone = cluster_layouts(*heaps)
+    silent = perform_consensus_clustering(points, 3, neighbors, votes=np.full((1, 160), -1))
+    for name, value in vars(alone).items():
+        np.testing.assert_array_equal(getattr(silent, name), value, err_msg=name)
+    apart = np.repeat([0, 1, 2, 3], 40)
+    found = perform_consensus_clustering(points, 3, neighbors, votes=apart[None])
+    assert found.labels.tolist() == apart.tolist()
+    assert found.centroids.shape == (4, 12)
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_fewer_identical_points_than_a_cluster_has_are_noise(n: int) -> None:
     found = perform_consensus_clustering(
