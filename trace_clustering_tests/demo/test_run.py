@@ -48,8 +48,8 @@ def test_it_shows_progress_and_ends_with_the_clusters(demo: subprocess.Completed
     lines = demo.stdout.splitlines()
     assert [line.split()[1] for line in lines if line.startswith("✓")][-1] == "emitted_cluster_event"
     assert {line.split()[1] for line in lines if line.startswith("✓")} == set(ASSETS)
-    assert "Clustered 695 traces of the window that ends with 2025-01-08" in demo.stdout
-    assert "Clustered 696 traces of the window that ends with 2025-01-15" in demo.stdout
+    assert "Clustered 691 traces of the window that ends with 2025-01-08" in demo.stdout
+    assert "Clustered 691 traces of the window that ends with 2025-01-15" in demo.stdout
     assert "112495_trace_20250123_000000: 726 traces" in demo.stdout
     assert "726  of them in the window that ends with 2025-01-22 taken, all" in demo.stdout
     assert "Outliers" in demo.stdout
