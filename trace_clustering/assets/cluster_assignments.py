@@ -25,7 +25,7 @@ from trace_clustering.topics.votes import list_votes
 @clustering_asset(
     makes=ClusterAssignments,
     kinds={"python", "hdbscan", "scikitlearn"},
-    code_version="7",
+    code_version="8",
     retry_policy=THREE_ATTEMPTS,
     checks=[clusters_found],
 )

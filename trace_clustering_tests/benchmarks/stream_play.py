@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from trace_clustering.algorithms.clusters.consensus import find_consensus_labels
 from trace_clustering.algorithms.clusters.hdbscan import calculate_min_cluster_size
 from trace_clustering.algorithms.embedding_centroids import calculate_embedding_centroids
-from trace_clustering.constants import DEFAULT_MIN_CLUSTER_SIZE_FRACTION
+from trace_clustering.algorithms.space.neighbors import find_neighbors_of_embeddings
+from trace_clustering.algorithms.space.normalize import normalize_l2
+from trace_clustering.constants import DEFAULT_MIN_CLUSTER_SIZE_FRACTION, MAX_STABILITY_NEIGHBORS
 from trace_clustering.topics.history import EarlierCluster, EarlierRun
 from trace_clustering.topics.identity import CurrentCluster, Identities, find_identities
 from trace_clustering.topics.votes import list_votes
@@ -68,8 +70,13 @@ def find_labels_with_history(stream: Stream) -> FindLabels:
     """Return what clusters the nights of a stream as the asset does: the newest earlier run has a say."""
 
     def find(night: Night, trace_ids: StringArray, earlier: Sequence[EarlierRun]) -> NDArray[np.int64]:
-        votes = [list_votes(trace_ids, stream.embeddings[night.rows], run) for run in earlier[:1]]
-        return find_consensus_labels(night.clusterings, _min_size(night), np.stack(votes) if votes else None)
+        if not earlier:
+            return find_labels_alone(night, trace_ids, earlier)
+        embeddings = stream.embeddings[night.rows]
+        votes = list_votes(trace_ids, embeddings, earlier[0])[None]
+        n_neighbors = min(1 + MAX_STABILITY_NEIGHBORS, len(embeddings))
+        neighbors = find_neighbors_of_embeddings(normalize_l2(embeddings), n_neighbors)
+        return find_consensus_labels(night.clusterings, _min_size(night), votes, neighbors.indices)
 
     return find
 

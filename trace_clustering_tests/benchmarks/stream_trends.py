@@ -7,15 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from trace_clustering.algorithms.clusters.consensus import find_consensus_labels
-from trace_clustering.algorithms.clusters.hdbscan import calculate_min_cluster_size
 from trace_clustering.algorithms.quality.sizes import measure_size_deviations
-from trace_clustering.constants import DEFAULT_MIN_CLUSTER_SIZE_FRACTION
 from trace_clustering.topics.day_counts import NO_TOPIC, CountedWindow
-from trace_clustering.topics.history import EarlierRun
 from trace_clustering.topics.trends import Trend, find_trends
-from trace_clustering.topics.votes import list_votes
-from trace_clustering.traces.arrays import IntArray, StringArray
+from trace_clustering.traces.arrays import IntArray
 from trace_clustering_tests.benchmarks.stream import (
     BRIDGE,
     SEEDS,
@@ -26,8 +21,8 @@ from trace_clustering_tests.benchmarks.stream import (
     make_stream,
 )
 from trace_clustering_tests.benchmarks.stream_measures import Found, find_intents_of_topics
-from trace_clustering_tests.benchmarks.stream_nights import Night, cluster_nights
-from trace_clustering_tests.benchmarks.stream_play import PlayedNight, play_stream
+from trace_clustering_tests.benchmarks.stream_nights import cluster_nights
+from trace_clustering_tests.benchmarks.stream_play import PlayedNight, find_labels_with_history, play_stream
 
 KINDS: tuple[EventKind, ...] = ("new", "growing", "shrinking", "gone", "back")
 _UP = ("new", "growing", "back")
@@ -88,7 +83,9 @@ def tell_trends(stream: Stream) -> list[TrendNight]:
     windows: list[CountedWindow] = []
     said: dict[str, str | None] = {}
     told = []
-    for night, played in zip(nights, play_stream(stream, nights, _find_labels(stream)), strict=True):
+    for night, played in zip(
+        nights, play_stream(stream, nights, find_labels_with_history(stream)), strict=True
+    ):
         window, labels = count_window(stream, played)
         deviations = measure_size_deviations(night.clusterings, labels)
         topics = [row.topic_id for row in played.identities.continuities]
@@ -98,15 +95,6 @@ def tell_trends(stream: Stream) -> list[TrendNight]:
         windows.insert(0, window)
         told.append(TrendNight(night.night, trends, find_intents_of_topics(stream, played)))
     return told
-
-
-def _find_labels(stream: Stream) -> Any:
-    def find(night: Night, trace_ids: StringArray, earlier: Sequence[EarlierRun]) -> IntArray:
-        votes = [list_votes(trace_ids, stream.embeddings[night.rows], run) for run in earlier[:1]]
-        min_size = calculate_min_cluster_size(len(night.rows), DEFAULT_MIN_CLUSTER_SIZE_FRACTION)
-        return find_consensus_labels(night.clusterings, min_size, np.stack(votes) if votes else None)
-
-    return find
 
 
 def count_window(stream: Stream, played: PlayedNight) -> tuple[CountedWindow, IntArray]:

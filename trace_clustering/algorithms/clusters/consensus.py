@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from trace_clustering.algorithms.clusters.changes import confirm_changes
 from trace_clustering.algorithms.clusters.hdbscan import (
     ClusterSelection,
     DensityClusters,
@@ -119,7 +120,7 @@ def perform_consensus_clustering(
     ]
     clusterings = np.stack([result.labels for result in found])
     min_size = calculate_min_cluster_size(n, min_cluster_size_fraction)
-    labels = find_consensus_labels(clusterings, min_size, votes)
+    labels = find_consensus_labels(clusterings, min_size, votes, neighbors)
     return ConsensusResult(
         labels=labels,
         centroids=calculate_cluster_means(points, labels),
@@ -144,7 +145,10 @@ def _hold_only_copies(points: NDArray[np.float32], labels: NDArray[np.int64]) ->
 
 
 def find_consensus_labels(
-    clusterings: NDArray[np.int64], min_size: int, votes: NDArray[np.int64] | None = None
+    clusterings: NDArray[np.int64],
+    min_size: int,
+    votes: NDArray[np.int64] | None = None,
+    neighbors: NDArray[np.int32] | None = None,
 ) -> NDArray[np.int64]:
     """Join points by average linkage of their co-association, as long as it is above one half.
 
@@ -162,6 +166,9 @@ def find_consensus_labels(
         Smallest number of points in a cluster.
     votes : int64 array, shape (r, n), optional
         Cluster ids in r earlier clusterings; -1 is a point that was not in them, or noise there: no vote.
+    neighbors : int32 array, shape (n, k), optional
+        Nearest rows among the embeddings, the row itself first. With them, clusters merge or divide against
+        earlier clusterings only as `confirm_changes` does.
 
     Returns
     -------
@@ -175,7 +182,12 @@ def find_consensus_labels(
     groups = _drop_small_groups(groups, columns.sizes, min_size)
     left_over = groups == NOISE_CLUSTER_ID
     groups = np.where(left_over, _find_nearest_groups(columns, groups), groups)
-    return _number_groups_by_first_point(groups[columns.of_point])
+    labels = _number_groups_by_first_point(groups[columns.of_point])
+    if neighbors is None:
+        return labels
+    for before in votes:
+        labels = _number_groups_by_first_point(confirm_changes(labels, before, neighbors, min_size))
+    return labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -125,13 +125,19 @@ def measure_cohesion(labels: NDArray[np.int64], neighbors: NDArray[np.int32]) ->
     """
     cohesion = np.zeros(count_clusters(labels))
     for cluster in range(len(cohesion)):
-        members = np.flatnonzero(labels == cluster)
-        if len(members) < len(labels):  # a cluster of all points holds all neighbours by chance as well
-            n_neighbors = max(MIN_STABILITY_NEIGHBORS, len(members) // 2)
-            share = (labels[neighbors[members, 1 : 1 + n_neighbors]] == cluster).mean()
-            by_chance = (len(members) - 1) / (len(labels) - 1)
-            cohesion[cluster] = max(0, (share - by_chance) / (1 - by_chance))
+        cohesion[cluster] = measure_group_cohesion(labels == cluster, neighbors)
     return cohesion
+
+
+def measure_group_cohesion(is_member: NDArray[np.bool_], neighbors: NDArray[np.int32]) -> float:
+    """Return the cohesion of one group of n points, see `measure_cohesion`; `is_member` has shape (n,)."""
+    members = np.flatnonzero(is_member)
+    if len(members) in (0, len(is_member)):  # a group of all points holds all neighbours by chance as well
+        return 0.0
+    n_neighbors = max(MIN_STABILITY_NEIGHBORS, len(members) // 2)
+    share = is_member[neighbors[members, 1 : 1 + n_neighbors]].mean()
+    by_chance = (len(members) - 1) / (len(is_member) - 1)
+    return max(0.0, float((share - by_chance) / (1 - by_chance)))
 
 
 def count_clusters(labels: NDArray[np.int64]) -> int:

@@ -168,3 +168,13 @@ def test_no_points_and_shares_out_of_bounds_are_refused_as_by_hdbscan() -> None:
         perform_consensus_clustering(
             themed_vectors(), 2, np.zeros((96, 1), dtype=np.int32), min_cluster_size_fraction=0.9
         )
+
+
+def test_groups_that_were_apart_stay_apart_if_all_layouts_pile_them_up_but_the_embeddings_do_not() -> None:
+    points, neighbors = make_layouts([0, 0, 1], [1, 1, 0], [2, 2, 1])
+    apart = np.repeat([0, 1, 2], 40)
+    piled_up = perform_consensus_clustering(points, 3, neighbors)
+    assert piled_up.labels.tolist() == np.repeat([0, 0, 1], 40).tolist()
+    found = perform_consensus_clustering(points, 3, neighbors, votes=apart[None])
+    assert found.labels.tolist() == apart.tolist()
+    assert len(found.centroids) == len(found.stabilities) == 3
