@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 from trace_clustering.algorithms.quality.stability import count_clusters, measure_group_cohesion
 from trace_clustering.constants import NOISE_CLUSTER_ID
 
-# Parts are one group if at least 70 % of the neighbours that they have outside are in each other. In labelled
-# traffic, the results are about the same from 67 to 80 %.
+# Parts are one group if more than 70 % of the neighbours that they have outside are in each other. In
+# labelled traffic, the results are about the same from 67 to 80 %.
 _MAX_SHARE_LEFT_OUTSIDE = 0.3
 # A part that holds fewer of its own neighbours, beyond chance, is no group of its own.
-_MIN_COHESION = 0.65
+_MIN_COHESION = 0.55
+# Fewer points cannot hold their 15 nearest neighbours, so their cohesion says nothing.
+_MIN_POINTS = 10
 # A point that was in no cluster goes where most of this many nearest neighbours are.
 _N_NEIGHBORS_ASKED = 30
 
@@ -35,7 +37,7 @@ def confirm_changes(
     neighbors : int32 array, shape (n, m)
         Nearest rows among the embeddings, the row itself first; m is at least 2.
     min_size : int
-        Parts with fewer points are ignored.
+        Parts with fewer points, or fewer than 10, are ignored: the layouts decide about them.
 
     Returns
     -------
@@ -43,28 +45,27 @@ def confirm_changes(
         Cluster ids, of which some may be unused; -1 is noise, of the same points as in `labels`.
     """
     labels = labels.copy()
+    min_size = max(min_size, _MIN_POINTS)
     for cluster in range(count_clusters(labels)):
         parts = _divide_as_before(labels == cluster, before, neighbors, min_size)
-        if len(parts) > 1 and not _close_together(parts, neighbors):
+        if len(parts) > 1 and not _belong_together(parts, neighbors):
             for part in parts[1:]:
                 labels[part] = count_clusters(labels)
     for cluster in range(count_clusters(before)):
         parts = _list_parts(before == cluster, before != NOISE_CLUSTER_ID, labels, min_size)
-        if len(parts) > 1 and (_is_one_loose(parts, neighbors) or _close_together(parts, neighbors)):
+        if len(parts) > 1 and _belong_together(parts, neighbors):
             labels[np.logical_or.reduce(parts)] = labels[parts[0]][0]
     return labels
 
 
-def _close_together(parts: Sequence[NDArray[np.bool_]], neighbors: NDArray[np.int32]) -> bool:
-    """Return whether most neighbours that parts have outside, beyond chance, are in the other parts."""
+def _belong_together(parts: Sequence[NDArray[np.bool_]], neighbors: NDArray[np.int32]) -> bool:
+    """Return whether parts are one group: one is loose, or what they have outside is mostly in each other."""
     cohesions = [measure_group_cohesion(part, neighbors) for part in parts]
+    if min(cohesions) < _MIN_COHESION:
+        return True
     outside_parts = 1 - np.average(cohesions, weights=[part.sum() for part in parts])
     outside_whole = 1 - measure_group_cohesion(np.logical_or.reduce(parts), neighbors)
     return bool(outside_whole < _MAX_SHARE_LEFT_OUTSIDE * outside_parts)
-
-
-def _is_one_loose(parts: Sequence[NDArray[np.bool_]], neighbors: NDArray[np.int32]) -> bool:
-    return any(measure_group_cohesion(part, neighbors) < _MIN_COHESION for part in parts)
 
 
 def _divide_as_before(

@@ -9,7 +9,7 @@ from trace_clustering.algorithms.clusters.changes import confirm_changes
 from trace_clustering.algorithms.space.neighbors import find_nearest_neighbors
 
 N = 40
-MIN_SIZE = 5
+MIN_SIZE = 12
 
 
 def place_groups(*centres: float) -> np.ndarray:
@@ -52,11 +52,13 @@ def test_groups_that_lie_apart_divide() -> None:
     assert confirm(divided, name_groups(0, 0, 1), APART) == divided.tolist()
 
 
-def test_a_part_that_is_no_group_of_its_own_does_not_divide() -> None:
+def test_a_part_that_is_no_group_of_its_own_goes_with_the_other() -> None:
     scattered = place_groups(0, 20, 40)
     random = np.random.default_rng(5)
     scattered[N : 2 * N, 1:] = random.integers(0, 3 * N, (N, 50))
     assert confirm(name_groups(0, 1, 2), name_groups(0, 0, 1), scattered) == name_groups(0, 0, 2).tolist()
+    merged = name_groups(0, 0, 1)
+    assert confirm(merged, name_groups(0, 1, 2), scattered) == merged.tolist()
 
 
 def test_points_that_were_nowhere_go_with_their_neighbours_when_groups_stay_apart() -> None:
@@ -87,6 +89,9 @@ def test_parts_that_are_too_small_decide_nothing() -> None:
     assert confirm(merged, before, APART) == merged.tolist()
     before[N : N + MIN_SIZE] = 2
     assert confirm(merged, before, APART) == name_groups(0, 2, 1).tolist()
+    before[N : 2 * N] = -1
+    before[N : N + 9] = 2
+    assert confirm_changes(merged, before, APART, 2).tolist() == merged.tolist()
 
 
 CLUSTERS = st.lists(st.integers(-1, 4), min_size=60, max_size=60)
