@@ -33,7 +33,7 @@ def test_the_folder_of_all_data_is_private_after_a_run(tmp_path: Path) -> None:
     assert job.execute_in_process(partition_key=f"{DAY}|1", instance=dg.DagsterInstance.ephemeral()).success
     data = tmp_path / "trace_clustering_data"
     artifacts = [path for path in (data / "artifacts").rglob("*") if path.is_dir()]
-    assert len(artifacts) == 18  # an asset and a day, nine times
+    assert len(artifacts) == 24  # an asset and a day, twelve times
     for folder in (data, data / "clickhouse", data / "artifacts", *artifacts):
         assert get_mode(folder) == 0o700, folder
 

@@ -16,12 +16,16 @@ from trace_clustering.errors import InvalidSettingsError
 from trace_clustering.explore.run import Exploration, Request
 
 DEMO_TEAM_ID = 112495
-DEMO_DAYS = (date(2025, 1, 8), date(2025, 1, 15), date(2025, 1, 22))
+# The last days of the weeks, between which things change.
+DEMO_WEEKS = (date(2025, 1, 8), date(2025, 1, 15), date(2025, 1, 22))
+# The nights that are clustered. Windows of successive nights share days, as they do in life: whether a topic
+# is new or grows can be told only then.
+DEMO_NIGHTS = (DEMO_WEEKS[0], date(2025, 1, 12), DEMO_WEEKS[1], date(2025, 1, 19), DEMO_WEEKS[2])
 DEMO_MODEL = "all-MiniLM-L6-v2-384"
 
 
 def run_demo(team_id: int | None = None, *, agent: bool = False) -> None:
-    """Load the demo traces, cluster three weeks of them for one team, and print the clusters of the last.
+    """Load three weeks of demo traces, cluster some nights of them, and print the clusters of the last.
 
     A language model writes the titles only if `agent` is true: a key in the environment alone must not cost
     money. Ctrl-C ends the process at once.
@@ -41,7 +45,7 @@ def run_demo(team_id: int | None = None, *, agent: bool = False) -> None:
     _require_settings(team_id)
     with as_file(files("trace_clustering.demo") / "traces.parquet") as path:
         labeler = "agent" if agent else "keywords"
-        request = Request([path], team_id, labeler=labeler, model_name=DEMO_MODEL, last_days=DEMO_DAYS)
+        request = Request([path], team_id, labeler=labeler, model_name=DEMO_MODEL, last_days=DEMO_NIGHTS)
         Exploration(request).run()
 
 
@@ -57,8 +61,8 @@ def _require_settings(team_id: int) -> None:
             f"{CLICKHOUSE_DSN} is the address of a server, and the demo writes made-up traces; "
             "unset it for the demo"
         )
-    if read_first_day() > DEMO_DAYS[-1]:
+    if read_first_day() > DEMO_NIGHTS[-1]:
         raise InvalidSettingsError(
-            f"The demo's traces are of {DEMO_DAYS[-1]}, and {FIRST_DAY} is {read_first_day()}; "
+            f"The demo's traces are of {DEMO_NIGHTS[-1]}, and {FIRST_DAY} is {read_first_day()}; "
             "unset it for the demo"
         )

@@ -63,6 +63,9 @@ def test_all_checks_pass(run: tuple[Graph, dg.ExecuteInProcessResult]) -> None:
         "titles_distinct": True,
         "clusters_named": True,
         "event_reads_back": True,
+        "new_topics_within_limit": True,
+        "growth_within_limit": True,
+        "errors_within_limit": True,
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trace_clustering.demo.run import DEMO_DAYS
+from trace_clustering.demo.run import DEMO_WEEKS
 from trace_clustering_tests.conftest import REAL_DATA
 
 
@@ -52,7 +52,7 @@ def demo() -> np.ndarray:
 
     with as_file(files("trace_clustering.demo") / "traces.parquet") as path:
         moments = pq.read_table(path, columns=["timestamp"])["timestamp"].to_numpy()
-        return _read(path)[0][moments >= np.datetime64(DEMO_DAYS[-2] + timedelta(days=1))]
+        return _read(path)[0][moments >= np.datetime64(DEMO_WEEKS[-2] + timedelta(days=1))]
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:

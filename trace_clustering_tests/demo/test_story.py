@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from trace_clustering.demo.run import DEMO_DAYS
+from trace_clustering.demo.run import DEMO_WEEKS
 
 
 def test_the_demo_traces_are_of_many_themes_and_small() -> None:
@@ -46,9 +46,9 @@ def read_weeks() -> list[list[tuple[str, dict[str, Any]]]]:
     """Return label and properties of the traces of each week."""
     with (files("trace_clustering.demo") / "traces.parquet").open("rb") as file:
         rows = pq.read_table(file, columns=["timestamp", "label", "properties"]).to_pylist()
-    weeks: list[list[tuple[str, dict[str, Any]]]] = [[] for _ in DEMO_DAYS]
+    weeks: list[list[tuple[str, dict[str, Any]]]] = [[] for _ in DEMO_WEEKS]
     for row in rows:
-        position = bisect.bisect_left(DEMO_DAYS, row["timestamp"].date())
+        position = bisect.bisect_left(DEMO_WEEKS, row["timestamp"].date())
         weeks[position].append((row["label"], json.loads(row["properties"])))
     return weeks
 

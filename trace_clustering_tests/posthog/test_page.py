@@ -25,5 +25,5 @@ def test_the_example_in_python_reads_the_tables_of_the_embedded_engine(tmp_path:
 
 
 def test_the_statement_for_the_event_names_the_team() -> None:
-    (statement,) = [text.split("```")[0] for text in PAGE.split("```sql\nSELECT")[1:]]
+    (statement,) = [text.split("```")[0] for text in PAGE.split("```sql\nSELECT timestamp")[1:]]
     assert "WHERE team_id = 1 AND event = '$ai_trace_clusters'" in statement
