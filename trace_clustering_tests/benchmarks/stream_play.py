@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from trace_clustering.algorithms.clusters.consensus import find_consensus_labels
+from trace_clustering.algorithms.clusters.consensus_labels import find_consensus_labels
 from trace_clustering.algorithms.clusters.hdbscan import calculate_min_cluster_size
 from trace_clustering.algorithms.embedding_centroids import calculate_embedding_centroids
 from trace_clustering.algorithms.space.neighbors import find_neighbors_of_embeddings

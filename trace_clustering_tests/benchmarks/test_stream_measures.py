@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from trace_clustering.algorithms.clusters.consensus import find_consensus_labels
+from trace_clustering.algorithms.clusters.consensus_labels import find_consensus_labels
 from trace_clustering_tests.benchmarks.stream import PlannedEvent, Stream
 from trace_clustering_tests.benchmarks.stream_baselines import match_by_centroid, match_by_title
 from trace_clustering_tests.benchmarks.stream_measures import (

@@ -3,12 +3,9 @@
 import numpy as np
 import pytest
 
-from trace_clustering.algorithms.clusters import consensus as consensus_module
-from trace_clustering.algorithms.clusters.consensus import (
-    ConsensusResult,
-    find_consensus_labels,
-    perform_consensus_clustering,
-)
+from trace_clustering.algorithms.clusters import consensus_labels as consensus_module
+from trace_clustering.algorithms.clusters.consensus import ConsensusResult, perform_consensus_clustering
+from trace_clustering.algorithms.clusters.consensus_labels import find_consensus_labels
 from trace_clustering.algorithms.space.neighbors import find_nearest_neighbors
 from trace_clustering.errors import InvalidEmbeddingsError, InvalidSettingsError
 from trace_clustering_tests.examples import themed_vectors
