@@ -82,6 +82,7 @@ def _hand_down(main: Trace, agent: Trace) -> Trace:
             session_id=agent.session_id or main.session_id,
             user_id=agent.user_id or main.user_id,
             environment=agent.environment or main.environment,
+            tags=tuple(dict.fromkeys((*main.tags, *agent.tags))),
         )
     )
 

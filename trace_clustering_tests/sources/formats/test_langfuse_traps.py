@@ -12,6 +12,7 @@ from trace_clustering_tests.sources.formats.langfuse_files import (
     build_all,
     build_one,
     make_observation,
+    make_trace,
 )
 
 START = datetime(2026, 8, 1, 9, tzinfo=UTC)
@@ -102,8 +103,9 @@ def test_an_agent_that_a_tool_started_is_automation_of_the_same_session() -> Non
         make_step(4, "GENERATION", "o0", input=QUESTION, output=ANSWER),
     ]
 
-    main, agent = build_all(rows)
+    main, agent = build_all([*rows, make_trace(tags=["vip"])])
 
+    assert main.tags == agent.tags == ("vip", "shop")
     assert (main.trace_id, main.list_texts("user"), main.is_automation) == ("t1", [QUESTION], False)
     assert (agent.list_texts("assistant"), agent.is_automation) == (["It left."], True)
     assert (agent.session_id, agent.user_id) == ("s1", "u1")
