@@ -6,7 +6,7 @@ or an address in a sentence is not.
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Final, Literal, get_args
 
@@ -25,14 +25,25 @@ _REPLACERS: Final = {
     "card": replace_cards,
     "phone": replace_phones,
 }
+# What touches a finding is seen only when that is gone: `+14155550132 0+14155550132` holds two numbers.
+_MAX_PASSES: Final = 20
 _Redact = Callable[[str], str]
 
 
 def redact_text(text: str, kinds: Iterable[Kind] = KINDS) -> str:
     """Return a text with a placeholder for each finding of these kinds; JSON stays JSON."""
     wanted = frozenset(kinds)
+    for _ in range(_MAX_PASSES):
+        redacted = _replace_findings(text, wanted)
+        if redacted == text:
+            break
+        text = redacted
+    return text
+
+
+def _replace_findings(text: str, kinds: Collection[str]) -> str:
     for kind, replace_all in _REPLACERS.items():
-        if kind in wanted:
+        if kind in kinds:
             text = replace_all(text, _make_writer(f"[{kind}]"))
     return text
 

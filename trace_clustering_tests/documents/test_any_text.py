@@ -1,7 +1,7 @@
 """Whatever stands in a trace, its summary has a title and keeps its limits, and redaction comes to an end."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trace_clustering.documents.cut import write_transcript
@@ -72,6 +72,7 @@ SECRETS = st.sampled_from(
 
 
 @given(st.lists(SECRETS | st.text(max_size=5), max_size=12).map("".join))
+@example("+14155550132 0+14155550132 1+14155550132 ")
 def test_what_is_redacted_once_is_redacted(text: str) -> None:
     redacted = redact_text(text)
     assert "a@b.example " not in redacted
