@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from trace_clustering.demo.run import DEMO_NIGHTS
 from trace_clustering_tests.demo.terminal import run_on_terminal
 
 pytestmark = pytest.mark.slow
@@ -46,10 +47,10 @@ def test_one_interrupt_ends_it_at_once_and_what_came_before_can_be_read(
         messages = [line for line in screen.lines if line.startswith("  ")]
         assert not re.search(r"[{}\[]|None", "\n".join(messages))
         assert "  Reducing 726 embeddings of 384 dimensions by umap" in messages
-        # How many depends on the weeks before, whose topics take part.
+        # How many depends on the nights before, whose topics take part.
         found = [line for line in messages if FOUND.fullmatch(line)]
         assert len(found) == (finished > 2)
         with dg.DagsterInstance.get() as instance:
-            last, *weeks_before = [run.status for run in instance.get_runs()]
+            last, *nights_before = [run.status for run in instance.get_runs()]
             assert last == dg.DagsterRunStatus.CANCELED
-            assert weeks_before == [dg.DagsterRunStatus.SUCCESS] * 2
+            assert nights_before == [dg.DagsterRunStatus.SUCCESS] * (len(DEMO_NIGHTS) - 1)
