@@ -1,5 +1,3 @@
-from datetime import timedelta
-
 import dagster as dg
 import numpy as np
 
@@ -10,9 +8,9 @@ from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.traces import Embeddings, ReducedEmbeddings
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
 from trace_clustering.assets.checks import clusters_found, measure_clusters
+from trace_clustering.assets.earlier_runs import fetch_runs_to_continue
 from trace_clustering.assets.edits import edit_clusters, keep_places, record_edits
 from trace_clustering.clickhouse.resource import ClickHouse
-from trace_clustering.clickhouse.topic_history import fetch_earlier_runs
 from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, NOISE_CLUSTER_ID
 from trace_clustering.orchestration.settings import ClusteringSettings
 from trace_clustering.orchestration.topic_edits import load_edits_of_team
@@ -101,11 +99,10 @@ def _fetch_earlier_runs(
         return []
     clock = StepClock(COMPUTE_ACTIVITY_TIMEOUT)
     with clickhouse.open_session(provenance.team_id, timeout_seconds=clock) as session:
-        return fetch_earlier_runs(
+        return fetch_runs_to_continue(
             session,
-            provenance.window,
-            provenance.run_label,
+            provenance,
             dimensions=embeddings.embeddings.shape[1],
             model=embeddings.embedding_model,
-            since=provenance.window.end - timedelta(days=settings.keep_topics_days),
+            keep_topics_days=settings.keep_topics_days,
         )

@@ -1,6 +1,5 @@
 import dataclasses
 from collections import Counter
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -9,10 +8,11 @@ import numpy as np
 from trace_clustering.artifacts.clusters import ClusterAssignments
 from trace_clustering.artifacts.topics import ClusterIdentities
 from trace_clustering.assets.asset import THREE_ATTEMPTS, clustering_asset
+from trace_clustering.assets.earlier_runs import fetch_runs_to_continue
 from trace_clustering.assets.edits import list_obeyed, name_scope
 from trace_clustering.clickhouse.resource import ClickHouse
 from trace_clustering.clickhouse.session import TeamSession
-from trace_clustering.clickhouse.topic_history import fetch_earlier_runs, list_later_runs
+from trace_clustering.clickhouse.topic_history import list_later_runs
 from trace_clustering.constants import COMPUTE_ACTIVITY_TIMEOUT, DEFAULT_KEEP_TOPICS_DAYS
 from trace_clustering.environment import TOPICS
 from trace_clustering.orchestration.settings import ClusteringSettings
@@ -99,14 +99,12 @@ def _fetch_earlier_runs(session: TeamSession, assignments: ClusterAssignments) -
     provenance, known = assignments.provenance, assignments.earlier_run_ids
     if known == []:
         return []
-    days = provenance.settings.get("keep_topics_days", DEFAULT_KEEP_TOPICS_DAYS)
-    earlier = fetch_earlier_runs(
+    earlier = fetch_runs_to_continue(
         session,
-        provenance.window,
-        provenance.run_label,
+        provenance,
         dimensions=assignments.embedding_centroids.shape[1],
         model=assignments.embedding_model,
-        since=provenance.window.end - timedelta(days=days),
+        keep_topics_days=provenance.settings.get("keep_topics_days", DEFAULT_KEEP_TOPICS_DAYS),
     )
     return [run for run in earlier if known is None or run.run_id in known]
 

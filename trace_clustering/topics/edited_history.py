@@ -64,10 +64,7 @@ def _unite_topics(clusters: Sequence[EarlierCluster], merges: Mapping[str, str])
     parts: dict[str, list[EarlierCluster]] = {}
     for cluster in clusters:
         parts.setdefault(merges.get(cluster.topic_id, cluster.topic_id), []).append(cluster)
-    return [
-        _unite(topic, own) if len(own) > 1 else replace(own[0], topic_id=topic)
-        for topic, own in parts.items()
-    ]
+    return [_unite(topic, own) for topic, own in parts.items()]
 
 
 def _unite(topic: str, parts: Sequence[EarlierCluster]) -> EarlierCluster:

@@ -97,19 +97,18 @@ class EarlierRun:
 
     def find_clusters_of(self, trace_ids: StringArray) -> IntArray:
         """Return the position among `clusters` of the cluster that holds each trace; -1 if none does."""
-        found = np.full(len(trace_ids), NO_CLUSTER, dtype=np.int64)
-        position_of = {
-            trace_id: position
-            for position, cluster in enumerate(self.clusters)
-            for trace_id in cluster.trace_ids.tolist()
-        }
-        if position_of:
-            found[:] = [position_of.get(trace_id, NO_CLUSTER) for trace_id in trace_ids.tolist()]
-        return found
+        return find_positions(trace_ids, [cluster.trace_ids for cluster in self.clusters])
 
     def holds(self, trace_ids: StringArray) -> NDArray[np.bool_]:
         """Return whether each trace was clustered in the run, be it as noise."""
         return find_members(trace_ids, self.trace_ids)
+
+
+def find_positions(trace_ids: StringArray, groups: Sequence[StringArray]) -> IntArray:
+    """Return the position of the group that holds each trace; -1 if none does."""
+    position_of = {trace_id: position for position, group in enumerate(groups) for trace_id in group.tolist()}
+    found = [position_of.get(trace_id, NO_CLUSTER) for trace_id in trace_ids.tolist()]
+    return np.array(found, dtype=np.int64)
 
 
 def find_members(trace_ids: StringArray, members: StringArray) -> NDArray[np.bool_]:

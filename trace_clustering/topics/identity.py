@@ -9,8 +9,9 @@ import numpy as np
 
 from trace_clustering.topics.evidence import Evidence, KnownTopic, weigh_evidence
 from trace_clustering.topics.flow import Flow
-from trace_clustering.topics.history import NO_CLUSTER, EarlierRun
-from trace_clustering.traces.arrays import FloatArray, IntArray, StringArray
+from trace_clustering.topics.history import EarlierRun, find_positions
+from trace_clustering.topics.matching import match_one_to_one
+from trace_clustering.traces.arrays import FloatArray, StringArray
 
 # The relation of a cluster to the clusters of earlier runs. `back`: its topic was gone in the newest one.
 Relation = Literal["continued", "split", "merged", "new", "back"]
@@ -121,7 +122,7 @@ def find_identities(
         Team, run label and window: new topics of different scopes never have equal ids.
     """
     ordered = sorted(clusters, key=lambda cluster: str(cluster.trace_ids[0]))
-    labels = _label_traces(trace_ids, ordered)
+    labels = find_positions(trace_ids, [cluster.trace_ids for cluster in ordered])
     centroids = np.array([cluster.centroid for cluster in ordered], dtype=np.float32)
     evidence = weigh_evidence(trace_ids, labels, centroids, earlier)
     carried = _match(evidence)
@@ -143,31 +144,16 @@ def find_identities(
     )
 
 
-def _label_traces(trace_ids: StringArray, clusters: Sequence[CurrentCluster]) -> IntArray:
-    """Return the position of the cluster of each trace; -1 for noise."""
-    position_of = {
-        trace_id: position
-        for position, cluster in enumerate(clusters)
-        for trace_id in cluster.trace_ids.tolist()
-    }
-    found = [position_of.get(trace_id, NO_CLUSTER) for trace_id in trace_ids.tolist()]
-    return np.array(found, dtype=np.int64)
-
-
 def _match(evidence: Evidence) -> list[KnownTopic | None]:
     """Return the topic that each cluster continues, if any."""
-    from scipy.optimize import linear_sum_assignment
-
     matched: list[KnownTopic | None] = [None] * len(evidence.overlaps)
     free = np.ones(len(evidence.topics), dtype=bool)
     for weights in (evidence.overlaps, evidence.nearness):
         clusters = np.flatnonzero([known is None for known in matched])
         topics = np.flatnonzero(free)
-        offered = weights[np.ix_(clusters, topics)]
-        for row, column in zip(*linear_sum_assignment(offered, maximize=True), strict=True):
-            if offered[row, column] > 0:
-                matched[clusters[row]] = evidence.topics[topics[column]]
-                free[topics[column]] = False
+        for row, column in match_one_to_one(weights[np.ix_(clusters, topics)]).items():
+            matched[clusters[row]] = evidence.topics[topics[column]]
+            free[topics[column]] = False
     return matched
 
 

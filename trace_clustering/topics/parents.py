@@ -10,6 +10,7 @@ import numpy as np
 from trace_clustering.algorithms.clusters.levels import N_LEVELS, find_levels
 from trace_clustering.topics.history import EarlierParent, EarlierRun
 from trace_clustering.topics.identity import Continuity, CurrentCluster
+from trace_clustering.topics.matching import match_one_to_one
 from trace_clustering.traces.arrays import IntArray
 
 # Any fixed UUID would do. With another one, every group would get another id.
@@ -143,20 +144,16 @@ def _match(
     groups: Sequence[set[str]], known: Sequence[tuple[str, EarlierParent]], weights: Mapping[str, float]
 ) -> list[tuple[int | None, float]]:
     """Return which known group each group continues, and how much they overlap; None if it is a new one."""
-    from scipy.optimize import linear_sum_assignment
-
     overlaps = np.array(
         [[_measure_overlap(own, set(old.topic_ids), weights) for _, old in known] for own in groups]
     ).reshape(len(groups), len(known))
     # A match that is none must not take a group away from another one that continues it.
     gains = np.where(overlaps < _MIN_OVERLAP, 0, overlaps)
-    pairs = dict(zip(*(index.tolist() for index in linear_sum_assignment(-gains)), strict=True))
-    matches: list[tuple[int | None, float]] = []
-    for row in range(len(groups)):
-        number = pairs.get(row)
-        is_match = number is not None and gains[row, number] > 0
-        matches.append((number, round(float(gains[row, number]), 4)) if is_match else (None, 0.0))
-    return matches
+    pairs = match_one_to_one(gains)
+    return [
+        (pairs[row], round(float(gains[row, pairs[row]]), 4)) if row in pairs else (None, 0.0)
+        for row in range(len(groups))
+    ]
 
 
 def _measure_overlap(own: set[str], old: set[str], weights: Mapping[str, float]) -> float:
