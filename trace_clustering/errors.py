@@ -34,7 +34,8 @@ InternalError                        raised and caught inside one package; no ca
     └── TextsRefusedError
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
@@ -233,3 +234,28 @@ def explain_validation(
             reason = unknown if fault["type"] == "extra_forbidden" else fault["msg"]
             sentences.append(f"{name}{f' = {shown}' if shown else ''}: {reason}")
     return "; ".join(sentences)
+
+
+@contextmanager
+def explain_invalid_settings(
+    place: str,
+    *,
+    prefix: str = "",
+    unknown: str = "there is no such field",
+    show: Callable[[tuple[int | str, ...], object], str] = lambda _, value: repr(value),
+) -> Iterator[None]:
+    """Raise what pydantic finds wrong inside the block as one sentence that begins with a place.
+
+    The other parameters are those of `explain_validation`.
+
+    Raises
+    ------
+    InvalidSettingsError
+    """
+    from pydantic import ValidationError
+
+    try:
+        yield
+    except ValidationError as error:
+        reasons = explain_validation(error, prefix=prefix, unknown=unknown, show=show)
+        raise InvalidSettingsError(f"{place}: {reasons}") from None

@@ -5,11 +5,11 @@ import re
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import ConfigDict, ModelWrapValidatorHandler, model_validator
 
 from trace_clustering.alerts.send import Delivery
 from trace_clustering.environment import ALERTS_WEBHOOK
-from trace_clustering.errors import InvalidSettingsError, explain_validation
+from trace_clustering.errors import InvalidSettingsError, explain_invalid_settings
 from trace_clustering.launchpad import LaunchpadResource, optional
 
 _VARIABLE: Final = re.compile(rf"{ALERTS_WEBHOOK}(_\w+)?", re.ASCII)
@@ -53,11 +53,9 @@ class Alerts(LaunchpadResource):
     @model_validator(mode="wrap")
     @classmethod
     def _explain(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
-        try:
+        # Whatever was given may be the address itself, so no value is shown.
+        with explain_invalid_settings("alerts", show=lambda *_: ""):
             alerts = validate(values)
-        except ValidationError as error:
-            # Whatever was given may be the address itself.
-            raise InvalidSettingsError(f"alerts: {explain_validation(error, show=lambda *_: '')}") from None
         if not _VARIABLE.fullmatch(alerts.webhook_variable):
             raise InvalidSettingsError(
                 f"alerts: webhook_variable must be the name of a variable that begins with {ALERTS_WEBHOOK}; "

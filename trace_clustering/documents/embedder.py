@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import dagster as dg
-from pydantic import ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import ConfigDict, ModelWrapValidatorHandler, model_validator
 
 from trace_clustering import constants
 from trace_clustering.documents.local_model import LOCAL_MODEL, LocalModel
 from trace_clustering.documents.text_embedder import TextEmbedder
-from trace_clustering.errors import EmbedderSetupError, InvalidSettingsError, explain_validation
+from trace_clustering.errors import EmbedderSetupError, InvalidSettingsError, explain_invalid_settings
 from trace_clustering.launchpad import optional
 from trace_clustering.llm.access import (
     API_KEY,
@@ -116,12 +116,8 @@ class Embedder(EndpointResource):
     @model_validator(mode="wrap")
     @classmethod
     def _explain(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
-        try:
+        with explain_invalid_settings(Embedder.key, show=_show_value):
             embedder = validate(values)
-        except ValidationError as error:
-            raise InvalidSettingsError(
-                f"{Embedder.key}: {explain_validation(error, show=_show_value)}"
-            ) from None
         check_address(embedder.base_url, resource=Embedder.key)
         check_key(embedder.api_key, resource=Embedder.key)
         return embedder

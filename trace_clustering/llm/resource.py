@@ -4,10 +4,10 @@ from dataclasses import fields
 from typing import Any, Literal, Self
 
 import dagster as dg
-from pydantic import ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import ConfigDict, ModelWrapValidatorHandler, model_validator
 
 from trace_clustering import constants
-from trace_clustering.errors import InvalidSettingsError, explain_validation
+from trace_clustering.errors import InvalidSettingsError, explain_invalid_settings
 from trace_clustering.launchpad import optional
 from trace_clustering.llm.access import API_KEY, BASE_URL, check_address, check_key, find_access
 from trace_clustering.llm.endpoint.budget import MIN_ANSWER_TOKENS, MIN_REQUEST_CHARACTERS, Limits, Price
@@ -149,10 +149,8 @@ class LLM(EndpointResource):
     @model_validator(mode="wrap")
     @classmethod
     def _explain(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
-        try:
+        with explain_invalid_settings("llm", show=_show_value):
             llm = validate(values)
-        except ValidationError as error:
-            raise InvalidSettingsError(f"llm: {explain_validation(error, show=_show_value)}") from None
         check_address(llm.base_url)
         check_key(llm.api_key)
         if own := list_own_parameters(llm.request_parameters):

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trace_clustering import constants
-from trace_clustering.errors import InvalidSettingsError, explain_validation
+from trace_clustering.errors import InvalidSettingsError, explain_invalid_settings
 
 BOUNDS_OF_MIN_K: Final = (2, 50)
 BOUNDS_OF_MAX_K: Final = (2, 100)
@@ -54,9 +54,6 @@ class KMeansParams(BaseModel):
 @contextmanager
 def explain_faults(prefix: str, model: type[BaseModel], owner: str) -> Iterator[None]:
     """Raise what pydantic finds wrong as one sentence with the name and the value of each setting."""
-    try:
+    unknown = f"{owner} has no such setting, only {', '.join(model.model_fields)}"
+    with explain_invalid_settings("settings", prefix=prefix, unknown=unknown):
         yield
-    except ValidationError as error:
-        unknown = f"{owner} has no such setting, only {', '.join(model.model_fields)}"
-        reasons = explain_validation(error, prefix=prefix, unknown=unknown)
-        raise InvalidSettingsError(f"settings: {reasons}") from None
